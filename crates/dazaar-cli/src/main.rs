@@ -1,0 +1,2 @@
+//! The program `dazaar`.
+fn main() {}

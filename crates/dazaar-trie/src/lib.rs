@@ -1,0 +1,1 @@
+//! Maps and folders written as blocks: hypertrie.

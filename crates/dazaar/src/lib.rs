@@ -1,0 +1,1 @@
+//! Sell and buy time-series data over a peer-to-peer network.
