@@ -1,2 +1,60 @@
-//! One command for people and CI.
-fn main() {}
+//! One command for people and CI: `cargo xtask test` installs what the tests need and runs every check.
+//!
+//! Grade: tool. Uses the standard library only, so that it is built in a moment.
+
+mod floors;
+mod fuzz;
+mod lint;
+mod run;
+mod setup;
+mod sources;
+
+use std::process::ExitCode;
+
+use run::{Outcome, Report};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test                     everything that CI checks
+  setup                    install the npm and Python packages that the tests talk to
+  lint                     format, clippy, documentation
+  tidy                     which crate may use which, file sizes, spelling of sources
+  fuzz [target] [seconds]  fuzz one target or all of them (needs nightly Rust and cargo-fuzz)
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut report = Report::default();
+    match words.as_slice() {
+        ["test"] => test(&mut report),
+        ["setup"] => setup::steps(&mut report),
+        ["lint"] => lint::steps(&mut report),
+        ["tidy"] => tidy(&mut report),
+        ["fuzz", rest @ ..] => report.step("fuzz", || fuzz::search(rest)),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    report.finish()
+}
+
+fn test(report: &mut Report) {
+    setup::steps(report);
+    tidy(report);
+    lint::steps(report);
+    report.step("tests", || run::cargo(&["test", "--workspace"]));
+    report.step("fuzz replay", fuzz::replay);
+}
+
+fn tidy(report: &mut Report) {
+    report.step("floors", floors::verify);
+    report.step("sources", sources::verify);
+}
+
+/// Turns a list of complaints into one outcome.
+fn complain(complaints: &[String]) -> Outcome {
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
+}

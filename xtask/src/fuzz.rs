@@ -1,0 +1,45 @@
+//! Fuzzing: the search for new inputs (nightly Rust) and the replay of the known ones (any Rust).
+//!
+//! Grade: tool.
+
+use std::fs;
+
+use crate::run::{Outcome, cargo, complete, is_installed, program, root};
+
+/// How long each target is fuzzed if nobody says.
+const SECONDS: &str = "60";
+
+/// Runs every known input through its target.
+pub(crate) fn replay() -> Outcome {
+    cargo(&["test", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"])
+}
+
+/// Fuzzes `[target] [seconds]`.
+pub(crate) fn search(words: &[&str]) -> Outcome {
+    if !is_installed("cargo-fuzz") {
+        return Err(
+            "install it first: `cargo install cargo-fuzz`, `rustup toolchain install nightly`".to_owned()
+        );
+    }
+    let (targets, seconds) = match words {
+        [] => (targets()?, SECONDS),
+        [target] => (vec![(*target).to_owned()], SECONDS),
+        [target, seconds] => (vec![(*target).to_owned()], *seconds),
+        _ => return Err("expected `fuzz [target] [seconds]`".to_owned()),
+    };
+    for target in targets {
+        let limit = format!("-max_total_time={seconds}");
+        complete(&mut program("cargo", &["+nightly", "fuzz", "run", &target, "--", &limit]))?;
+    }
+    Ok(())
+}
+
+/// One target per file.
+fn targets() -> Result<Vec<String>, String> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    Ok(names)
+}
