@@ -1,5 +1,8 @@
 //! The log: flat tree, hashes, signatures, proofs, have-maps, re-keyed feeds, and the Hypercore 9 folder.
 
+pub mod flat_tree;
+pub mod hash;
 pub mod key;
+pub mod limits;
 
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};

@@ -1,0 +1,19 @@
+//! Limits of the log. Every number that a stranger may choose is held against one of these before it is used.
+//!
+//! Grade: plain. Source: classic protocol, conventions (integers fit in 2^53) and section 3.
+
+/// Blocks that a log may have. One trillion keeps every file offset and every map of blocks within reason.
+pub const MAX_LENGTH: u64 = 1 << 40;
+
+/// Bytes that a log may have in total: the largest integer a JavaScript peer can count to.
+pub const MAX_BYTE_LENGTH: u64 = (1 << 53) - 1;
+
+/// Bytes of one block.
+pub const MAX_BLOCK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Nodes that a proof may carry: the leaf, its siblings up to a root, and the other roots.
+pub const MAX_PROOF_NODES: usize = 1 + 2 * MAX_LENGTH.ilog2() as usize;
+
+/// Memory for what we believe a peer to hold of the tree, in pages of the have-map (1 KiB each). Beyond it everything is
+/// forgotten, and the peer gets longer proofs.
+pub const MAX_REMOTE_TREE_PAGES: usize = 256;
