@@ -2,6 +2,7 @@
 
 pub mod flat_tree;
 pub mod hash;
+pub mod have;
 pub mod key;
 pub mod limits;
 
