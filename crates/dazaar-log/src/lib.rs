@@ -1,9 +1,11 @@
 //! The log: flat tree, hashes, signatures, proofs, have-maps, re-keyed feeds, and the Hypercore 9 folder.
 
+pub mod codec;
 pub mod flat_tree;
 pub mod hash;
 pub mod have;
 pub mod key;
 pub mod limits;
+pub mod rle;
 
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};
