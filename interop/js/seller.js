@@ -90,7 +90,7 @@ async function main () {
     seller: seller.key, discovery: seller.discoveryKey, feed: feed.key, port: server.address().port, length: feed.length
   }))
   commands({
-    append: text => append(feed, text),
+    append: text => append(feed, text + '\n'),
     'append-many': count => append(feed, blocks(feed.length, feed.length + Number(count))),
     deny: reason => { denied = reason || 'payment expired' },
     allow: () => { denied = null },
