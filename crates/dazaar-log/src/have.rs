@@ -136,6 +136,11 @@ impl HaveMap {
         self.mixed.len()
     }
 
+    /// Runs of full pages: each costs a few words of memory.
+    pub fn full_runs(&self) -> usize {
+        self.full.len()
+    }
+
     /// The bytes of page `number`.
     pub fn page(&self, number: u64) -> [u8; PAGE_BYTES] {
         match self.mixed.get(&number) {
