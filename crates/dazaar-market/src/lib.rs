@@ -1,1 +1,28 @@
-//! Cards, links, terms, and the seller's and the buyer's session machines.
+//! Cards, links, terms, credit, and the seller's and the buyer's session machines.
+//!
+//! Knows nothing of sockets or logs: sessions eat extension messages and events, and say what to do next.
+//! No clock, no file, no dice, and no floating-point money.
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod address;
+pub mod buyer;
+pub mod card;
+pub mod extension;
+pub mod identity_signature;
+pub mod limits;
+pub mod link;
+pub mod master;
+pub mod seller;
+pub mod session;
+pub mod terms;
+
+pub use address::{Address, AddressError};
+pub use buyer::{BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason};
+pub use card::{Card, CardError, CardSignature};
+pub use extension::Extension;
+pub use link::{Link, LinkError};
+pub use master::MasterKey;
+pub use seller::{PeerKind, Sale, SellerAction, SellerConfig, SellerEvent, SellerSession, UnsignedTerms};
+pub use session::{PeerFault, SendError, Verdict};
+pub use terms::{Acceptance, AcceptanceError, Terms, TermsError, TermsHash};

@@ -1,0 +1,358 @@
+//! A buyer's side of one connection.
+//!
+//! Grade: machine. The driver tells it what happens (`handle_*`), carries out what [`BuyerSession::poll_action`]
+//! gives, in that order and to the last one before it tells more, and wakes it at
+//! [`poll_timeout`](BuyerSession::poll_timeout).
+//!
+//! The feed key that is known for a seller wins over any other that the seller sends. A new key is stored only once
+//! its channel has opened, which the seller's capability proves: a key that was damaged on the way is forgotten.
+//! Source: classic protocol, sections 7.5 and 9 (1).
+
+mod vetting;
+
+use std::time::Duration;
+
+use dazaar_log::{FeedKey, IdentityKey};
+use serde_json::Value;
+
+use crate::extension::{self, Extension};
+use crate::limits::{ACTIONS_QUEUED_MAX, TERMS_BYTES_MAX};
+use crate::session::{Actions, PeerFault, SendError, Verdict};
+use crate::terms::{Acceptance, TermsHash};
+use vetting::Vetting;
+
+/// What a buyer tells a session.
+#[derive(Debug, Clone)]
+pub struct BuyerConfig {
+    /// Whose feed is bought; the connection is to them.
+    pub seller: IdentityKey,
+    /// The feed that is stored for this seller.
+    pub known_feed: Option<FeedKey>,
+    /// The terms that the buyer accepts, signed for this seller.
+    pub acceptance: Option<Acceptance>,
+    /// Whether the buyer validates the seller before downloading.
+    pub vet_seller: bool,
+    /// The time from one verdict about the seller to the next question; by default
+    /// [`VALIDATE_INTERVAL`](crate::session::VALIDATE_INTERVAL).
+    pub validate_interval: Duration,
+}
+
+/// What the driver of a buyer session must do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BuyerAction {
+    /// Send an extension message on the session. The classic seller does not know `terms-acceptance`: skip it then.
+    Send {
+        /// Its name.
+        name: &'static str,
+        /// Its payload.
+        payload: Vec<u8>,
+    },
+    /// Open this feed on the session and replicate it, then call [`BuyerSession::handle_feed_opened`] or
+    /// [`BuyerSession::handle_feed_refused`]. Unless told otherwise it downloads.
+    OpenFeed {
+        /// Its key.
+        key: FeedKey,
+    },
+    /// Remember this feed as the one that is bought from the seller.
+    StoreFeed {
+        /// Its key.
+        key: FeedKey,
+    },
+    /// Start or stop downloading. Comes only if the seller is vetted.
+    Download(bool),
+    /// Ask the validator about the seller, then call [`BuyerSession::handle_verdict`].
+    Validate {
+        /// Who is asked about.
+        seller: IdentityKey,
+    },
+    /// Tell whoever watches.
+    Notify(BuyerEvent),
+    /// End the session: it can lead nowhere.
+    End(EndReason),
+}
+
+/// What a buyer may want to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BuyerEvent {
+    /// Which run of which selling program this is. Twice the same: one of the connections is superfluous.
+    SellerId([u8; 32]),
+    /// The seller has terms that the buyer has not accepted.
+    TermsRequired {
+        /// What to accept; not fit for display.
+        text: String,
+    },
+    /// The feed is open, and the seller has proved to know its key.
+    FeedOpened {
+        /// Its key.
+        key: FeedKey,
+    },
+    /// The seller offers another feed than the one that is bought from them. The known one stays.
+    FeedChanged {
+        /// What is bought.
+        known: FeedKey,
+        /// What the seller sent.
+        offered: FeedKey,
+    },
+    /// The seller does not serve the feed that is bought from them.
+    FeedRefused {
+        /// Its key.
+        key: FeedKey,
+    },
+    /// The seller serves us.
+    Valid {
+        /// What the seller says, such as the time that is left.
+        info: Value,
+    },
+    /// The seller does not serve us.
+    Invalid {
+        /// Why; fit for display, may be empty.
+        reason: String,
+    },
+    /// The validator finds the seller good from now on.
+    SellerAdmitted {
+        /// What the validator says.
+        info: Option<Value>,
+    },
+    /// The validator does not want this seller from now on.
+    SellerRefused {
+        /// Why.
+        reason: String,
+    },
+    /// An application message.
+    UserMessage {
+        /// What it is about; not fit for display.
+        name: String,
+        /// What it says.
+        message: Value,
+    },
+}
+
+/// Why a buyer leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The seller has terms, and the buyer has accepted none.
+    #[error("the seller has terms of use, which must be accepted first")]
+    TermsMissing,
+    /// The seller's terms are not those that the buyer accepted.
+    #[error(
+        "the seller's terms of use are not those that were accepted; the new ones must be accepted first"
+    )]
+    TermsChanged,
+    /// The seller does not serve the feed that they just offered: its key was damaged on the way. Try again.
+    #[error("the seller refuses the feed {key} that they offered")]
+    FeedRefused {
+        /// Its key.
+        key: FeedKey,
+    },
+}
+
+/// A buyer's side of one connection.
+#[derive(Debug)]
+pub struct BuyerSession {
+    config: BuyerConfig,
+    stage: Stage,
+    vetting: Option<Vetting>,
+    has_accepted: bool,
+    actions: Actions<BuyerAction>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The seller has not proved who they are yet.
+    Handshake,
+    /// The seller has not said which feed.
+    Waiting,
+    /// The feed is asked for.
+    Opening { key: FeedKey },
+    /// The feed is open, or was.
+    Open { key: FeedKey },
+    /// The connection is gone, or should be.
+    Ended,
+}
+
+impl BuyerSession {
+    /// A session on which no handshake has ended yet.
+    pub fn new(config: BuyerConfig) -> Self {
+        let vetting = config.vet_seller.then(|| Vetting::new(config.seller, config.validate_interval));
+        Self { config, stage: Stage::Handshake, vetting, has_accepted: false, actions: Actions::new() }
+    }
+
+    /// The handshake ended: the other side has proved to be the seller.
+    pub fn handle_connected(&mut self) {
+        if self.stage == Stage::Handshake {
+            self.stage = Stage::Waiting;
+        }
+    }
+
+    /// An extension message came.
+    ///
+    /// # Errors
+    /// What the seller did wrong; the driver ends the session.
+    pub fn handle_extension(&mut self, name: &str, payload: &[u8]) -> Result<(), PeerFault> {
+        let Some(extension) = Extension::from_name(name) else { return Ok(()) };
+        if !self.is_connected() {
+            return Ok(());
+        }
+        if self.actions.is_full() {
+            return Err(PeerFault::TooManyMessages { max: ACTIONS_QUEUED_MAX });
+        }
+        match extension {
+            Extension::TermsOfUse => return self.handle_terms(payload),
+            Extension::OneTimeFeed => return self.handle_one_time_feed(payload),
+            Extension::SellerId => {
+                if let Ok(id) = payload.try_into() {
+                    self.notify(BuyerEvent::SellerId(id));
+                }
+            }
+            Extension::Valid => {
+                if let Some(info) = extension.decode_object(payload)? {
+                    self.notify(BuyerEvent::Valid { info: Value::Object(info) });
+                }
+            }
+            Extension::Invalid => {
+                if let Some(reason) = extension::decode_reason(payload)? {
+                    self.notify(BuyerEvent::Invalid { reason });
+                }
+            }
+            Extension::UserMessage => {
+                if let Some((name, message)) = extension::decode_user_message(payload)? {
+                    self.notify(BuyerEvent::UserMessage { name, message });
+                }
+            }
+            Extension::TermsAcceptance => {}
+        }
+        Ok(())
+    }
+
+    /// The feed of the last [`BuyerAction::OpenFeed`] is open, with a valid capability.
+    pub fn handle_feed_opened(&mut self) {
+        let Stage::Opening { key } = self.stage else { return };
+        self.stage = Stage::Open { key };
+        if self.config.known_feed.is_none() {
+            self.config.known_feed = Some(key);
+            self.actions.push(BuyerAction::StoreFeed { key });
+        }
+        self.notify(BuyerEvent::FeedOpened { key });
+    }
+
+    /// The seller closed the feed of the last [`BuyerAction::OpenFeed`] instead of opening it.
+    pub fn handle_feed_refused(&mut self) {
+        let Stage::Opening { key } = self.stage else { return };
+        match self.config.known_feed {
+            Some(_) => self.notify(BuyerEvent::FeedRefused { key }),
+            None => self.end(EndReason::FeedRefused { key }),
+        }
+    }
+
+    /// The validator answered about the seller. An answer that was not asked for, or that comes too late, is ignored.
+    pub fn handle_verdict(&mut self, now: Duration, verdict: Verdict) {
+        if let Some(vetting) = &mut self.vetting
+            && self.stage != Stage::Ended
+        {
+            vetting.handle_verdict(now, verdict, &mut self.actions);
+        }
+    }
+
+    /// The connection is gone. Nothing happens any more, whatever is still handled.
+    pub fn handle_closed(&mut self) {
+        self.stage = Stage::Ended;
+        self.vetting = None;
+        self.actions.clear();
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come, or not yet.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if let Some(vetting) = &mut self.vetting {
+            vetting.handle_timeout(now, &mut self.actions);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.vetting.as_ref().and_then(Vetting::poll_timeout)
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<BuyerAction> {
+        self.actions.poll()
+    }
+
+    /// Sends an application message to the seller.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send_user_message(&mut self, name: &str, message: &Value) -> Result<(), SendError> {
+        if !self.is_connected() {
+            return Err(SendError::NotConnected);
+        }
+        let payload = self.actions.user_message(name, message)?;
+        self.send(Extension::UserMessage, payload);
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        !matches!(self.stage, Stage::Handshake | Stage::Ended)
+    }
+
+    fn handle_terms(&mut self, payload: &[u8]) -> Result<(), PeerFault> {
+        let payload = Extension::TermsOfUse.limited(payload, TERMS_BYTES_MAX)?;
+        let text = std::str::from_utf8(payload).map_err(|_| PeerFault::TermsNotUtf8)?;
+        match self.config.acceptance {
+            Some(acceptance) if acceptance.terms() == TermsHash::of(text) => {
+                if !std::mem::replace(&mut self.has_accepted, true) {
+                    self.send(Extension::TermsAcceptance, acceptance.encode().to_vec());
+                }
+            }
+            other => {
+                self.notify(BuyerEvent::TermsRequired { text: text.to_owned() });
+                self.end(if other.is_some() { EndReason::TermsChanged } else { EndReason::TermsMissing });
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_one_time_feed(&mut self, payload: &[u8]) -> Result<(), PeerFault> {
+        let offered =
+            FeedKey::try_from(payload).map_err(|_| PeerFault::FeedKeyLength { bytes: payload.len() })?;
+        let known = match self.stage {
+            Stage::Opening { key } | Stage::Open { key } => Some(key),
+            Stage::Handshake | Stage::Waiting | Stage::Ended => self.config.known_feed,
+        };
+        if let Some(known) = known.filter(|known| *known != offered) {
+            self.notify(BuyerEvent::FeedChanged { known, offered });
+        }
+        if self.stage == Stage::Waiting {
+            self.open(known.unwrap_or(offered));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, key: FeedKey) {
+        self.stage = Stage::Opening { key };
+        if let Some(vetting) = &mut self.vetting {
+            self.actions.push(BuyerAction::Download(false));
+            self.actions.push(BuyerAction::OpenFeed { key });
+            vetting.begin(&mut self.actions);
+        } else {
+            self.actions.push(BuyerAction::OpenFeed { key });
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.actions.push(BuyerAction::End(reason));
+        self.stage = Stage::Ended;
+        self.vetting = None;
+    }
+
+    fn send(&mut self, extension: Extension, payload: Vec<u8>) {
+        self.actions.push(BuyerAction::Send { name: extension.name(), payload });
+    }
+
+    fn notify(&mut self, event: BuyerEvent) {
+        self.actions.push(BuyerAction::Notify(event));
+    }
+}
+
+#[cfg(test)]
+mod tests;

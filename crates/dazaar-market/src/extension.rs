@@ -1,0 +1,116 @@
+//! The extension messages by which seller and buyer talk, and their payloads.
+//!
+//! Grade: plain. JSON is written compactly, as `JSON.stringify` does. JSON that cannot be read, or that is not what
+//! the message needs (`null`, an array, a number), means nothing and is skipped; a payload over its limit is a fault.
+//! Source: classic protocol, section 7.3. `terms-acceptance` is ours; the reference ignores names it does not know.
+
+use serde_json::{Map, Value, json};
+
+use crate::limits::{JSON_BYTES_MAX, REASON_CHARS_MAX};
+use crate::session::PeerFault;
+
+/// An extension message of the market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extension {
+    /// A validation failed: `{"error": text}`.
+    Invalid,
+    /// The key of the feed that this buyer may open: 32 bytes.
+    OneTimeFeed,
+    /// 32 random bytes of a selling program; a buyer that sees them twice is connected twice.
+    SellerId,
+    /// A buyer's signed acceptance of the terms of use.
+    TermsAcceptance,
+    /// The seller's terms: UTF-8 text.
+    TermsOfUse,
+    /// Anything that applications tell each other: `{"name": text, "message": any}`.
+    UserMessage,
+    /// A validation succeeded: whatever object the validator gives.
+    Valid,
+}
+
+impl Extension {
+    /// Every message, in the order in which the wire announces them: by name.
+    pub const ALL: [Self; 7] = [
+        Self::Invalid,
+        Self::OneTimeFeed,
+        Self::SellerId,
+        Self::TermsAcceptance,
+        Self::TermsOfUse,
+        Self::UserMessage,
+        Self::Valid,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "dazaar/invalid",
+            Self::OneTimeFeed => "dazaar/one-time-feed",
+            Self::SellerId => "dazaar/seller-id",
+            Self::TermsAcceptance => "dazaar/terms-acceptance",
+            Self::TermsOfUse => "dazaar/terms-of-use",
+            Self::UserMessage => "dazaar/user-message",
+            Self::Valid => "dazaar/valid",
+        }
+    }
+
+    /// The message of this name, if it is one of ours.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|extension| extension.name() == name)
+    }
+
+    /// `payload`, unless it is longer than `max` bytes.
+    pub(crate) const fn limited(self, payload: &[u8], max: usize) -> Result<&[u8], PeerFault> {
+        if payload.len() > max {
+            return Err(PeerFault::PayloadTooLong { extension: self, bytes: payload.len(), max });
+        }
+        Ok(payload)
+    }
+
+    /// The JSON object in `payload`; none if it is anything else.
+    pub(crate) fn decode_object(self, payload: &[u8]) -> Result<Option<Map<String, Value>>, PeerFault> {
+        Ok(serde_json::from_slice(self.limited(payload, JSON_BYTES_MAX)?).ok())
+    }
+}
+
+/// The names to announce on a session, sorted.
+pub fn names() -> Vec<String> {
+    Extension::ALL.iter().map(|extension| extension.name().to_owned()).collect()
+}
+
+/// The payload of [`Extension::Invalid`].
+pub(crate) fn encode_reason(reason: &str) -> Vec<u8> {
+    json!({ "error": reason }).to_string().into_bytes()
+}
+
+/// The reason in an [`Extension::Invalid`]: fit for display, and empty if the peer gave none.
+pub(crate) fn decode_reason(payload: &[u8]) -> Result<Option<String>, PeerFault> {
+    let object = Extension::Invalid.decode_object(payload)?;
+    Ok(object.map(|object| object.get("error").and_then(Value::as_str).map(display_text).unwrap_or_default()))
+}
+
+/// The payload of [`Extension::UserMessage`].
+pub(crate) fn encode_user_message(name: &str, message: &Value) -> Vec<u8> {
+    // Name first, as the reference does: a map would sort it behind the message.
+    let name = Value::from(name);
+    format!("{{\"name\":{name},\"message\":{message}}}").into_bytes()
+}
+
+/// Name and message in an [`Extension::UserMessage`]. JSON cannot carry `undefined`, so a missing message is null.
+pub(crate) fn decode_user_message(payload: &[u8]) -> Result<Option<(String, Value)>, PeerFault> {
+    let Some(mut object) = Extension::UserMessage.decode_object(payload)? else { return Ok(None) };
+    let Some(Value::String(name)) = object.remove("name") else { return Ok(None) };
+    Ok(Some((name, object.remove("message").unwrap_or_default())))
+}
+
+/// A stranger's text for a human: without control characters, and no longer than [`REASON_CHARS_MAX`].
+pub(crate) fn display_text(text: &str) -> String {
+    let printable = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+    let mut shown: String = text.chars().take(REASON_CHARS_MAX).map(printable).collect();
+    if text.chars().nth(REASON_CHARS_MAX).is_some() {
+        shown.push('\u{2026}');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! Every maximum of the market, on one page.
+//!
+//! Grade: plain. Chosen by us: the reference has none of them. Larger ones cost memory per session.
+
+/// Bytes of a card as JSON. Cards in the wild are below 2 KiB.
+pub const CARD_BYTES_MAX: usize = 64 * 1024;
+
+/// Addresses in a card or a link.
+pub const ADDRESSES_MAX: usize = 16;
+
+/// Bytes of a link.
+pub const LINK_BYTES_MAX: usize = 4096;
+
+/// Bytes of terms of use, before trimming.
+pub const TERMS_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of a JSON extension message: `valid`, `invalid`, `user-message`.
+pub const JSON_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a remote's error text that reach a human; the rest is cut off.
+pub const REASON_CHARS_MAX: usize = 400;
+
+/// Actions that wait for the driver of a session. Beyond it nothing more is taken from the peer, nor from the user.
+pub const ACTIONS_QUEUED_MAX: usize = 64;
+
+/// Bytes of the identifier of one grant of credit.
+pub const GRANT_ID_BYTES_MAX: usize = 128;
+
+/// A session's queue holds the longest messages without exceeding a few MiB.
+const _: () = assert!(ACTIONS_QUEUED_MAX * JSON_BYTES_MAX <= 4 * 1024 * 1024);

@@ -1,0 +1,149 @@
+//! What happens between seller and buyer once terms are settled: questions, verdicts, and one feed.
+//!
+//! Grade: machine. Uploading is switched on only by an admission, and off before nothing else than the message that
+//! says why. Source: classic protocol, section 7.4, steps 3 to 5.
+
+use std::time::Duration;
+
+use dazaar_log::{FeedKey, IdentityKey};
+use serde_json::{Value, json};
+
+use super::{Sale, SellerAction, SellerConfig, SellerEvent};
+use crate::extension::{self, Extension};
+use crate::session::{Actions, Revalidation, Standing, Verdict};
+use crate::terms::TermsAccepted;
+
+#[derive(Debug)]
+pub(super) struct Trade {
+    buyer: IdentityKey,
+    sale: Sale,
+    delivery: Delivery,
+    standing: Standing,
+    revalidation: Revalidation,
+}
+
+/// How far the feed is.
+#[derive(Debug)]
+enum Delivery {
+    Locked,
+    /// Admitted for the first time; the driver is asked for the feed.
+    Preparing {
+        info: Option<Value>,
+    },
+    Open,
+}
+
+impl Trade {
+    /// The only way into a trade: terms are settled, and their token is used up. Asks the first question.
+    pub(super) fn begin(
+        now: Duration,
+        _settled: TermsAccepted,
+        buyer: IdentityKey,
+        config: &SellerConfig,
+        actions: &mut Actions<SellerAction>,
+    ) -> Self {
+        let mut trade = Self {
+            buyer,
+            sale: config.sale,
+            delivery: Delivery::Locked,
+            standing: Standing::Unknown,
+            revalidation: Revalidation::new(config.validate_interval),
+        };
+        trade.ask(now, actions);
+        trade
+    }
+
+    pub(super) fn handle_verdict(
+        &mut self,
+        now: Duration,
+        verdict: Verdict,
+        actions: &mut Actions<SellerAction>,
+    ) {
+        if !self.revalidation.answer() {
+            return;
+        }
+        match (verdict, self.sale) {
+            (Verdict::Refuse { reason }, _) => self.refuse(now, &reason, actions),
+            (Verdict::Admit { info }, _) if matches!(self.delivery, Delivery::Open) => {
+                self.admit(now, info, actions);
+            }
+            (Verdict::Admit { info }, Sale::Free { feed }) => self.deliver(now, feed, info, actions),
+            (Verdict::Admit { info }, Sale::Unique) => {
+                self.delivery = Delivery::Preparing { info };
+                actions.push(SellerAction::PrepareFeed { buyer: self.buyer });
+            }
+        }
+    }
+
+    pub(super) fn handle_feed(&mut self, now: Duration, key: FeedKey, actions: &mut Actions<SellerAction>) {
+        match std::mem::replace(&mut self.delivery, Delivery::Locked) {
+            Delivery::Preparing { info } => self.deliver(now, key, info, actions),
+            other => self.delivery = other,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
+        if self.revalidation.is_due(now) {
+            self.ask(now, actions);
+        }
+    }
+
+    pub(super) const fn poll_timeout(&self) -> Option<Duration> {
+        self.revalidation.poll_timeout()
+    }
+
+    /// A free feed answers its own questions, exactly as the reference does.
+    fn ask(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
+        self.revalidation.ask();
+        match self.sale {
+            Sale::Unique => actions.push(SellerAction::Validate { buyer: self.buyer }),
+            Sale::Free { .. } => {
+                let verdict = Verdict::Admit { info: Some(json!({ "free": true })) };
+                self.handle_verdict(now, verdict, actions);
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Duration,
+        key: FeedKey,
+        info: Option<Value>,
+        actions: &mut Actions<SellerAction>,
+    ) {
+        actions.push(send(Extension::OneTimeFeed, key.0.to_vec()));
+        actions.push(SellerAction::OpenFeed { key });
+        self.delivery = Delivery::Open;
+        self.admit(now, info, actions);
+    }
+
+    fn admit(&mut self, now: Duration, info: Option<Value>, actions: &mut Actions<SellerAction>) {
+        let changed = self.standing.change_to(Standing::Admitted);
+        if changed {
+            actions.push(SellerAction::Upload(true));
+        }
+        if let Some(info @ Value::Object(_)) = &info {
+            actions.push(send(Extension::Valid, info.to_string().into_bytes()));
+        }
+        if changed {
+            actions.push(SellerAction::Notify(SellerEvent::Admitted { info }));
+        }
+        self.revalidation.rest(now);
+    }
+
+    fn refuse(&mut self, now: Duration, reason: &str, actions: &mut Actions<SellerAction>) {
+        if self.standing.change_to(Standing::Refused) {
+            let reason = extension::display_text(reason);
+            actions.push(send(Extension::Invalid, extension::encode_reason(&reason)));
+            if matches!(self.delivery, Delivery::Open) {
+                actions.push(SellerAction::Upload(false));
+            }
+            actions.push(SellerAction::Notify(SellerEvent::Refused { reason }));
+        }
+        self.revalidation.rest(now);
+    }
+}
+
+fn send(extension: Extension, payload: Vec<u8>) -> SellerAction {
+    SellerAction::Send { name: extension.name(), payload }
+}
