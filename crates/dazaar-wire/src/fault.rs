@@ -126,6 +126,14 @@ pub enum PeerFault {
         /// The limit.
         max: usize,
     },
+    /// The remote goes on sending but does not read the answers.
+    #[error("{bytes} bytes wait to be read by the remote, at most {max} may")]
+    NotReading {
+        /// Bytes that wait.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
     /// The handshake was not done in time.
     #[error("no handshake within {} s", .limit.as_secs())]
     HandshakeTimeout {

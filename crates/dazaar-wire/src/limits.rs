@@ -35,6 +35,10 @@ pub const EXTENSIONS_MAX: usize = 64;
 /// Longest name of an extension.
 pub const EXTENSION_NAME_BYTES_MAX: usize = 128;
 
+/// Most bytes that wait for the socket while the remote goes on sending. Drivers stop sending blocks long before; what
+/// is left are answers to a remote that does not read them.
+pub const OUTGOING_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
+
 /// Time in which the whole handshake has to be done, however busily the remote sends.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 

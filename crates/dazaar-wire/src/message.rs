@@ -4,8 +4,15 @@
 //! The names are those of the protocol.
 //! Source: classic protocol, section 4.5.
 
+mod decode;
+mod encode;
+
 use bytes::Bytes;
-use dazaar_log::{Node, Signature};
+use dazaar_log::Signature;
+use dazaar_log::hash::Node;
+
+pub(crate) use self::decode::decode;
+pub(crate) use self::encode::encode;
 
 /// A message on an open channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,3 +113,6 @@ pub struct Data {
     /// Signature of the tree that the nodes lead to.
     pub signature: Option<Signature>,
 }
+
+#[cfg(test)]
+mod tests;

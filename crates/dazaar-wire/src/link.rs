@@ -1,0 +1,58 @@
+//! The encrypted stream of frames of a session whose handshake is done.
+//!
+//! Grade: machine. What is received is decrypted at once and cut into frames only when asked, so that it never holds
+//! more than one incomplete frame and what was last received, as long as its owner asks until there is no more.
+//! Source: classic protocol, sections 4.2 and 4.4.
+
+use bytes::BytesMut;
+
+use crate::capability::SplitKeys;
+use crate::cipher::{Opener, Sealer};
+use crate::fault::PeerFault;
+use crate::frame::{self, Body, Frame, KEEP_ALIVE, Outbound};
+use crate::handshake::{Established, Security};
+
+/// Both directions of the stream.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) keys: SplitKeys,
+    sealer: Sealer,
+    opener: Opener,
+    /// `clear` bytes of frames, then perhaps the beginning of an encrypted record.
+    buffer: BytesMut,
+    clear: usize,
+}
+
+impl Link {
+    pub(crate) fn new(established: Established) -> Self {
+        let Established { keys, nonce, remote_nonce, security, .. } = established;
+        let (sealer, opener) = match security {
+            Security::Classic => {
+                (Sealer::classic(&keys.tx, &nonce), Opener::classic(&keys.rx, &remote_nonce))
+            }
+            Security::Authenticated => (Sealer::authenticated(&keys.tx), Opener::authenticated(&keys.rx)),
+        };
+        Self { keys, sealer, opener, buffer: BytesMut::new(), clear: 0 }
+    }
+
+    /// Takes received bytes.
+    pub(crate) fn handle_bytes(&mut self, bytes: &[u8]) -> Result<(), PeerFault> {
+        self.opener.open(bytes, &mut self.buffer, &mut self.clear)
+    }
+
+    /// The next complete frame.
+    pub(crate) fn poll_frame(&mut self) -> Result<Option<Frame>, PeerFault> {
+        frame::cut(&mut self.buffer, &mut self.clear)
+    }
+
+    /// Appends an encrypted frame to `out`.
+    pub(crate) fn write(&mut self, channel: u64, kind: u8, body: &Body<'_>, out: &mut Vec<u8>) {
+        let frame = Outbound::new(channel, kind, body);
+        self.sealer.seal(out, frame.len(), |out| frame.encode(out));
+    }
+
+    /// Appends an encrypted keep-alive to `out`.
+    pub(crate) fn write_keep_alive(&mut self, out: &mut Vec<u8>) {
+        self.sealer.seal(out, KEEP_ALIVE.len(), |out| out.extend_from_slice(&KEEP_ALIVE));
+    }
+}
