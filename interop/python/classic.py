@@ -351,7 +351,7 @@ class Session:
 
     def __init__(self, socket, initiator, keys, expected=None):
         self.socket, self.buffer, self.extensions = socket, b"", []
-        nonce = os.urandom(24)
+        self.public, nonce = keys[0], os.urandom(24)
         payload, noise = bytes_field(1, nonce), Noise(initiator, keys)
         if initiator:
             self.frame(noise.write_first(payload))
