@@ -10,5 +10,6 @@ pub mod limits;
 pub mod proof;
 pub mod rle;
 pub mod tree_set;
+pub mod verify;
 
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};
