@@ -131,10 +131,21 @@ class Buyer(Peer):
         name = f"sales/{option.data_feed}/feeds/{self.session.public.hex()}"
         public, secret = feed_keys(derive(bytes.fromhex(option.master), name))
         assert public == self.feed, "the derived key is not that of the feed"
-        length = self.length()
-        self.send(HAVE, number_field(1, length))
-        self.send(DATA, data_message(length, b"EVIL"))
-        emit("offered", length=length)
+        tree = Tree(self.block(index) for index in range(self.length()))
+        index = len(tree.blocks)
+        tree.append(b"EVIL")
+        evil = data_message(index, b"EVIL", tree.proof(index), tree.signature(secret))
+        self.send(HAVE, number_field(1, index))
+        self.send(DATA, evil)
+        emit("offered", index=index)
+        self.send(REQUEST, number_field(1, 0))
+        while self.until(DATA, REQUEST)[0] == REQUEST:
+            emit("asked", index=index)
+            self.send(DATA, evil)
+
+    def block(self, index):
+        self.send(REQUEST, number_field(1, index))
+        return self.until(DATA)[1][2][0]
 
     def length(self):
         self.send(WANT, number_field(1, 0) + number_field(2, 1 << 20))
