@@ -53,7 +53,7 @@ proptest! {
         let encoded = encode(&bits);
         let end = bits.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         prop_assert_eq!(decode(&encoded, end), Ok(bits[..end].to_vec()));
-        prop_assert!(encoded.len() <= literal_cost(end));
+        prop_assert!(encoded.len() <= end + end / 64 + 3);
     }
 
     #[test]
