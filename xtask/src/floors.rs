@@ -9,13 +9,14 @@ use crate::run::{Outcome, cargo_command, output};
 pub(crate) const PURE: [&str; 4] = ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
     ("dazaar-market", &["dazaar-log"]),
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
-    ("dazaar-cli", &["dazaar"]),
+    ("dazaar-table", &["dazaar-log"]),
+    ("dazaar-cli", &["dazaar", "dazaar-table"]),
     ("xtask", &[]),
 ];
 
