@@ -1,15 +1,23 @@
 //! The log: flat tree, hashes, signatures, proofs, have-maps, re-keyed feeds, and the Hypercore 9 folder.
 
 pub mod codec;
+mod commit;
 pub mod digest;
+pub mod feed;
 pub mod flat_tree;
 pub mod hash;
 pub mod have;
 pub mod key;
 pub mod limits;
+pub mod log;
 pub mod proof;
 pub mod rle;
+mod sleep;
+pub mod storage;
 pub mod tree_set;
 pub mod verify;
 
+pub use feed::Feed;
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};
+pub use log::{Audit, Log, LogError, Stored};
+pub use storage::{FileName, MemoryStorage, Storage};

@@ -17,3 +17,12 @@ pub const MAX_PROOF_NODES: usize = 1 + 2 * MAX_LENGTH.ilog2() as usize;
 /// Memory for what we believe a peer to hold of the tree, in pages of the have-map (1 KiB each). Beyond it everything is
 /// forgotten, and the peer gets longer proofs.
 pub const MAX_REMOTE_TREE_PAGES: usize = 256;
+
+/// Blocks whose hash is checked again when a log turns out longer than its commit record says: the last ones.
+pub const MAX_RECHECKED_BLOCKS: u64 = 1024;
+
+/// Blocks that one call reads at most.
+pub const MAX_READ_BLOCKS: u64 = 4096;
+
+/// Bytes after which one call that reads several blocks stops.
+pub const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;

@@ -27,6 +27,11 @@ impl TreeSet {
         &self.nodes
     }
 
+    /// The bits, to be changed and made a set again.
+    pub fn into_bits(self) -> HaveMap {
+        self.nodes
+    }
+
     /// Whether the node is held.
     pub fn contains(&self, node: NodeIndex) -> bool {
         self.nodes.get(node.0)

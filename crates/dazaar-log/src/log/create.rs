@@ -1,0 +1,86 @@
+//! Making a folder, and unlocking one whose secret key is kept elsewhere.
+//!
+//! Grade: over a door. Source: classic protocol, section 3.
+
+use super::append::Batch;
+use super::disk::read_array;
+use super::error::{LogError, at};
+use super::held::Held;
+use super::{Head, Log};
+use crate::commit::Slot;
+use crate::key::{FeedKey, FeedKeyPair};
+use crate::sleep::header;
+use crate::storage::{FileName, Storage};
+
+impl<S: Storage> Log<S> {
+    /// Makes an empty log that can be appended to. The secret key is stored in the folder, where Hypercore looks for it.
+    ///
+    /// To keep it elsewhere, use [`create_reader`](Self::create_reader) and [`unlock`](Self::unlock).
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] if there is a log already, [`LogError::Io`].
+    pub fn create(mut storage: S, pair: FeedKeyPair) -> Result<Self, LogError> {
+        refuse_existing(&storage)?;
+        let file = FileName::SecretKey;
+        storage.write(file, 0, pair.to_secret_bytes().as_slice()).map_err(at(file, 0))?;
+        storage.sync(file).map_err(at(file, 0))?;
+        let mut log = Self::create_reader(storage, pair.public())?;
+        log.pair = Some(pair);
+        Ok(log)
+    }
+
+    /// Makes an empty log for blocks that others publish under `key`.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_reader(mut storage: S, key: FeedKey) -> Result<Self, LogError> {
+        refuse_existing(&storage)?;
+        for file in
+            [FileName::Data, FileName::Tree, FileName::Signatures, FileName::Bitfield, FileName::Commit]
+        {
+            storage.set_len(file, 0).map_err(at(file, 0))?;
+        }
+        for file in header::FILES {
+            storage.write(file, 0, &header::encode(file)).map_err(at(file, 0))?;
+        }
+        let mut log = Self::assemble(storage, key, None, Held::new());
+        log.write_record(Slot::of(0))?;
+        // A folder without a key is no log, so the key comes last.
+        log.storage.write(FileName::Key, 0, key.as_bytes()).map_err(at(FileName::Key, 0))?;
+        log.storage.sync(FileName::Key).map_err(at(FileName::Key, 0))?;
+        Ok(log)
+    }
+
+    /// Makes the log writable with a secret key that is kept elsewhere. It is not stored.
+    ///
+    /// # Errors
+    /// [`LogError::SecretKey`] if it is another log's.
+    pub fn unlock(&mut self, pair: FeedKeyPair) -> Result<(), LogError> {
+        if pair.public() != self.key {
+            return Err(LogError::SecretKey { key: self.key });
+        }
+        self.pair = Some(pair);
+        Ok(())
+    }
+
+    pub(super) fn assemble(storage: S, key: FeedKey, pair: Option<FeedKeyPair>, held: Held) -> Self {
+        Self {
+            storage,
+            key,
+            pair,
+            head: Head::default(),
+            held,
+            sequence: 0,
+            surplus_signatures: false,
+            poisoned: false,
+            batch: Batch::default(),
+        }
+    }
+}
+
+fn refuse_existing(storage: &impl Storage) -> Result<(), LogError> {
+    match read_array(storage, FileName::Key, 0)? {
+        Some(key) => Err(LogError::Exists { key: FeedKey(key) }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! Opening a folder, ours or Hypercore's.
+//!
+//! Grade: over a door. Source: classic protocol, section 3.
+
+use super::Log;
+use super::disk::read_array;
+use super::error::{LogError, at};
+use super::held::Held;
+use crate::commit::{Commit, Slot};
+use crate::key::{FeedKey, FeedKeyPair};
+use crate::sleep::header;
+use crate::storage::{FileName, Storage};
+
+impl<S: Storage> Log<S> {
+    /// Opens a folder and recovers it to a length that can be proved: that of the last commit, or the longer one that
+    /// Hypercore appended or that a crash left behind complete. Does not read the blocks, except the last ones after such
+    /// an event.
+    ///
+    /// Nothing but missing headers is written. What recovery found is written with the next change.
+    ///
+    /// # Errors
+    /// - [`LogError::NotALog`] if the folder has no key, [`LogError::SecretKey`] if the secret key is not that key's.
+    /// - [`LogError::Header`] if a file belongs to something else.
+    /// - [`LogError::Unproven`] if the folder claims blocks and no signature in it proves any length.
+    /// - [`LogError::Io`].
+    pub fn open(mut storage: S) -> Result<Self, LogError> {
+        let key = FeedKey(read_array(&storage, FileName::Key, 0)?.ok_or(LogError::NotALog)?);
+        let pair = read_secret_key(&storage, key)?;
+        let page_bytes = repair_headers(&mut storage)?;
+        let held = Held::load(&storage, page_bytes)?;
+        let records = read_records(&storage, &key)?;
+        let mut log = Self::assemble(storage, key, pair, held);
+        log.recover(&records)?;
+        Ok(log)
+    }
+}
+
+fn read_secret_key(storage: &impl Storage, key: FeedKey) -> Result<Option<FeedKeyPair>, LogError> {
+    if storage.len(FileName::SecretKey).map_err(at(FileName::SecretKey, 0))? == 0 {
+        return Ok(None);
+    }
+    let foreign = || LogError::SecretKey { key };
+    let bytes = zeroize::Zeroizing::new(read_array(storage, FileName::SecretKey, 0)?.ok_or_else(foreign)?);
+    let pair = FeedKeyPair::from_secret_bytes(&bytes).map_err(|_| foreign())?;
+    if pair.public() == key { Ok(Some(pair)) } else { Err(foreign()) }
+}
+
+/// Writes the headers that are missing. Returns the bytes of a bitfield page.
+fn repair_headers(storage: &mut impl Storage) -> Result<u16, LogError> {
+    let mut page_bytes = 0;
+    for file in header::FILES {
+        let header = match read_array(storage, file, 0)? {
+            Some(header) => header,
+            None => {
+                let header = header::encode(file);
+                storage.write(file, 0, &header).map_err(at(file, 0))?;
+                header
+            }
+        };
+        let entry_bytes = header::decode(file, &header).ok_or(LogError::Header { file })?;
+        if file == FileName::Bitfield {
+            page_bytes = entry_bytes;
+        }
+    }
+    Ok(page_bytes)
+}
+
+/// The commit records, the newest first.
+fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Vec<Commit>, LogError> {
+    let mut records = Vec::new();
+    for slot in Slot::ALL {
+        let record = read_array(storage, FileName::Commit, slot.offset())?;
+        records.extend(record.and_then(|record| Commit::decode(&record, key)));
+    }
+    records.sort_by_key(|commit| std::cmp::Reverse(commit.sequence));
+    Ok(records)
+}
