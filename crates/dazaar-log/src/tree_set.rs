@@ -50,8 +50,8 @@ impl TreeSet {
         Some(top)
     }
 
-    /// The blocks from the first of `node` on that held nodes cover without a gap, given that `node` is held: the end of the
-    /// last one. Only nodes lower than `node` are taken, each lower than the one before, as in the roots of a log.
+    /// The length of the log in which `node` is a root: where the held nodes to its right end that could be roots beside it, each
+    /// lower than the one before.
     pub fn frontier(&self, node: NodeIndex) -> u64 {
         let mut end = node.blocks().end;
         for depth in (0..node.depth()).rev() {

@@ -1,4 +1,5 @@
-//! Length, digests and proofs of 13,236 blocks in random trees, as npm hypercore sees them (`vectors/trees.js` made them).
+//! Length, digests and proofs of 13,236 blocks in random trees, and the answers to peers that ask again and again, as npm
+//! hypercore sees them (`vectors/trees.js` and `vectors/sessions.js` made them).
 
 use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_log::flat_tree::NodeIndex;
@@ -14,6 +15,12 @@ struct Tree {
     digests: Vec<u64>,
     answers: Vec<(Vec<u64>, u64)>,
     own: Vec<Option<(Vec<u64>, u64)>>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    blocks: u64,
+    requests: Vec<(u64, u64, bool, Vec<u64>, u64)>,
 }
 
 fn set(nodes: impl IntoIterator<Item = u64>) -> TreeSet {
@@ -51,4 +58,18 @@ fn agree_with_npm() {
         }
     }
     assert_eq!(cases, 13_236);
+}
+
+#[test]
+fn peers_are_remembered_as_by_npm() {
+    let sessions: Vec<Session> =
+        serde_json::from_str(include_str!("vectors/sessions.json")).expect("the vectors are JSON");
+    for session in sessions {
+        let ours = set((0..session.blocks).map(|block| 2 * block));
+        let mut remote = RemoteTree::new();
+        for (block, digest, hash_only, nodes, signed) in session.requests {
+            let answer = ours.plan_proof(block, Digest(digest), hash_only, &mut remote);
+            assert_eq!(answer, Some(plan((nodes, signed))));
+        }
+    }
 }
