@@ -1,0 +1,13 @@
+//! The program against the npm packages, against Python peers written from the specification, and against attackers:
+//! real processes on loopback, each in each role.
+//!
+//! `cargo xtask setup` installs what these tests need.
+
+mod folders;
+mod hostile;
+mod js_buyer;
+mod js_seller;
+mod market;
+mod peers;
+mod python;
+mod support;

@@ -1,0 +1,7 @@
+//! Processes that talk in JSON lines, and the folders that they live in.
+
+mod process;
+mod scene;
+
+pub(crate) use process::{Process, eventually};
+pub(crate) use scene::{Place, Scene, blocks, csv, text};

@@ -1,0 +1,146 @@
+//! One test's folder, and the programs that run in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::Process;
+
+/// A folder that is gone after the test, and everybody who lives in it.
+pub(crate) struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().expect("a folder for the test") }
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The same as text.
+    pub(crate) fn text_path(&self, name: &str) -> String {
+        self.path(name).to_str().expect("the test's folder has a name in UTF-8").to_owned()
+    }
+
+    /// Writes a file and returns its path.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        fs::write(self.path(name), content).expect("a file in the test's folder");
+        self.text_path(name)
+    }
+
+    /// Reads a file.
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Makes a market for `who`; its buyer key.
+    pub(crate) fn init(&self, who: &str) -> String {
+        let mut process = self.dazaar(who, &["init"]);
+        process.succeed();
+        text(process.last("initialised"), "buyer")
+    }
+
+    /// Runs our program with `who`'s market.
+    pub(crate) fn dazaar(&self, who: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
+        command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE");
+        command.current_dir(self.folder.path());
+        command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
+        Process::start(&format!("dazaar {} ({who})", arguments.join(" ")), command)
+    }
+
+    /// Sells `source` to everybody until the end of the test; the process and where it is.
+    pub(crate) fn sell(&self, source: &str, arguments: &[&str]) -> (Process, Place) {
+        self.init("seller");
+        let words = [&["sell", source, "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut process = self.dazaar("seller", &words);
+        let place = Place::of_ours(&process.wait_for("listening"));
+        (process, place)
+    }
+
+    /// Runs a JavaScript peer in a folder of its own.
+    pub(crate) fn js(&self, program: &str, who: &str, arguments: &[&str]) -> Process {
+        let interop = interop();
+        let installed = interop.join("node_modules/.package-lock.json");
+        assert!(installed.is_file(), "the npm peers are not installed: run `cargo xtask setup`");
+        let mut command = Command::new("node");
+        command.arg(interop.join("js").join(program)).args(["--dir", &self.text_path(who)]).args(arguments);
+        Process::start(&format!("{program} {} ({who})", arguments.join(" ")), command)
+    }
+
+    /// Starts the JavaScript seller.
+    pub(crate) fn js_seller(&self, arguments: &[&str]) -> (Process, Place) {
+        let mut process = self.js("seller.js", "js-seller", arguments);
+        let place = Place::of_peer(&process.wait_for("listening"));
+        (process, place)
+    }
+
+    /// Starts the JavaScript buyer.
+    pub(crate) fn js_buyer(&self, place: &Place, arguments: &[&str]) -> Process {
+        let words = [&["--port", place.port(), "--seller", &place.seller], arguments].concat();
+        self.js("buyer.js", "js-buyer", &words)
+    }
+
+    /// Runs a Python peer.
+    pub(crate) fn python(&self, program: &str, arguments: &[&str]) -> Process {
+        let interpreter = interop().join("../target/interop/python/bin/python");
+        assert!(interpreter.is_file(), "the Python peers are not installed: run `cargo xtask setup`");
+        let mut command = Command::new(interpreter);
+        command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(self.folder.path());
+        command.arg(interop().join("python").join(program)).args(arguments);
+        Process::start(&format!("{program} {}", arguments.join(" ")), command)
+    }
+}
+
+/// Where a seller can be reached.
+pub(crate) struct Place {
+    pub(crate) seller: String,
+    pub(crate) feed: String,
+    pub(crate) address: String,
+}
+
+impl Place {
+    fn of_ours(listening: &Value) -> Self {
+        let [seller, feed, address] = ["seller", "feed", "address"].map(|field| text(listening, field));
+        Self { seller, feed, address }
+    }
+
+    /// Where a peer of `interop/` listens.
+    pub(crate) fn of_peer(listening: &Value) -> Self {
+        let [seller, feed] = ["seller", "feed"].map(|field| text(listening, field));
+        Self { seller, feed, address: format!("127.0.0.1:{}", listening["port"]) }
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap_or_default()
+    }
+}
+
+/// A field of an event that is text.
+#[track_caller]
+pub(crate) fn text(event: &Value, field: &str) -> String {
+    event[field].as_str().unwrap_or_else(|| panic!("no text `{field}` in {event}")).to_owned()
+}
+
+/// What the generated blocks of the peers in `interop/` hold, one after the other.
+pub(crate) fn blocks(indices: impl IntoIterator<Item = usize>) -> String {
+    indices.into_iter().map(|index| format!("row {index} {}\n", "x".repeat(index % 23))).collect()
+}
+
+/// A CSV file of so many lines, the header included: as many blocks.
+pub(crate) fn csv(lines: usize) -> String {
+    let rows = (1..lines).map(|line| format!("{line},{}\n", line * line % 1009));
+    std::iter::once("time,value\n".to_owned()).chain(rows).collect()
+}
+
+fn interop() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop")
+}
