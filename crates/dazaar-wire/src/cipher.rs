@@ -94,7 +94,7 @@ impl Sealer {
         Self::Authenticated(Records::new(key))
     }
 
-    /// Appends to `out` the `length` bytes that `write` appends, encrypted where they lie.
+    /// Appends to `out` the `length` bytes, at least one, that `write` appends, encrypted where they lie.
     pub(crate) fn seal(&mut self, out: &mut Vec<u8>, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let start = out.len();
         match self {
@@ -108,7 +108,7 @@ impl Sealer {
                 let count = length.div_ceil(RECORD_TEXT_MAX);
                 out.reserve(length + count * RECORD_OVERHEAD);
                 // The text is written so far behind its place that the last record need not move.
-                let gap = LENGTH_BYTES + count.saturating_sub(1) * RECORD_OVERHEAD;
+                let gap = LENGTH_BYTES + (count - 1) * RECORD_OVERHEAD;
                 out.resize(start + gap, 0);
                 write(out);
                 debug_assert_eq!(out.len(), start + gap + length, "a frame is as long as announced");

@@ -45,6 +45,12 @@ impl Link {
         frame::cut(&mut self.buffer, &mut self.clear)
     }
 
+    /// Memory that received bytes take.
+    #[cfg(test)]
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Appends an encrypted frame to `out`.
     pub(crate) fn write(&mut self, channel: u64, kind: u8, body: &Body<'_>, out: &mut Vec<u8>) {
         let frame = Outbound::new(channel, kind, body);
