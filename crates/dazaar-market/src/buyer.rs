@@ -8,6 +8,7 @@
 //! its channel has opened, which the seller's capability proves: a key that was damaged on the way is forgotten.
 //! Source: classic protocol, sections 7.5 and 9 (1).
 
+mod action;
 mod vetting;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::extension::{self, Extension};
 use crate::limits::{ACTIONS_QUEUED_MAX, TERMS_BYTES_MAX};
 use crate::session::{Actions, PeerFault, SendError, Verdict};
 use crate::terms::{Acceptance, TermsHash};
+pub use action::{BuyerAction, BuyerEvent, EndReason};
 use vetting::Vetting;
 
 /// What a buyer tells a session.
@@ -35,116 +37,6 @@ pub struct BuyerConfig {
     /// The time from one verdict about the seller to the next question; by default
     /// [`VALIDATE_INTERVAL`](crate::session::VALIDATE_INTERVAL).
     pub validate_interval: Duration,
-}
-
-/// What the driver of a buyer session must do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BuyerAction {
-    /// Send an extension message on the session. The classic seller does not know `terms-acceptance`: skip it then.
-    Send {
-        /// Its name.
-        name: &'static str,
-        /// Its payload.
-        payload: Vec<u8>,
-    },
-    /// Open this feed on the session and replicate it, then call [`BuyerSession::handle_feed_opened`] or
-    /// [`BuyerSession::handle_feed_refused`]. Unless told otherwise it downloads.
-    OpenFeed {
-        /// Its key.
-        key: FeedKey,
-    },
-    /// Remember this feed as the one that is bought from the seller.
-    StoreFeed {
-        /// Its key.
-        key: FeedKey,
-    },
-    /// Start or stop downloading. Comes only if the seller is vetted.
-    Download(bool),
-    /// Ask the validator about the seller, then call [`BuyerSession::handle_verdict`].
-    Validate {
-        /// Who is asked about.
-        seller: IdentityKey,
-    },
-    /// Tell whoever watches.
-    Notify(BuyerEvent),
-    /// End the session: it can lead nowhere.
-    End(EndReason),
-}
-
-/// What a buyer may want to know.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BuyerEvent {
-    /// Which run of which selling program this is. Twice the same: one of the connections is superfluous.
-    SellerId([u8; 32]),
-    /// The seller has terms that the buyer has not accepted.
-    TermsRequired {
-        /// What to accept; not fit for display.
-        text: String,
-    },
-    /// The feed is open, and the seller has proved to know its key.
-    FeedOpened {
-        /// Its key.
-        key: FeedKey,
-    },
-    /// The seller offers another feed than the one that is bought from them. The known one stays.
-    FeedChanged {
-        /// What is bought.
-        known: FeedKey,
-        /// What the seller sent.
-        offered: FeedKey,
-    },
-    /// The seller does not serve the feed that is bought from them.
-    FeedRefused {
-        /// Its key.
-        key: FeedKey,
-    },
-    /// The seller serves us.
-    Valid {
-        /// What the seller says, such as the time that is left.
-        info: Value,
-    },
-    /// The seller does not serve us.
-    Invalid {
-        /// Why; fit for display, may be empty.
-        reason: String,
-    },
-    /// The validator finds the seller good from now on.
-    SellerAdmitted {
-        /// What the validator says.
-        info: Option<Value>,
-    },
-    /// The validator does not want this seller from now on.
-    SellerRefused {
-        /// Why.
-        reason: String,
-    },
-    /// An application message.
-    UserMessage {
-        /// What it is about; not fit for display.
-        name: String,
-        /// What it says.
-        message: Value,
-    },
-}
-
-/// Why a buyer leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// The seller has terms, and the buyer has accepted none.
-    #[error("the seller has terms of use, which must be accepted first")]
-    TermsMissing,
-    /// The seller's terms are not those that the buyer accepted.
-    #[error(
-        "the seller's terms of use are not those that were accepted; the new ones must be accepted first"
-    )]
-    TermsChanged,
-    /// The seller does not serve the feed that they just offered: its key was damaged on the way. Try again.
-    #[error("the seller refuses the feed {key} that they offered")]
-    FeedRefused {
-        /// Its key.
-        key: FeedKey,
-    },
 }
 
 /// A buyer's side of one connection.

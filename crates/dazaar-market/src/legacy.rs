@@ -85,9 +85,9 @@ impl ImportedMarket {
                 let unique = record.unique_feed(&buyer)?;
                 self.sale(record.parse_key(feed)?).buyers.insert(buyer, unique);
             }
-            ["config", ..] => {
-                let name = record.key().trim_start_matches("config/").to_owned();
-                self.config.insert(name, record.json()?);
+            ["config", _, ..] => {
+                let name = record.key().strip_prefix("config/").unwrap_or_default();
+                self.config.insert(name.to_owned(), record.json()?);
             }
             _ => self.unknown.push(record.key().to_owned()),
         }

@@ -7,6 +7,7 @@
 //! With terms of use, nothing that concerns the feed happens before a [`TermsAccepted`] token has begun the trade.
 //! Source: classic protocol, section 7.4.
 
+mod action;
 mod trade;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::limits::ACTIONS_QUEUED_MAX;
 use crate::session::{Actions, PeerFault, SendError, Verdict};
 use crate::terms::{Acceptance, Terms, TermsAccepted, VerifiedAcceptance};
 pub use crate::terms::{PeerKind, UnsignedTerms};
+pub use action::{SellerAction, SellerEvent};
 use trade::Trade;
 
 /// What is sold, to whom it may be shown.
@@ -48,78 +50,6 @@ pub struct SellerConfig {
     pub unsigned_terms: UnsignedTerms,
     /// The time from one verdict to the next question; by default [`VALIDATE_INTERVAL`](crate::session::VALIDATE_INTERVAL).
     pub validate_interval: Duration,
-}
-
-/// What the driver of a seller session must do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SellerAction {
-    /// Send an extension message on the session.
-    Send {
-        /// Its name.
-        name: &'static str,
-        /// Its payload.
-        payload: Vec<u8>,
-    },
-    /// Ask the validator about `buyer`, then call [`SellerSession::handle_verdict`].
-    Validate {
-        /// Who is asked about.
-        buyer: IdentityKey,
-    },
-    /// Store this for good, then call [`SellerSession::handle_acceptance_stored`].
-    StoreAcceptance(Acceptance),
-    /// Load or derive and store the feed of `buyer`, then call [`SellerSession::handle_feed`].
-    PrepareFeed {
-        /// Whose feed.
-        buyer: IdentityKey,
-    },
-    /// Open this feed on the session. May come again after the other side closed it.
-    OpenFeed {
-        /// Its key.
-        key: FeedKey,
-    },
-    /// Start or stop uploading on the opened feed. A feed that is not told otherwise does not upload.
-    Upload(bool),
-    /// Refuse the channel that the other side offers.
-    RefuseOffer {
-        /// Its discovery key.
-        discovery_key: DiscoveryKey,
-    },
-    /// Tell whoever watches.
-    Notify(SellerEvent),
-}
-
-/// What a seller may want to know.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SellerEvent {
-    /// The buyer is served from now on.
-    Admitted {
-        /// What the validator says about them.
-        info: Option<Value>,
-    },
-    /// The buyer is not served from now on.
-    Refused {
-        /// Why.
-        reason: String,
-    },
-    /// There are terms, and this buyer is served although their software cannot accept them.
-    ServedUnsigned,
-    /// The buyer finds this seller good.
-    BuyerValid {
-        /// What the buyer says.
-        info: Value,
-    },
-    /// The buyer does not want to download from this seller.
-    BuyerInvalid {
-        /// Why; fit for display, may be empty.
-        reason: String,
-    },
-    /// An application message. It may come before the terms are accepted.
-    UserMessage {
-        /// What it is about; not fit for display.
-        name: String,
-        /// What it says.
-        message: Value,
-    },
 }
 
 /// What a buyer reads who is not served because their software cannot sign.
