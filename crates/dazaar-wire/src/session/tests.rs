@@ -7,15 +7,18 @@ mod timers;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dazaar_log::FeedKey;
+use dazaar_log::{DiscoveryKey, FeedKey, FeedKeyPair};
 use proptest::prelude::*;
 
 use self::pair::{Pair, identity, session};
 use super::*;
-use crate::message::{Data, Have, Request};
+use crate::control::{Close, Extension, Open, Options};
+use crate::frame::kind;
+use crate::limits::BODY_BYTES_MAX;
+use crate::message::{self, Data, Have, Message, Request};
 
 fn feed(seed: u8) -> FeedKey {
-    dazaar_log::FeedKeyPair::from_seed(&[seed; 32]).public()
+    FeedKeyPair::from_seed(&[seed; 32]).public()
 }
 
 fn block(index: u64, value: Vec<u8>) -> Message {
