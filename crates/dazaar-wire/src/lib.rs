@@ -15,9 +15,11 @@ pub mod message;
 mod noise;
 mod outgoing;
 mod payload;
+pub mod replication;
 pub mod session;
 mod timer;
 
 pub use fault::PeerFault;
 pub use message::{Data, Have, Message, Request};
+pub use replication::{Download, PeerId, Progress, Replication, ReplicationEvent, ReplicationFault};
 pub use session::{Channel, Config, Event, OpenError, Role, Security, SecurityPolicy, SendError, Session};

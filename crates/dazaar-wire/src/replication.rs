@@ -1,0 +1,308 @@
+//! Replication of one feed with many peers: what to ask whom, what to answer, what to believe.
+//!
+//! Grade: machine. It sees a peer as one open channel: messages go in by [`Replication::handle_message`] and come out by
+//! [`Replication::poll_message`], which the driver calls only while there is room to send. So whatever a slow peer is owed is
+//! made when it can take it, and costs no memory before. The log is lent to each call; blocks enter it only verified.
+//!
+//! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
+//! What a peer owes us: `window`. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
+//!
+//! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`. Requests come before
+//! data because the window bounds them, so they never hold data up, while an insatiable peer could hold requests up for ever.
+//!
+//! Source: classic protocol, sections 5, 6 and 9 (5, 6, 10). Differs from JavaScript: windows adapt, blocks that nobody asked
+//! for end the session after a few, a re-keyed feed only uploads, and clearing blocks means not wanting them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dazaar_log::limits::MAX_LENGTH;
+use dazaar_log::verify::UnverifiedBlock;
+use dazaar_log::{Feed, Log, Storage};
+
+mod announce;
+mod download;
+mod event;
+mod fault;
+pub mod limits;
+mod peer;
+mod ranges;
+mod remote;
+mod selection;
+mod switches;
+mod upload;
+mod wants;
+mod window;
+
+pub use event::{Progress, ReplicationEvent};
+pub use fault::{Fault, ReplicationFault};
+pub use selection::Download;
+
+use crate::message::{Data, Have, Message, Request};
+use peer::Peer;
+use ranges::RangeSet;
+use selection::Selection;
+use upload::Answer;
+
+/// A peer of a feed: one channel of one session. The driver numbers them, and uses no number twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+/// How to replicate a feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// What to fetch. A feed that we write ourselves has [`Download::None`]; for a re-keyed one nothing else is possible.
+    pub download: Download,
+    /// Decides where to start with each peer under [`Download::All`]. Any number.
+    pub seed: u64,
+}
+
+/// The replication of one feed.
+#[derive(Debug)]
+pub struct Replication {
+    feed: Feed,
+    seed: u64,
+    selection: Selection,
+    peers: BTreeMap<PeerId, Peer>,
+    /// Blocks that some peer owes us.
+    requested: RangeSet,
+    update: Update,
+    events: VecDeque<ReplicationEvent>,
+    complete: bool,
+    bytes_down: u64,
+    bytes_up: u64,
+}
+
+/// Whether somebody is to prove the length that it claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Update {
+    Asked,
+    Idle,
+    Wanted,
+}
+
+impl Replication {
+    /// Replicates `feed`, with nobody yet.
+    pub fn new(feed: Feed, options: Options) -> Self {
+        let download = if feed.is_upload_only() { Download::None } else { options.download };
+        Self {
+            feed,
+            seed: options.seed,
+            selection: Selection::new(download),
+            peers: BTreeMap::new(),
+            requested: RangeSet::default(),
+            update: Update::Idle,
+            events: VecDeque::new(),
+            complete: false,
+            bytes_down: 0,
+            bytes_up: 0,
+        }
+    }
+
+    /// The feed.
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Starts with a peer whose channel is open in both directions.
+    pub fn add_peer(&mut self, peer: PeerId) {
+        let place = (self.selection.download() == Download::All).then(|| place(self.seed, peer));
+        let downloading = self.selection.download() != Download::None;
+        self.peers.insert(peer, Peer::new(downloading, place));
+    }
+
+    /// Ends with a peer; what it owed is asked of others.
+    pub fn remove_peer(&mut self, peer: PeerId) {
+        self.give_up(peer);
+        self.peers.remove(&peer);
+    }
+
+    /// Whether we answer this peer. Switching off drops what it asked for; it hears of it, and asks again once it may.
+    pub fn set_uploading(&mut self, peer: PeerId, on: bool) {
+        let Some(peer) = self.peers.get_mut(&peer) else { return };
+        peer.switches.set_uploading(on);
+        if !on {
+            peer.uploads.clear();
+            peer.announcements.drop_wants();
+        }
+    }
+
+    /// Whether we ask this peer. What it owes us by then may still come.
+    pub fn set_downloading(&mut self, peer: PeerId, on: bool) {
+        if self.selection.download() == Download::None {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.switches.set_downloading(on);
+        }
+    }
+
+    /// Asks for blocks: under [`Download::Sparse`] nothing else is fetched; otherwise it takes back [`unwant`](Self::unwant)
+    /// and makes peers go on from here.
+    pub fn want(&mut self, blocks: Range<u64>) {
+        self.selection.want(blocks.clone());
+        self.complete = false;
+        for peer in self.peers.values_mut() {
+            peer.wake(blocks.clone());
+            if self.selection.download() == Download::All {
+                peer.move_to(blocks.start);
+            }
+        }
+    }
+
+    /// Does without blocks. What was already requested may still come.
+    pub fn unwant(&mut self, blocks: Range<u64>) {
+        self.selection.unwant(blocks);
+    }
+
+    /// Has the longest length that a peer claims proved, now or as soon as one claims more than we have.
+    pub fn update(&mut self) {
+        if self.update == Update::Idle && self.selection.download() != Download::None {
+            self.update = Update::Wanted;
+        }
+    }
+
+    /// Blocks came into the log by another way: appended, or stored through another feed of it.
+    pub fn handle_added<S: Storage>(&mut self, blocks: Range<u64>, log: &Log<S>) {
+        for held in log.have().runs(blocks) {
+            self.peers.values_mut().for_each(|peer| peer.announcements.add(held.clone()));
+        }
+    }
+
+    /// Blocks were cleared. They are not fetched again unless they are wanted again.
+    pub fn handle_cleared(&mut self, blocks: Range<u64>) {
+        self.selection.unwant(blocks.clone());
+        self.peers.values_mut().for_each(|peer| peer.announcements.remove(blocks.clone()));
+    }
+
+    /// A peer said something.
+    ///
+    /// # Errors
+    /// [`Fault::Peer`]: end its session and remove it. [`Fault::Log`]: nothing can be stored any more.
+    pub fn handle_message<S: Storage>(
+        &mut self,
+        id: PeerId,
+        message: Message,
+        log: &mut Log<S>,
+        now: Duration,
+    ) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        match message {
+            Message::Status { uploading, .. } => self.handle_status(id, uploading),
+            Message::Have(have) => self.handle_have(id, &have)?,
+            Message::Unhave { start, length } => self.handle_unhave(id, start, length),
+            Message::Want { start, length } if peer.switches.uploads() => {
+                peer.announcements.handle_want(start, length)?;
+            }
+            Message::Request(request) if peer.switches.uploads() => peer.uploads.handle_request(request)?,
+            Message::Cancel { index, bytes, hash } => peer.uploads.handle_cancel(index, bytes, hash),
+            Message::Data(data) => self.handle_data(id, data, log, now)?,
+            Message::Want { .. } | Message::Request(_) | Message::Options { .. } | Message::Unwant { .. } => {
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message to a peer; `None` if it has to hear nothing at the moment.
+    ///
+    /// # Errors
+    /// As [`handle_message`](Self::handle_message).
+    pub fn poll_message<S: Storage>(
+        &mut self,
+        id: PeerId,
+        log: &Log<S>,
+        now: Duration,
+    ) -> Result<Option<Message>, Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
+        if let Some(status) = peer.switches.poll() {
+            return Ok(Some(status));
+        }
+        if peer.switches.uploads()
+            && let Some(announcement) = peer.announcements.poll(log.have(), log.length())
+        {
+            return Ok(Some(announcement));
+        }
+        if peer.switches.downloads()
+            && let Some(question) = self.poll_download(id, log, now)
+        {
+            return Ok(Some(question));
+        }
+        self.poll_upload(id, log)
+    }
+
+    /// The next event, when the log has seen all messages so far.
+    pub fn poll_event<S: Storage>(&mut self, log: &Log<S>) -> Option<ReplicationEvent> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        let is_complete = self.is_complete(log);
+        let was_complete = std::mem::replace(&mut self.complete, is_complete);
+        (is_complete && !was_complete).then(|| ReplicationEvent::Complete { length: log.length() })
+    }
+
+    /// Whether every block that we want is here, up to the longest length that a connected peer claims. While no length is
+    /// known that is said only of blocks that were asked for one by one.
+    pub fn is_complete<S: Storage>(&self, log: &Log<S>) -> bool {
+        let length = self.claimed_length(log);
+        match self.selection.next_missing(0, log.have()) {
+            None => true,
+            Some(missing) => self.selection.download() != Download::Sparse && missing >= length && length > 0,
+        }
+    }
+
+    /// How far we are.
+    pub fn progress<S: Storage>(&self, log: &Log<S>) -> Progress {
+        Progress {
+            have: log.downloaded(),
+            length: self.claimed_length(log),
+            bytes_down: self.bytes_down,
+            bytes_up: self.bytes_up,
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to say, unless something happens before.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.peers.values().filter_map(Peer::deadline).min()
+    }
+
+    /// Which peers have owed us something for too long: end their sessions and remove them.
+    pub fn handle_timeout(&mut self, now: Duration) -> Vec<(PeerId, ReplicationFault)> {
+        let late =
+            self.peers.iter().filter(|(_, peer)| peer.deadline().is_some_and(|deadline| deadline <= now));
+        late.map(|(&id, _)| (id, ReplicationFault::RequestTimeout)).collect()
+    }
+
+    fn poll_upload<S: Storage>(&mut self, id: PeerId, log: &Log<S>) -> Result<Option<Message>, Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
+        match peer.uploads.poll(&mut self.feed, log)? {
+            None => Ok(None),
+            Some(Answer::Gone(block)) => Ok(Some(Message::Unhave { start: block, length: 1 })),
+            Some(Answer::Data(data)) => {
+                if let Some(value) = &data.value {
+                    let (block, bytes) = (data.index, value.len() as u64);
+                    self.bytes_up += bytes;
+                    self.events.push_back(ReplicationEvent::Uploaded { peer: id, block, bytes });
+                }
+                Ok(Some(Message::Data(data)))
+            }
+        }
+    }
+
+    /// The longest the feed can be, as far as anybody says.
+    fn claimed_length<S: Storage>(&self, log: &Log<S>) -> u64 {
+        self.peers.values().map(|peer| peer.remote.length()).fold(log.length(), u64::max)
+    }
+}
+
+/// Where in a feed to start with a peer, as a part of 2^64 of its length (the mixer of SplitMix64).
+const fn place(seed: u64, peer: PeerId) -> u64 {
+    let mut place = seed.wrapping_add(peer.0.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    place = (place ^ (place >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    place = (place ^ (place >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    place ^ (place >> 31)
+}
+
+#[cfg(test)]
+mod tests;

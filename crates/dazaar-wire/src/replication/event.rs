@@ -1,0 +1,50 @@
+//! What replication tells whoever drives it.
+//!
+//! Grade: plain.
+
+use super::PeerId;
+
+/// Something happened that others may want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplicationEvent {
+    /// Every block that we want is here, up to the longest length that a connected peer claims.
+    Complete {
+        /// Blocks of the log.
+        length: u64,
+    },
+    /// The log is longer than before: somebody proved it.
+    Length {
+        /// Blocks of the log.
+        length: u64,
+    },
+    /// A block was verified and stored.
+    Stored {
+        /// The block.
+        block: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// A block was handed to a peer's session.
+    Uploaded {
+        /// Whose.
+        peer: PeerId,
+        /// The block.
+        block: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+}
+
+/// How far the replication of a feed is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Blocks that are here.
+    pub have: u64,
+    /// Blocks of the feed: the length of the log, or what a connected peer claims if that is more. Unproved.
+    pub length: u64,
+    /// Bytes of blocks that were received and stored since the replication began.
+    pub bytes_down: u64,
+    /// Bytes of blocks that were sent since the replication began.
+    pub bytes_up: u64,
+}

@@ -1,0 +1,67 @@
+//! Every bound on what a peer can make the replication of one feed hold, and its times.
+//!
+//! Grade: plain. Numbers marked "classic" are the protocol's own: changing one breaks compatibility. Each bound is for one
+//! peer and one feed.
+//! Source: classic protocol, sections 4.8, 5.2, 5.3 and 9.
+
+use std::time::Duration;
+
+/// Blocks of one `Want` (classic): a `Have` of exactly this length counts as its answer.
+pub const WANT_BLOCKS: u64 = 1 << 20;
+
+/// `Want`s that may wait for their answer (classic).
+pub const WANTS_OPEN_MAX: usize = 16;
+
+/// What the start and the length of a `Want` are multiples of (classic); others are ignored.
+pub const WANT_ALIGNMENT: u64 = 8192;
+
+/// `Want`s of the remote that may wait for our answer. Honest peers have at most [`WANTS_OPEN_MAX`].
+pub const WANTS_QUEUED_MAX: usize = 64;
+
+/// Blocks of a remote's `Want` that are answered; those after it are left out. Eight times what peers ask for.
+pub const WANT_ANSWERED_BLOCKS_MAX: u64 = 8 * WANT_BLOCKS;
+
+/// Blocks in one `Have` of ours without bits. JavaScript peers count them one by one.
+pub const HAVE_BLOCKS_MAX: u64 = 1 << 16;
+
+/// Bytes that the bits of a `Have` may expand to: the answer to one of our `Want`s.
+pub const HAVE_BITFIELD_BYTES_MAX: usize = WANT_BLOCKS as usize / 8;
+
+/// Pages of a remote's blocks that are kept as bits, of 1 KiB each. What it claims beyond is not believed.
+pub const REMOTE_PAGES_MAX: usize = 8192;
+
+/// Runs of complete pages of a remote's blocks that are kept. What it claims beyond is not believed.
+pub const REMOTE_RUNS_MAX: usize = 4096;
+
+/// Ranges of blocks in lists that may be coarser than the truth: what to announce, and where to look for blocks to request.
+pub const COARSE_RANGES_MAX: usize = 1024;
+
+/// Requests of the remote that may wait for our answer: more than any window, ours included.
+pub const REQUESTS_QUEUED_MAX: usize = 4096;
+
+/// Blocks that a new peer may owe us. JavaScript peers answer any number of requests.
+pub const WINDOW_START: usize = 64;
+
+/// Blocks that a peer may owe us at most.
+pub const WINDOW_MAX: usize = 2048;
+
+/// Bytes that a peer may owe us at most, by the mean size of its blocks so far.
+pub const WINDOW_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Blocks that a peer may owe us however large they are.
+pub const WINDOW_MIN: usize = 4;
+
+/// An answer that took so much longer than the fastest one stood in a queue: a larger window would only make that longer.
+pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(200);
+
+/// A peer that owes us blocks and has sent none for so long is given up (classic).
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// When so many blocks were asked for after an unanswered one, and half of them came, it never will: somebody else is asked.
+pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
+
+/// Blocks that nobody asked for: so many are ignored, then the session ends.
+pub const STRAYS_MAX: u32 = 32;
+
+const _: () = assert!(WINDOW_MAX < REQUESTS_QUEUED_MAX && WINDOW_START < WINDOW_MAX);
+const _: () = assert!(WANTS_OPEN_MAX < WANTS_QUEUED_MAX);

@@ -1,0 +1,153 @@
+//! One peer of a feed: what is known of it, and what is between it and us.
+//!
+//! Grade: machine. Everything here is bounded by `limits`, and ends with the peer.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use dazaar_log::have::HaveMap;
+
+use super::announce::Announcements;
+use super::fault::ReplicationFault;
+use super::limits::{COARSE_RANGES_MAX, STRAYS_MAX};
+use super::ranges::RangeSet;
+use super::remote::RemoteMap;
+use super::selection::{Download, Selection};
+use super::switches::Switches;
+use super::upload::Uploads;
+use super::wants::Wants;
+use super::window::Window;
+
+/// A peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) switches: Switches,
+    pub(super) announcements: Announcements,
+    pub(super) uploads: Uploads,
+    pub(super) wants: Wants,
+    pub(super) remote: RemoteMap,
+    pub(super) window: Window,
+    /// Where a block may be that it has and we should ask it for. Nothing is outside.
+    fresh: RangeSet,
+    /// Where to go on looking.
+    cursor: u64,
+    /// A place in the feed, as a part of 2^64 of its length, until the length is known.
+    place: Option<u64>,
+    /// Requests that we gave up, so that their answers may still come.
+    forgiven: u32,
+    strays: u32,
+}
+
+impl Peer {
+    pub(super) fn new(downloading: bool, place: Option<u64>) -> Self {
+        Self {
+            switches: Switches::new(downloading),
+            announcements: Announcements::default(),
+            uploads: Uploads::default(),
+            wants: Wants::default(),
+            remote: RemoteMap::default(),
+            window: Window::default(),
+            fresh: RangeSet::default(),
+            cursor: 0,
+            place,
+            forgiven: 0,
+            strays: 0,
+        }
+    }
+
+    /// There may be something to ask for in a range.
+    pub(super) fn wake(&mut self, range: Range<u64>) {
+        self.fresh.insert(range.start..range.end.min(self.remote.length()));
+        self.fresh.widen_beyond(COARSE_RANGES_MAX);
+        self.wants.wake();
+    }
+
+    /// Looks for blocks from here on first.
+    pub(super) const fn move_to(&mut self, block: u64) {
+        self.cursor = block;
+        self.place = None;
+    }
+
+    /// Takes the next block to ask for.
+    pub(super) fn poll_block(
+        &mut self,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<u64> {
+        if let Some(place) = self.place.filter(|_| self.remote.length() > 0) {
+            self.move_to(((u128::from(place) * u128::from(self.remote.length())) >> 64) as u64);
+        }
+        if !self.window.has_room() {
+            return None;
+        }
+        while let Some(range) = self.fresh.next(self.cursor).or_else(|| self.fresh.next(0)) {
+            let found = self.find(range.clone(), selection, have, requested);
+            self.fresh.remove(range.start..found.map_or(range.end, |block| block + 1));
+            if let Some(block) = found {
+                if selection.download() == Download::All {
+                    self.cursor = block + 1;
+                }
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Gives up the requests for blocks of a range, and returns them.
+    pub(super) fn give_up_blocks(&mut self, range: Range<u64>) -> Vec<u64> {
+        let blocks: Vec<_> = std::iter::from_fn(|| self.window.take_within(range.clone())).collect();
+        self.forgiven = self.forgiven.saturating_add(u32::try_from(blocks.len()).unwrap_or(u32::MAX));
+        blocks
+    }
+
+    /// Gives up the request for a proof. Returns whether there was one.
+    pub(super) const fn give_up_proof(&mut self) -> bool {
+        let owed = self.window.take_proof();
+        self.forgiven = self.forgiven.saturating_add(owed as u32);
+        owed
+    }
+
+    /// Gives up one request that was overtaken by too many others.
+    pub(super) fn give_up_overtaken(&mut self) -> Option<u64> {
+        let block = self.window.take_overtaken()?;
+        self.remote.forget(block);
+        self.forgiven = self.forgiven.saturating_add(1);
+        Some(block)
+    }
+
+    /// A block or proof came that we are not waiting for.
+    pub(super) fn handle_stray(&mut self) -> Result<(), ReplicationFault> {
+        if self.forgiven > 0 {
+            self.forgiven -= 1;
+            return Ok(());
+        }
+        self.strays += 1;
+        if self.strays > STRAYS_MAX { Err(ReplicationFault::TooManyStrays) } else { Ok(()) }
+    }
+
+    /// When it is given up unless it sends something that it owes.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.window.deadline()
+    }
+
+    /// The first block of a range that we want, the peer has, and nobody is asked for.
+    fn find(
+        &self,
+        range: Range<u64>,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<u64> {
+        let mut at = range.start;
+        while at < range.end {
+            let missing = selection.next_missing(at, have)?;
+            let held = self.remote.blocks().next_set(missing)?;
+            at = requested.next_gap(held);
+            if at == missing {
+                return (at < range.end).then_some(at);
+            }
+        }
+        None
+    }
+}

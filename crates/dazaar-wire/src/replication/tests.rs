@@ -1,0 +1,4 @@
+mod jar;
+mod javascript;
+
+mod sync;
