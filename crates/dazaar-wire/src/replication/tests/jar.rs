@@ -112,7 +112,7 @@ impl Jar {
         Self { hosts: Vec::new(), js: Vec::new(), links: Vec::new(), now: Duration::ZERO, dice: Dice(seed) }
     }
 
-    fn add(&mut self, log: MemoryLog, download: Download) -> usize {
+    pub(super) fn add(&mut self, log: MemoryLog, download: Download) -> usize {
         let feed =
             Replication::new(Feed::own(log.key()), Options { download, seed: self.dice.below(u64::MAX) });
         self.hosts.push(Host { log, feeds: vec![feed], events: Vec::new() });
@@ -121,8 +121,7 @@ impl Jar {
 
     /// A host that writes the feed of key pair 1.
     pub(super) fn writer(&mut self, blocks: u64) -> usize {
-        let log = Log::create(MemoryStorage::new(), pair(1)).unwrap();
-        let host = self.add(log, Download::None);
+        let host = self.add(Log::create(MemoryStorage::new(), pair(1)).unwrap(), Download::None);
         self.hosts[host].append(blocks);
         host
     }
@@ -191,11 +190,6 @@ impl Jar {
     fn switch(&mut self, link: usize, end: usize, turn: impl Fn(&mut Replication, PeerId)) {
         let End::Ours { host, feed } = self.links[link].ends[end] else { panic!("not one of ours") };
         turn(&mut self.hosts[host].feeds[feed], PeerId(link as u64));
-    }
-
-    /// Says something in an end's name that it would not say itself.
-    pub(super) fn inject(&mut self, link: usize, to: usize, message: Message) {
-        self.links[link].queues[to].push_back((self.now, message));
     }
 
     /// Lets the world run for a while.

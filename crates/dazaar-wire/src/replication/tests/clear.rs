@@ -1,0 +1,54 @@
+//! Blocks that go away.
+
+use super::jar::*;
+use crate::replication::Download;
+
+#[test]
+fn cleared_blocks_are_not_fetched_again_unless_wanted() {
+    for download in [Download::All, Download::Linear, Download::Sparse] {
+        let mut jar = Jar::new(1);
+        let (seller, buyer) = (jar.writer(100), jar.reader(download));
+        jar.connect(seller, buyer);
+        jar.hosts[buyer].feeds[0].want(0..100);
+        jar.settle();
+        jar.hosts[buyer].clear(20..50);
+        jar.settle();
+        let held = |jar: &Jar| jar.hosts[buyer].log.have().runs(0..u64::MAX).collect::<Vec<_>>();
+        assert_eq!(held(&jar), [0..20, 50..100]);
+        let host = &jar.hosts[buyer];
+        assert!(host.feeds[0].is_complete(&host.log));
+        jar.hosts[buyer].feeds[0].want(30..40);
+        jar.settle();
+        assert_eq!(held(&jar), [0..20, 30..40, 50..100]);
+        jar.assert_intact(buyer);
+    }
+}
+
+#[test]
+fn what_a_peer_cleared_is_asked_of_others() {
+    let mut jar = Jar::new(2);
+    let first = jar.writer(3000);
+    let second = jar.reader(Download::All);
+    jar.connect(first, second);
+    jar.settle();
+    let sink = jar.reader(Download::Linear);
+    let links = [jar.connect(first, sink), jar.connect(second, sink)];
+    jar.sleep(std::time::Duration::from_millis(100));
+    jar.hosts[first].clear(0..3000);
+    jar.settle();
+    jar.assert_holds(sink, 0..3000);
+    assert!(links.iter().all(|&link| jar.links[link].fault.is_none()));
+}
+
+#[test]
+fn what_nobody_has_is_not_asked_for() {
+    let mut jar = Jar::new(3);
+    let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
+    jar.hosts[seller].clear(10..20);
+    let link = jar.connect(seller, buyer);
+    jar.settle();
+    let host = &jar.hosts[buyer];
+    assert_eq!(host.log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..10, 20..100]);
+    assert!(!host.feeds[0].is_complete(&host.log));
+    assert_eq!(jar.links[link].fault, None);
+}
