@@ -84,6 +84,15 @@ impl Card {
         })
     }
 
+    /// Reads what the seller `id` wrote about their feed: their own key takes the place of any `id` in it.
+    ///
+    /// # Errors
+    /// The field that is wrong, and how.
+    pub fn of_seller(id: IdentityKey, mut fields: Map<String, Value>) -> Result<Self, CardError> {
+        fields.insert("id".to_owned(), id.to_string().into());
+        Self::from_json(Value::Object(fields))
+    }
+
     /// The card as JSON: `payment` is always an array, absent fields are absent.
     pub fn to_json(&self) -> Value {
         let mut object = self.fields.clone();

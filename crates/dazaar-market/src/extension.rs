@@ -103,7 +103,7 @@ pub(crate) fn decode_user_message(payload: &[u8]) -> Result<Option<(String, Valu
 }
 
 /// A stranger's text for a human: without control characters, and no longer than [`REASON_CHARS_MAX`].
-pub(crate) fn display_text(text: &str) -> String {
+pub fn display_text(text: &str) -> String {
     let printable = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
     let mut shown: String = text.chars().take(REASON_CHARS_MAX).map(printable).collect();
     if text.chars().nth(REASON_CHARS_MAX).is_some() {

@@ -23,7 +23,7 @@ pub mod terms;
 pub use address::{Address, AddressError};
 pub use buyer::{BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason};
 pub use card::{Card, CardError, CardSignature};
-pub use extension::Extension;
+pub use extension::{Extension, display_text};
 pub use grant::{CreditError, GrantId, Granted, TimeCredit};
 pub use identity_signature::NONCE_BYTES;
 pub use legacy::{ImportedMarket, ImportedSale, LegacyError};

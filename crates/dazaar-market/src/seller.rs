@@ -230,7 +230,10 @@ impl SellerSession {
         peer: PeerKind,
         stored: Option<Acceptance>,
     ) -> Option<TermsAccepted> {
-        let Some(terms) = &self.config.terms else { return TermsAccepted::not_asked(None) };
+        if let Some(settled) = TermsAccepted::not_asked(self.config.terms.as_ref()) {
+            return Some(settled);
+        }
+        let terms = self.config.terms.as_ref()?;
         let signed = stored.and_then(|stored| stored.verify(&self.config.seller, &buyer, &terms.hash()).ok());
         if let Some(acceptance) = signed {
             return Some(acceptance.stored());

@@ -247,8 +247,8 @@ fn vetting() -> Buyer {
 #[test]
 fn a_vetted_seller_is_downloaded_from_only_when_good() {
     let mut buyer = vetting();
-    let validate = BuyerAction::Validate { seller: seller() };
-    assert_eq!(buyer.one_time_feed(feed(1)), [BuyerAction::Download(false), open(feed(1)), validate.clone()]);
+    let validate = || BuyerAction::Validate { seller: seller() };
+    assert_eq!(buyer.one_time_feed(feed(1)), [BuyerAction::Download(false), open(feed(1)), validate()]);
     assert_eq!(buyer.opened().len(), 2);
     let info = Some(json!({ "ok": 1 }));
     let good = [
@@ -259,7 +259,7 @@ fn a_vetted_seller_is_downloaded_from_only_when_good() {
     assert_eq!(buyer.verdict(0, Verdict::Admit { info: info.clone() }), good);
     assert_eq!(buyer.verdict(0, Verdict::Refuse { reason: "?".to_owned() }), [], "nobody asked");
     assert_eq!(buyer.timeout(999), []);
-    assert_eq!(buyer.timeout(1_000), [validate.clone()]);
+    assert_eq!(buyer.timeout(1_000), [validate()]);
     assert_eq!(buyer.timeout(2_000), [], "one question at a time");
     let bad = [
         BuyerAction::Download(false),
@@ -267,7 +267,7 @@ fn a_vetted_seller_is_downloaded_from_only_when_good() {
         notify(BuyerEvent::SellerRefused { reason: "bad".to_owned() }),
     ];
     assert_eq!(buyer.verdict(2_000, Verdict::Refuse { reason: "bad".to_owned() }), bad);
-    assert_eq!(buyer.timeout(3_000), [validate]);
+    assert_eq!(buyer.timeout(3_000), [validate()]);
     assert_eq!(buyer.verdict(3_000, Verdict::Refuse { reason: "bad".to_owned() }), []);
     assert_eq!(buyer.timeout(4_000).len(), 1);
     assert_eq!(buyer.verdict(4_000, Verdict::Admit { info }), good);

@@ -57,6 +57,16 @@ fn only_the_seller_is_required() {
 }
 
 #[test]
+fn a_seller_lists_under_their_own_key() {
+    for written in
+        [json!({ "name": "a" }), json!({ "name": "a", "id": null }), json!({ "name": "a", "id": "x" })]
+    {
+        let listed = Card::of_seller(ID.parse().unwrap(), written.as_object().unwrap().clone());
+        assert_eq!(listed, Ok(card(json!({ "id": ID, "name": "a" }))));
+    }
+}
+
+#[test]
 fn payment_comes_in_four_shapes() {
     let entry = json!({ "currency": "EOS" });
     for (shape, count) in [(Value::Null, 0), (json!([]), 0), (entry.clone(), 1), (json!([entry]), 1)] {

@@ -24,6 +24,11 @@ pub enum UnsignedTerms {
 }
 
 /// Proof that terms of use don't stand between a buyer and the feed. Consumed by the trade that it begins.
+///
+/// Nobody else can make one:
+/// ```compile_fail,E0423
+/// let forged = dazaar_market::terms::TermsAccepted(());
+/// ```
 #[derive(Debug)]
 pub struct TermsAccepted(());
 
