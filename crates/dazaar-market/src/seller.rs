@@ -23,7 +23,7 @@ pub use crate::terms::{PeerKind, UnsignedTerms};
 pub use action::{SellerAction, SellerEvent};
 use trade::Trade;
 
-/// What is sold, to whom it may be shown.
+/// How a feed is sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sale {
     /// Every buyer gets a feed with a key of their own, if the validator admits them.
