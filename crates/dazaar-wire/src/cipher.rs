@@ -94,48 +94,40 @@ impl Sealer {
         Self::Authenticated(Records::new(key))
     }
 
-    /// Appends to `out` the `length` bytes, at least one, that `write` appends, encrypted where they lie.
-    pub(crate) fn seal(&mut self, out: &mut Vec<u8>, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = out.len();
+    /// Encrypts in place what lies behind the first `from` bytes of `buffer`, at least one byte.
+    pub(crate) fn seal(&mut self, buffer: &mut Vec<u8>, from: usize) {
         match self {
-            Self::Classic(keystream) => {
-                out.reserve(length);
-                write(out);
-                debug_assert_eq!(out.len(), start + length, "a frame is as long as announced");
-                keystream.apply_keystream(&mut out[start..]);
-            }
+            Self::Classic(keystream) => keystream.apply_keystream(&mut buffer[from..]),
             Self::Authenticated(records) => {
-                let count = length.div_ceil(RECORD_TEXT_MAX);
-                out.reserve(length + count * RECORD_OVERHEAD);
-                // The text is written so far behind its place that the last record need not move.
-                let gap = LENGTH_BYTES + (count - 1) * RECORD_OVERHEAD;
-                out.resize(start + gap, 0);
-                write(out);
-                debug_assert_eq!(out.len(), start + gap + length, "a frame is as long as announced");
-                out.resize(out.len() + TAG_BYTES, 0);
-                seal_records(records, &mut out[start..], gap, length);
+                make_room(buffer, from);
+                for record in buffer[from..].chunks_mut(RECORD_OVERHEAD + RECORD_TEXT_MAX) {
+                    seal_record(records, record);
+                }
             }
         }
     }
 }
 
-/// Cuts the `length` bytes of text at `from` into records, each moved to its place and encrypted there.
-fn seal_records(records: &mut Records, out: &mut [u8], mut from: usize, length: usize) {
-    let end = from + length;
-    let mut to = 0;
-    while from < end {
-        let text = RECORD_TEXT_MAX.min(end - from);
-        let start = to + LENGTH_BYTES;
-        if start != from {
-            out.copy_within(from..from + text, start);
-        }
-        let tag = records.seal(&mut out[start..start + text]);
-        out[start + text..start + text + TAG_BYTES].copy_from_slice(&tag);
-        let announced = (text + TAG_BYTES) as u16;
-        out[to..start].copy_from_slice(&announced.to_be_bytes());
-        from += text;
-        to = start + text + TAG_BYTES;
+/// Moves the text behind `from` apart, so that each record has room for its length in front and its tag behind.
+fn make_room(buffer: &mut Vec<u8>, from: usize) {
+    let end = buffer.len();
+    let count = (end - from).div_ceil(RECORD_TEXT_MAX);
+    buffer.resize(end + count * RECORD_OVERHEAD, 0);
+    for record in (0..count).rev() {
+        let text = from + record * RECORD_TEXT_MAX;
+        buffer.copy_within(
+            text..end.min(text + RECORD_TEXT_MAX),
+            text + record * RECORD_OVERHEAD + LENGTH_BYTES,
+        );
     }
+}
+
+/// Fills in the length and the tag of a record whose text is in its place, and encrypts it.
+fn seal_record(records: &mut Records, record: &mut [u8]) {
+    let (length, message) = record.split_at_mut(LENGTH_BYTES);
+    length.copy_from_slice(&(message.len() as u16).to_be_bytes());
+    let (text, tag) = message.split_at_mut(message.len() - TAG_BYTES);
+    tag.copy_from_slice(&records.seal(text));
 }
 
 impl Opener {

@@ -15,7 +15,7 @@ use crate::fault::PeerFault;
 use crate::limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, VARINT_BYTES_MAX};
 
 /// A frame of length 0.
-pub(crate) const KEEP_ALIVE: [u8; 1] = [0];
+pub(crate) const KEEP_ALIVE: u8 = 0;
 
 /// A received frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,37 +60,17 @@ impl Body<'_> {
     }
 }
 
-/// A frame that is going to be written.
-#[derive(Debug)]
-pub(crate) struct Outbound<'a> {
-    header: u64,
-    body: &'a Body<'a>,
-}
-
-impl<'a> Outbound<'a> {
-    pub(crate) fn new(channel: u64, kind: u8, body: &'a Body<'a>) -> Self {
-        Self { header: channel << 4 | u64::from(kind), body }
-    }
-
-    /// Bytes behind the length.
-    fn rest_len(&self) -> usize {
-        varint::encoded_len(self.header) + self.body.len()
-    }
-
-    /// Bytes that [`encode`](Self::encode) appends.
-    pub(crate) fn len(&self) -> usize {
-        let rest = self.rest_len();
-        varint::encoded_len(rest as u64) + rest
-    }
-
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let (front, back) = self.body.fields.split_at(self.body.at);
-        varint::encode(self.rest_len() as u64, out);
-        varint::encode(self.header, out);
-        out.extend_from_slice(front);
-        out.extend_from_slice(self.body.payload);
-        out.extend_from_slice(back);
-    }
+/// Appends a frame.
+pub(crate) fn encode(channel: u64, kind: u8, body: &Body<'_>, out: &mut Vec<u8>) {
+    let header = channel << 4 | u64::from(kind);
+    let length = varint::encoded_len(header) + body.len();
+    let (front, back) = body.fields.split_at(body.at);
+    out.reserve(length + VARINT_BYTES_MAX);
+    varint::encode(length as u64, out);
+    varint::encode(header, out);
+    out.extend_from_slice(front);
+    out.extend_from_slice(body.payload);
+    out.extend_from_slice(back);
 }
 
 /// Cuts the next frame off the first `clear` bytes of `buffer`, if it is complete; keep-alives are dropped.

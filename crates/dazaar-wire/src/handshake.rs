@@ -93,15 +93,14 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// Starts; an initiator's first message is appended to `out`.
+    /// Starts; an initiator has a first message to send.
     pub(crate) fn new(
         role: Role,
         identity: &IdentityKeyPair,
         expected: Option<IdentityKey>,
         policy: SecurityPolicy,
         secrets: &Secrets,
-        out: &mut Vec<u8>,
-    ) -> Self {
+    ) -> (Self, Vec<u8>) {
         let params = PATTERN.parse().expect("the pattern is one that snow knows");
         let builder = Builder::with_resolver(params, Box::new(Resolver { ephemeral: secrets.ephemeral }))
             .local_private_key(identity.secret())
@@ -120,10 +119,11 @@ impl Handshake {
             received: Vec::new(),
             remote: Payload::default(),
         };
+        let mut first = Vec::new();
         if role == Role::Initiator {
-            handshake.write(false, out).expect("the first message needs nothing of the remote");
+            handshake.write(false, &mut first).expect("the first message needs nothing of the remote");
         }
-        handshake
+        (handshake, first)
     }
 
     /// Takes received bytes and appends answers to `out`. `bytes` is advanced past what belongs to the handshake;

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crate::capability::SplitKeys;
 use crate::cipher::{Opener, Sealer};
 use crate::fault::PeerFault;
-use crate::frame::{self, Body, Frame, KEEP_ALIVE, Outbound};
+use crate::frame::{self, Frame};
 use crate::handshake::{Established, Security};
 
 /// Both directions of the stream.
@@ -51,14 +51,8 @@ impl Link {
         self.buffer.capacity()
     }
 
-    /// Appends an encrypted frame to `out`.
-    pub(crate) fn write(&mut self, channel: u64, kind: u8, body: &Body<'_>, out: &mut Vec<u8>) {
-        let frame = Outbound::new(channel, kind, body);
-        self.sealer.seal(out, frame.len(), |out| frame.encode(out));
-    }
-
-    /// Appends an encrypted keep-alive to `out`.
-    pub(crate) fn write_keep_alive(&mut self, out: &mut Vec<u8>) {
-        self.sealer.seal(out, KEEP_ALIVE.len(), |out| out.extend_from_slice(&KEEP_ALIVE));
+    /// Encrypts in place what lies behind the first `from` bytes of `buffer`.
+    pub(crate) fn seal(&mut self, buffer: &mut Vec<u8>, from: usize) {
+        self.sealer.seal(buffer, from);
     }
 }

@@ -30,7 +30,7 @@ pub use crate::handshake::{Role, Security, SecurityPolicy};
 use crate::channel::Channels;
 use crate::extension::{LocalExtensions, RemoteExtensions};
 use crate::fault::PeerFault;
-use crate::frame::Body;
+use crate::frame::{self, Body, KEEP_ALIVE};
 use crate::handshake::{Handshake, Secrets};
 use crate::link::Link;
 use crate::outgoing::Outgoing;
@@ -98,8 +98,9 @@ impl Session {
 
     fn with_secrets(config: Config<'_>, secrets: &Secrets, now: Duration) -> Self {
         let Config { role, identity, expected, security, extensions: names, .. } = config;
+        let (handshake, first) = Handshake::new(role, identity, expected, security, secrets);
         let mut outgoing = Outgoing::default();
-        let handshake = Handshake::new(role, identity, expected, security, secrets, outgoing.buffer());
+        outgoing.push_sealed(&first);
         let mut extensions = LocalExtensions::default();
         extensions.set(names);
         Self {
@@ -129,14 +130,17 @@ impl Session {
         self.peer.is_some_and(|peer| peer.authenticates)
     }
 
-    /// Bytes for the socket.
-    pub fn outgoing(&self) -> &[u8] {
-        self.outgoing.bytes()
+    /// Bytes for the socket. They are encrypted here, so ask when the socket is ready and not after each message.
+    pub fn outgoing(&mut self) -> &[u8] {
+        if let Phase::Connected(link) = &mut self.phase {
+            self.outgoing.seal(link);
+        }
+        self.outgoing.sealed()
     }
 
-    /// How many bytes wait for the socket.
+    /// How many bytes wait for the socket: 0 if none do, otherwise about as many as [`outgoing`](Self::outgoing) gives.
     pub fn outgoing_len(&self) -> usize {
-        self.outgoing.bytes().len()
+        self.outgoing.len()
     }
 
     /// The socket took the first `count` bytes of [`outgoing`](Self::outgoing).
@@ -156,10 +160,10 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), PeerFault> {
         self.fault()?;
         let due = self.timers.elapsed(now).map_err(|fault| self.fail(fault))?;
-        if let (true, Phase::Connected(link)) = (due, &mut self.phase) {
+        if due {
             // Bytes that still wait for the socket will keep the connection alive as well as another would.
-            if self.outgoing.bytes().is_empty() {
-                link.write_keep_alive(self.outgoing.buffer());
+            if self.outgoing_len() == 0 {
+                self.outgoing.frames().push(KEEP_ALIVE);
             }
             self.timers.sent();
         }
@@ -167,8 +171,8 @@ impl Session {
     }
 
     fn write(&mut self, channel: u64, kind: u8, body: &Body<'_>) {
-        if let Phase::Connected(link) = &mut self.phase {
-            link.write(channel, kind, body, self.outgoing.buffer());
+        if let Phase::Connected(_) = self.phase {
+            frame::encode(channel, kind, body, self.outgoing.frames());
             self.timers.sent();
         }
     }

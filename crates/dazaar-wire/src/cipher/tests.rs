@@ -8,10 +8,10 @@ const KEY: [u8; 32] = [0xaa; 32];
 const NONCE: [u8; NONCE_BYTES] = [0x11; NONCE_BYTES];
 
 fn seal(sealer: &mut Sealer, text: &[u8]) -> Vec<u8> {
-    let mut out = b"before".to_vec();
-    sealer.seal(&mut out, text.len(), |out| out.extend_from_slice(text));
-    assert_eq!(out[..6], *b"before");
-    out.split_off(6)
+    let mut buffer = [b"before", text].concat();
+    sealer.seal(&mut buffer, 6);
+    assert_eq!(buffer[..6], *b"before");
+    buffer.split_off(6)
 }
 
 fn open(opener: &mut Opener, bytes: &[u8], chunk: usize) -> Result<Vec<u8>, PeerFault> {

@@ -31,9 +31,7 @@ fn start(role: Role, policy: SecurityPolicy, expected: Option<IdentityKey>) -> (
         Role::Responder => (SELLER, SELLER_EPHEMERAL, 0x11),
     };
     let secrets = Secrets { ephemeral: bytes(ephemeral), nonce: [nonce; NONCE_BYTES] };
-    let mut out = Vec::new();
-    let handshake = Handshake::new(role, &identity(secret), expected, policy, &secrets, &mut out);
-    (handshake, out)
+    Handshake::new(role, &identity(secret), expected, policy, &secrets)
 }
 
 /// Hands over bytes a few at a time; returns the answer, the outcome, and what does not belong to the handshake.

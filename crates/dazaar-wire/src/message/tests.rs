@@ -5,14 +5,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fault::PeerFault;
-use crate::frame::{Outbound, kind};
+use crate::frame::{self, kind};
 use crate::limits::NODES_MAX;
 
 /// The frame of a message on channel 1.
 fn frame(message: &Message) -> String {
     let (kind, body) = encode(message, &[]);
     let mut out = Vec::new();
-    Outbound::new(1, kind, &body).encode(&mut out);
+    frame::encode(1, kind, &body, &mut out);
     hex::encode(out)
 }
 

@@ -29,9 +29,10 @@ impl Session {
             return Err(PeerFault::NotReading { bytes: waiting, max: OUTGOING_BYTES_MAX });
         }
         if let Phase::Handshake(handshake) = &mut self.phase {
-            let Some(established) = handshake.handle_bytes(&mut bytes, self.outgoing.buffer())? else {
-                return Ok(());
-            };
+            let mut answer = Vec::new();
+            let established = handshake.handle_bytes(&mut bytes, &mut answer)?;
+            self.outgoing.push_sealed(&answer);
+            let Some(established) = established else { return Ok(()) };
             let (remote, security) = (established.remote, established.security);
             let authenticates = established.remote_authenticates;
             self.peer = Some(Peer { identity: remote, security, authenticates });

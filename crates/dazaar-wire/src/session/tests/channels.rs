@@ -43,7 +43,7 @@ fn refusing_a_feed_agrees_with_the_vector() {
     let key = DiscoveryKey([0x99; 32]);
     let body = Close::encode(Some(&key));
     let mut out = Vec::new();
-    crate::frame::Outbound::new(1, kind::CLOSE, &body).encode(&mut out);
+    frame::encode(1, kind::CLOSE, &body, &mut out);
     assert_eq!(hex::encode(&out), format!("231a0a20{}", "99".repeat(32)));
     pair.buyer.session.write(1, kind::OPEN, &Open::encode(&key, &crate::capability::Capability([0; 32])));
     pair.settle();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::frame::Outbound;
+use crate::frame;
 
 const SIX: [&str; 6] = [
     "dazaar/valid",
@@ -16,7 +16,7 @@ fn received(name: &str, payload: &'static [u8]) -> Event {
 
 fn frame(kind: u8, body: &Body<'_>) -> String {
     let mut out = Vec::new();
-    Outbound::new(0, kind, body).encode(&mut out);
+    frame::encode(0, kind, body, &mut out);
     hex::encode(out)
 }
 
