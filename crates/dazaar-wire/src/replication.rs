@@ -70,6 +70,7 @@ pub struct Replication {
     requested: RangeSet,
     update: Update,
     events: VecDeque<ReplicationEvent>,
+    /// Nothing was missing when we last looked, and that was told.
     complete: bool,
     bytes_down: u64,
     bytes_up: u64,
@@ -95,7 +96,7 @@ impl Replication {
             requested: RangeSet::default(),
             update: Update::Idle,
             events: VecDeque::new(),
-            complete: false,
+            complete: !matches!(download, Download::All | Download::Linear),
             bytes_down: 0,
             bytes_up: 0,
         }

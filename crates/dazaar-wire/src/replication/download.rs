@@ -59,19 +59,25 @@ impl Replication {
             return Ok(peer.handle_stray()?);
         }
         let overtaken = peer.give_up_overtaken();
-        match &data.value {
-            Some(_) => self.requested.remove(block..block + 1),
-            None => self.update = Update::Idle,
-        }
         self.release(overtaken);
-        if data.value.is_some() && log.has(block) {
+        match data.value {
+            Some(_) => self.handle_block(id, data, log),
+            None => self.handle_proof(id, data, log),
+        }
+    }
+
+    fn handle_block<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
+        let block = data.index;
+        self.requested.remove(block..block + 1);
+        if log.has(block) {
             return Ok(());
         }
-        let stored = self.store(id, data, log);
-        if stored.is_err() {
-            self.release([block]);
-        }
-        stored
+        self.store(id, data, log).inspect_err(|_| self.release([block]))
+    }
+
+    fn handle_proof<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
+        self.update = Update::Idle;
+        self.store(id, data, log).inspect_err(|_| self.update = Update::Wanted)
     }
 
     /// The next thing to ask a peer: about a range, for the proof of its length, or for a block.

@@ -8,7 +8,8 @@ use super::PeerId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplicationEvent {
-    /// Every block that we want is here, up to the longest length that a connected peer claims.
+    /// Every block that we want is here, up to the longest length that a connected peer claims. Told when it becomes
+    /// true, and again after blocks were asked for.
     Complete {
         /// Blocks of the log.
         length: u64,

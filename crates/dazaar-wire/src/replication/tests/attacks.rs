@@ -196,6 +196,28 @@ fn forged_data() {
 }
 
 #[test]
+fn forged_length() {
+    let mut jar = Jar::new(1);
+    let buyer = jar.reader(Download::Sparse);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].update();
+    say(&mut jar, buyer, Message::Have(Have::range(8, 1))).unwrap();
+    let asked = hear_all(&mut jar, buyer);
+    let request = Message::Request(Request { index: 8, bytes: 0, hash: true, nodes: 0 });
+    assert!(asked.contains(&request), "{asked:?}");
+    let data = data_of(2, &honest_blocks(9), 8);
+    let leaf = Node::leaf(8, &data.value.unwrap());
+    let nodes = [vec![leaf], data.nodes].concat();
+    let said =
+        say(&mut jar, buyer, Message::Data(Data { index: 8, value: None, nodes, signature: data.signature }));
+    assert!(matches!(broken(&mut jar, buyer, said), ReplicationFault::Proof { block: 8, .. }));
+    let seller = jar.writer(20);
+    jar.connect(seller, buyer);
+    jar.settle();
+    assert_eq!(jar.hosts[buyer].log.length(), 20, "the question is put to the next");
+}
+
+#[test]
 fn contradicting_proof() {
     let (mut jar, buyer) = buyer();
     jar.settle();

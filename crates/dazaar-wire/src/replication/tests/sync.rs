@@ -83,6 +83,27 @@ fn sparse_fetches_only_what_is_wanted() {
 }
 
 #[test]
+fn completion_is_told_when_it_is_reached() {
+    let complete = |jar: &Jar, host: usize| {
+        let is_complete = |event: &&ReplicationEvent| matches!(event, ReplicationEvent::Complete { .. });
+        jar.hosts[host].events.iter().filter(is_complete).count()
+    };
+    let mut jar = Jar::new(2);
+    let (seller, all, sparse) = (jar.writer(50), jar.reader(Download::All), jar.reader(Download::Sparse));
+    jar.connect(seller, all);
+    jar.connect(seller, sparse);
+    jar.settle();
+    assert_eq!([complete(&jar, seller), complete(&jar, all), complete(&jar, sparse)], [0, 1, 0]);
+    jar.hosts[sparse].feeds[0].want(3..5);
+    jar.hosts[seller].append(1);
+    jar.settle();
+    assert_eq!([complete(&jar, seller), complete(&jar, all), complete(&jar, sparse)], [0, 2, 1]);
+    jar.hosts[sparse].feeds[0].want(4..5);
+    jar.settle();
+    assert_eq!(complete(&jar, sparse), 2, "what is wanted is here already");
+}
+
+#[test]
 fn a_want_far_out_is_asked_for_and_only_its_range() {
     let far = 3 << 20;
     let mut jar = Jar::new(2);
