@@ -24,7 +24,10 @@ impl<S: Storage> Log<S> {
         self.sequence = records.first().map_or(0, |newest| newest.sequence + 1);
         let claimed = self.tree().length();
         let (base, whole) = match self.committed(records)? {
-            Some(head) => (head.clone(), head.length),
+            Some(head) => {
+                let whole = head.length.min(claimed);
+                (head, whole)
+            }
             None => self.signed_anywhere(claimed)?,
         };
         let entries = self.signature_entries()?;

@@ -1,7 +1,15 @@
 use super::*;
+use crate::digest::RemoteTree;
 use crate::storage::{FileName, MemoryStorage};
+use crate::verify::UnverifiedBlock;
 
+mod crash;
+mod faulty;
 mod fixtures;
+mod model;
+mod read;
+mod recover;
+mod replicate;
 mod vectors;
 
 fn pair() -> FeedKeyPair {
@@ -15,4 +23,15 @@ fn log() -> Log<MemoryStorage> {
 /// Block number `index` of the generated fixtures.
 fn row(index: u64) -> String {
     format!("row {index} {}\n", "x".repeat((index % 23) as usize))
+}
+
+fn rows(range: std::ops::Range<u64>) -> Vec<String> {
+    range.map(row).collect()
+}
+
+/// What `writer` answers to `reader`'s request of a block.
+fn send<R: Storage>(writer: &Log<MemoryStorage>, reader: &Log<R>, index: u64) -> UnverifiedBlock {
+    let proof = writer.proof(index, reader.digest(index), false, &mut RemoteTree::new()).unwrap().unwrap();
+    let signature = proof.signature_length.and_then(|length| writer.signature(length).unwrap());
+    UnverifiedBlock { index, value: writer.block(index).unwrap(), nodes: proof.nodes, signature }
 }

@@ -98,3 +98,70 @@ const fn code(bits: u8, full: u8) -> u8 {
 const fn nibbles(byte: u8) -> u8 {
     code(byte >> 4, 0xf) << 2 | code(byte & 0xf, 0xf)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::have::PAGE_BITS;
+
+    /// The whole index, level by level: a byte whose place is not in the file counts as zero.
+    fn naive(have: &HaveMap, pages: u64) -> Vec<u8> {
+        let mut index = vec![0; pages as usize * INDEX_BYTES];
+        let blocks: Vec<u8> = (0..pages).flat_map(|number| have.page(number)).collect();
+        for (leaf, four) in blocks.chunks(4).enumerate() {
+            index[2 * leaf] = four.iter().fold(0, |byte, &held| byte << 2 | code(held, 0xff));
+        }
+        for depth in 1..index.len().ilog2() + 1 {
+            for offset in 0.. {
+                let node = NodeIndex::at(depth, offset);
+                let Some((left, right)) = node.children().filter(|_| (node.0 as usize) < index.len()) else {
+                    break;
+                };
+                let byte = |node: NodeIndex| index.get(node.0 as usize).copied().unwrap_or_default();
+                index[node.0 as usize] = nibbles(byte(left)) << 4 | nibbles(byte(right));
+            }
+        }
+        index
+    }
+
+    fn whole(have: &HaveMap, pages: u64) -> Vec<u8> {
+        let mut index = Vec::new();
+        for number in 0..pages {
+            let mut page = [0; INDEX_BYTES];
+            page_index(&have.page(number), &mut page);
+            page[INDEX_BYTES - 1] = top(have, number, pages);
+            index.extend_from_slice(&page);
+        }
+        index
+    }
+
+    proptest! {
+        #[test]
+        fn pages_and_tops_make_one_tree(
+            pages in 1_u64..20,
+            ranges in prop::collection::vec((any::<bool>(), 0_u64..160_000, prop_oneof![0_u64..70, 0_u64..90_000]), 0..6),
+        ) {
+            let mut have = HaveMap::new();
+            for (set, start, count) in ranges {
+                let range = start.min(pages * PAGE_BITS)..(start + count).min(pages * PAGE_BITS);
+                if set { have.set_range(range) } else { have.clear_range(range) }
+            }
+            prop_assert_eq!(whole(&have, pages), naive(&have, pages));
+        }
+
+        #[test]
+        fn no_top_is_forgotten(pages in 1_u64..70, start in 0_u64..70, count in 1_u64..20) {
+            let start = start.min(pages - 1);
+            let changed = start..(start + count).min(pages);
+            let listed: std::collections::BTreeSet<u64> = tops_above(changed.clone(), pages).collect();
+            for number in 0..pages {
+                let node = NodeIndex(number * INDEX_BYTES as u64 + INDEX_BYTES as u64 - 1);
+                let below = node.left_span().0 / INDEX_BYTES as u64..node.right_span().0 / INDEX_BYTES as u64 + 1;
+                let touched = below.start < changed.end && changed.start < below.end;
+                prop_assert_eq!(listed.contains(&number), touched, "page {}", number);
+            }
+        }
+    }
+}

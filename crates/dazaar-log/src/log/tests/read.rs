@@ -1,0 +1,126 @@
+//! Reading, finding, forgetting.
+
+use super::*;
+use crate::limits::{MAX_BLOCK_BYTES, MAX_READ_BLOCKS, MAX_READ_BYTES};
+
+#[test]
+fn every_byte_is_found() {
+    let mut log = log();
+    log.append(&["a", "", "bb", "", "", "ccc", "d"]).unwrap();
+    let expected = [(0, 0), (2, 0), (2, 1), (5, 0), (5, 1), (5, 2), (6, 0), (7, 0)];
+    for (byte, place) in (0..).zip(expected) {
+        assert_eq!(log.seek(byte).unwrap(), Some(place), "byte {byte}");
+    }
+    assert_eq!(log.seek(8).unwrap(), None);
+    let offsets = [0, 1, 1, 3, 3, 3, 6, 7];
+    for (block, offset) in (0..).zip(offsets) {
+        assert_eq!(log.byte_offset(block).unwrap(), Some(offset));
+    }
+    assert_eq!(log.byte_offset(8).unwrap(), None);
+    assert_eq!(log.byte_offset(u64::MAX).unwrap(), None);
+}
+
+#[test]
+fn a_sparse_log_finds_what_its_tree_knows() {
+    let mut writer = log();
+    writer.append(&rows(0..20)).unwrap();
+    let mut reader = Log::create_reader(MemoryStorage::new(), writer.key()).unwrap();
+    let verified = reader.verify(send(&writer, &reader, 9)).unwrap();
+    assert_eq!(reader.store(verified).unwrap(), Stored { block: Some(9), length: 20 });
+    let start = writer.byte_offset(9).unwrap().unwrap();
+    assert_eq!(reader.byte_offset(9).unwrap(), Some(start));
+    assert_eq!(reader.seek(start + 3).unwrap(), Some((9, 3)));
+    assert_eq!(reader.seek(start - 1).unwrap(), Some((8, row(8).len() as u64 - 1)));
+    assert_eq!(reader.seek(1).unwrap(), None);
+    assert_eq!(reader.byte_offset(3).unwrap(), None);
+    assert_eq!(reader.seek(reader.byte_length()).unwrap(), Some((20, 0)));
+}
+
+#[test]
+fn many_blocks_are_read_up_to_the_first_hole_and_the_limits() {
+    let mut log = log();
+    let blocks: Vec<String> = rows(0..MAX_READ_BLOCKS + 10);
+    log.append(&blocks).unwrap();
+    assert_eq!(log.blocks(0..u64::MAX).unwrap().len() as u64, MAX_READ_BLOCKS);
+    assert_eq!(log.blocks(MAX_READ_BLOCKS..u64::MAX).unwrap(), blocks[MAX_READ_BLOCKS as usize..]);
+    assert_eq!(log.blocks(5..8).unwrap(), blocks[5..8]);
+    log.clear(8..10).unwrap();
+    assert_eq!(log.blocks(5..20).unwrap(), blocks[5..8]);
+    assert!(log.blocks(8..20).unwrap().is_empty());
+    let inverted = std::ops::Range { start: 20, end: 10 };
+    assert!(log.blocks(inverted).unwrap().is_empty());
+}
+
+#[test]
+fn large_blocks_are_read_one_by_one() {
+    let mut log = log();
+    let large = vec![7; MAX_BLOCK_BYTES];
+    log.append(&[&large[..], &large, b"small"]).unwrap();
+    assert_eq!(log.blocks(0..3).unwrap(), std::slice::from_ref(&large));
+    assert_eq!(log.blocks(1..3).unwrap().len(), 1);
+    assert_eq!(log.blocks(2..3).unwrap(), [&b"small"[..]]);
+    assert!(MAX_READ_BYTES >= MAX_BLOCK_BYTES as u64);
+    let larger = vec![7; MAX_BLOCK_BYTES + 1];
+    let error = log.append(&[&b"x"[..], &larger]).unwrap_err();
+    assert!(matches!(error, LogError::BlockTooLarge { block: 4, .. }), "{error}");
+    assert_eq!(log.length(), 3);
+}
+
+#[test]
+fn damaged_data_is_never_returned() {
+    let mut log = log();
+    log.append(&["a", "bb", "ccc"]).unwrap();
+    let mut storage = log.into_storage();
+    storage.write(FileName::Data, 2, b"B").unwrap();
+    let mut log = Log::open(storage).unwrap();
+    assert!(matches!(log.block(1), Err(LogError::Corrupt { file: FileName::Data, offset: 1 })));
+    assert!(matches!(log.blocks(0..3), Err(LogError::Corrupt { file: FileName::Data, offset: 1 })));
+    assert_eq!(log.audit().unwrap(), Audit { valid: 2, invalid: 1 });
+    assert_eq!(log.block(1).unwrap(), None);
+    assert_eq!(log.audit().unwrap(), Audit { valid: 2, invalid: 0 });
+    let mut storage = log.into_storage();
+    storage.write(FileName::Tree, 32, &[0; 40]).unwrap();
+    let log = Log::open(storage).unwrap();
+    assert!(matches!(log.block(0), Err(LogError::Corrupt { file: FileName::Tree, offset: 32 })));
+    let error = log.block(0).unwrap_err();
+    assert_eq!(error.to_string(), "`tree` is damaged at byte 32");
+}
+
+#[test]
+fn cleared_blocks_free_their_bytes_and_can_come_back() {
+    let mut writer = log();
+    writer.append(&rows(0..6)).unwrap();
+    let mut log = Log::open(writer.into_storage()).unwrap();
+    let whole = Log::open(log.storage.clone()).unwrap();
+    log.clear(1..3).unwrap();
+    log.clear(5..99).unwrap();
+    log.clear(40..50).unwrap();
+    assert_eq!((log.length(), log.downloaded()), (6, 3));
+    let data = log.storage.bytes(FileName::Data);
+    let (start, end) = (row(0).len(), row(0).len() + row(1).len() + row(2).len());
+    assert!(data[start..end].iter().all(|byte| *byte == 0));
+    assert!(data.starts_with(row(0).as_bytes()));
+    let verified = log.verify(send(&whole, &log, 2)).unwrap();
+    assert_eq!(log.store(verified).unwrap(), Stored { block: Some(2), length: 6 });
+    assert_eq!(log.block(2).unwrap().unwrap(), row(2));
+    assert_eq!(log.append(&["x"]).unwrap(), 6..7);
+}
+
+#[test]
+fn nothing_appended_is_nothing_done() {
+    let mut log = log();
+    log.append(&["a"]).unwrap();
+    let before = log.storage.clone();
+    assert_eq!(log.append::<&str>(&[]).unwrap(), 1..1);
+    assert_eq!(log.storage, before);
+}
+
+#[test]
+fn a_key_kept_elsewhere_unlocks_its_log_only() {
+    let mut log = Log::create_reader(MemoryStorage::new(), pair().public()).unwrap();
+    assert!(matches!(log.append(&["x"]), Err(LogError::ReadOnly { .. })));
+    assert!(matches!(log.unlock(FeedKeyPair::from_seed(&[2; 32])), Err(LogError::SecretKey { .. })));
+    log.unlock(pair()).unwrap();
+    log.append(&["x"]).unwrap();
+    assert!(log.storage.bytes(FileName::SecretKey).is_empty());
+}
