@@ -9,9 +9,17 @@ use crate::run::{Outcome, cargo, complete, is_installed, program, root};
 /// How long each target is fuzzed if nobody says.
 const SECONDS: &str = "60";
 
+/// The targets are a workspace of their own, because libFuzzer needs a compiler of its own.
+const OWN_WORKSPACE: [&str; 4] = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
+
 /// Runs every known input through its target.
 pub(crate) fn replay() -> Outcome {
-    cargo(&["test", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"])
+    cargo(&[&["test"], &OWN_WORKSPACE[..]].concat())
+}
+
+/// Lints the targets.
+pub(crate) fn lint() -> Outcome {
+    cargo(&[&["clippy", "--all-targets"], &OWN_WORKSPACE[..], &["--", "-D", "warnings"]].concat())
 }
 
 /// Fuzzes `[target] [seconds]`.
@@ -27,9 +35,11 @@ pub(crate) fn search(words: &[&str]) -> Outcome {
         [target, seconds] => (vec![(*target).to_owned()], *seconds),
         _ => return Err("expected `fuzz [target] [seconds]`".to_owned()),
     };
+    cargo(&[&["run", "--example", "write_seeds"], &OWN_WORKSPACE[..]].concat())?;
     for target in targets {
         let limit = format!("-max_total_time={seconds}");
-        complete(&mut program("cargo", &["+nightly", "fuzz", "run", &target, "--", &limit]))?;
+        let words = ["+nightly", "fuzz", "run", "--features", "libfuzzer", &target, "--", &limit];
+        complete(&mut program("cargo", &words))?;
     }
     Ok(())
 }

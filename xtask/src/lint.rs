@@ -3,11 +3,13 @@
 //! Grade: tool.
 
 use crate::floors::PURE;
+use crate::fuzz;
 use crate::run::{Report, cargo, cargo_command, complete};
 
 /// All lint steps.
 pub(crate) fn steps(report: &mut Report) {
     report.step("format", || cargo(&["fmt", "--all", "--check"]));
+    report.step("format, fuzz targets", || cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]));
     report.step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
     report.step("clippy, pure crates", || {
         let packages = PURE.iter().flat_map(|package| ["--package", package]);
@@ -15,6 +17,7 @@ pub(crate) fn steps(report: &mut Report) {
             ["clippy", "--lib"].into_iter().chain(packages).chain(["--", "-D", "warnings"]).collect();
         complete(cargo_command(&words).env("CLIPPY_CONF_DIR", "lints/pure"))
     });
+    report.step("clippy, fuzz targets", fuzz::lint);
     report.step("documentation", || {
         complete(cargo_command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });

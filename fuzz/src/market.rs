@@ -1,0 +1,73 @@
+//! Extension messages to the market's sessions.
+
+use std::time::Duration;
+
+use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair};
+use dazaar_market::seller::{PeerKind, UnsignedTerms};
+use dazaar_market::{
+    BuyerAction, BuyerConfig, BuyerSession, Extension, Sale, SellerAction, SellerConfig, SellerSession, Terms,
+};
+
+use crate::line::NOW;
+
+/// Extension messages from a buyer: which one, how many bytes follow, and the bytes.
+pub fn seller_extension(data: &[u8]) {
+    let config = SellerConfig {
+        seller: someone(1),
+        seller_id: [0; 32],
+        sale: Sale::Unique,
+        terms: Terms::new("be nice").ok().flatten(),
+        unsigned_terms: UnsignedTerms::Refuse,
+        validate_interval: Duration::from_secs(1),
+    };
+    let mut session = SellerSession::new(config);
+    session.handle_connected(NOW, someone(2), PeerKind::Native, None);
+    for (name, payload) in messages(data) {
+        if session.handle_extension(name, payload).is_err() {
+            return;
+        }
+        while let Some(action) = session.poll_action() {
+            assert!(!matches!(action, SellerAction::PrepareFeed { .. }), "a feed without accepted terms");
+        }
+    }
+}
+
+/// Extension messages from a seller, in the same form.
+pub fn buyer_extension(data: &[u8]) {
+    let config = BuyerConfig {
+        seller: someone(1),
+        known_feed: Some(known_feed()),
+        acceptance: None,
+        vet_seller: false,
+        validate_interval: Duration::from_secs(1),
+    };
+    let mut session = BuyerSession::new(config);
+    session.handle_connected();
+    for (name, payload) in messages(data) {
+        if session.handle_extension(name, payload).is_err() {
+            return;
+        }
+        while let Some(action) = session.poll_action() {
+            assert!(!matches!(action, BuyerAction::StoreFeed { .. }), "another feed than the known one");
+        }
+    }
+}
+
+fn someone(seed: u8) -> IdentityKey {
+    IdentityKeyPair::from_seed(&[seed; 32]).public()
+}
+
+fn known_feed() -> FeedKey {
+    FeedKeyPair::from_seed(&[9; 32]).public()
+}
+
+fn messages(data: &[u8]) -> Vec<(&'static str, &[u8])> {
+    let mut messages = Vec::new();
+    let mut rest = data;
+    while let &[which, count, ref after @ ..] = rest {
+        let (payload, after) = after.split_at(usize::from(count).min(after.len()));
+        messages.push((Extension::ALL[usize::from(which) % Extension::ALL.len()].name(), payload));
+        rest = after;
+    }
+    messages
+}

@@ -1,0 +1,159 @@
+//! Inputs to start from: what honest peers say, so that changes of it get far.
+
+use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
+use dazaar_log::codec::varint;
+use dazaar_log::digest::{Digest, RemoteTree};
+
+use crate::feed;
+
+/// The seeds of a target.
+pub fn of(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "buyer_extension" | "seller_extension" => extensions(),
+        "card" => texts(&[
+            r#"{"id":"557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e","name":"n","version":1,"payment":[{"method":"lnd","currency":"sat","unit":"seconds","interval":"1","amount":"10"}]}"#,
+            "null",
+            "[]",
+        ]),
+        "download" => vec![prefixed(0, &offer()), prefixed(1, &offer()), prefixed(2, &offer())],
+        "folder" => {
+            vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
+        }
+        "handshake" => vec![
+            prefixed(1, &[&[255, 58][..], &[9; 58]].concat()),
+            prefixed(0, &[&[255, 122][..], &[9; 122]].concat()),
+        ],
+        "hypertrie" => vec![trie()],
+        "link" => texts(&[
+            "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
+        ]),
+        "proof" => vec![(0..90).map(|step: u8| step.wrapping_mul(37)).collect(), vec![0; 60]],
+        "protobuf" => vec![bitfield(), offer()],
+        "rle" => {
+            vec![vec![2, 0xf8], vec![0xa3, 0x1f, 2, 0xf0], vec![0x91, 3, 0x0f, 2, 0x80], vec![5, 7, 5, 7]]
+        }
+        "rows" => texts(&["0a,b\n1,\"x\"\"y\n\"\r\n\n3\n", "1{\"a\":1}\n[1,2]\nnull\nx\n"]),
+        "session" => vec![prefixed(0, &control()), prefixed(1, &control())],
+        "upload" => vec![prefixed(0, &questions()), prefixed(1, &questions())],
+        _ => Vec::new(),
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+fn prefixed(first: u8, rest: &[u8]) -> Vec<u8> {
+    [&[first], rest].concat()
+}
+
+/// A message in its frame. The attacker's channel is 1, or 0 for the stream itself.
+fn frame(channel: u64, kind: u64, body: &[u8]) -> Vec<u8> {
+    let mut header = Vec::new();
+    varint::encode(channel << 4 | kind, &mut header);
+    let mut frame = Vec::new();
+    varint::encode((header.len() + body.len()) as u64, &mut frame);
+    [frame, header, body.to_vec()].concat()
+}
+
+fn numbers(fields: &[(u64, u64)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    fields.iter().for_each(|(field, value)| encode_varint(*field, *value, &mut out));
+    out
+}
+
+/// Options and extension messages, an offer of a feed, a keep-alive.
+fn control() -> Vec<u8> {
+    let mut names = Vec::new();
+    ["dazaar/user-message", "dazaar/valid"]
+        .iter()
+        .for_each(|name| encode_bytes(1, name.as_bytes(), &mut names));
+    let mut offer = Vec::new();
+    encode_bytes(1, &[3; 32], &mut offer);
+    encode_bytes(2, &[4; 32], &mut offer);
+    [frame(0, 1, &names), frame(0, 15, b"\x01{\"a\":1}"), vec![0], frame(4, 0, &offer), frame(4, 10, &[])]
+        .concat()
+}
+
+/// What a buyer asks.
+fn questions() -> Vec<u8> {
+    let request = |index, nodes| frame(1, 7, &numbers(&[(1, index), (2, 0), (3, 0), (4, nodes)]));
+    let hash_only = frame(1, 7, &numbers(&[(1, 12), (2, 0), (3, 1), (4, 0)]));
+    let seek = frame(1, 7, &numbers(&[(1, 0), (2, 30), (3, 0), (4, 0)]));
+    let want = frame(1, 5, &numbers(&[(1, 0), (2, 1 << 20)]));
+    let status = frame(1, 2, &numbers(&[(1, 1), (2, 1)]));
+    let have = frame(1, 3, &numbers(&[(1, feed::LENGTH), (2, 1)]));
+    [want, request(0, 0), request(3, 10), hash_only, seek, status, have, request(5, 1)].concat()
+}
+
+fn bitfield() -> Vec<u8> {
+    let mut have = numbers(&[(1, 0), (2, 1 << 20)]);
+    encode_bytes(3, &[0x04, 0xff, 0xf8], &mut have);
+    have
+}
+
+/// What a seller offers and answers: every block, with a whole proof.
+fn offer() -> Vec<u8> {
+    let honest = feed::honest();
+    let mut frames = frame(1, 3, &bitfield());
+    for index in 0..feed::LENGTH {
+        let proof =
+            honest.proof(index, Digest(0), false, &mut RemoteTree::new()).ok().flatten().expect("a proof");
+        let mut data = numbers(&[(1, index)]);
+        encode_bytes(2, &feed::block(index), &mut data);
+        for node in &proof.nodes {
+            let mut body = numbers(&[(1, node.index.0)]);
+            encode_bytes(2, node.hash.as_bytes(), &mut body);
+            encode_varint(3, node.size, &mut body);
+            encode_bytes(3, &body, &mut data);
+        }
+        let signature = honest.signature(feed::LENGTH).ok().flatten().expect("a signature");
+        encode_bytes(4, &signature.0, &mut data);
+        frames.extend(frame(1, 9, &data));
+    }
+    frames
+}
+
+/// One message of each extension, as both sides may send it.
+fn extensions() -> Vec<Vec<u8>> {
+    let payloads: [&[u8]; 7] = [
+        br#"{"error":"no"}"#,
+        &[5; 32],
+        &[6; 32],
+        &[7; 200],
+        b"be nice",
+        br#"{"name":"ping","message":{"n":1}}"#,
+        br#"{"type":"time","remaining":5}"#,
+    ];
+    let message = |(which, payload): (u8, &[u8])| {
+        [&[which, u8::try_from(payload.len()).unwrap_or(u8::MAX)], payload].concat()
+    };
+    let each: Vec<Vec<u8>> = (0..).zip(payloads).map(message).collect();
+    [vec![each.concat()], each].concat()
+}
+
+/// A database with a master key and a sale.
+fn trie() -> Vec<u8> {
+    let mut header = Vec::new();
+    encode_bytes(1, b"hypertrie", &mut header);
+    let node = |seq: u64, key: &str, value: &str| {
+        let mut node = Vec::new();
+        encode_bytes(1, key.as_bytes(), &mut node);
+        encode_bytes(2, value.as_bytes(), &mut node);
+        encode_bytes(3, &[0], &mut node);
+        encode_varint(4, seq, &mut node);
+        encode_varint(5, 0, &mut node);
+        node
+    };
+    let key = "07".repeat(32);
+    let blocks = [
+        header,
+        node(1, "master-key", &format!("\"{key}\"")),
+        node(2, &format!("buys/feeds/{key}"), &format!("{{\"seller\":\"{key}\",\"uniqueFeed\":\"{key}\"}}")),
+        node(3, "config/colour", "{\"name\":\"blue\"}"),
+    ];
+    blocks
+        .iter()
+        .flat_map(|block| [&[u8::try_from(block.len()).unwrap_or(u8::MAX)], &block[..]].concat())
+        .collect()
+}
