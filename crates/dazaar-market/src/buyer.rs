@@ -222,12 +222,10 @@ impl BuyerSession {
 
     fn open(&mut self, key: FeedKey) {
         self.stage = Stage::Opening { key };
+        self.actions.push(BuyerAction::OpenFeed { key });
         if let Some(vetting) = &mut self.vetting {
             self.actions.push(BuyerAction::Download(false));
-            self.actions.push(BuyerAction::OpenFeed { key });
             vetting.begin(&mut self.actions);
-        } else {
-            self.actions.push(BuyerAction::OpenFeed { key });
         }
     }
 

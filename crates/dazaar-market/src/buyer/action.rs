@@ -15,8 +15,11 @@ pub enum BuyerAction {
         /// Its payload.
         payload: Vec<u8>,
     },
-    /// Open this feed on the session and replicate it, then call [`handle_feed_opened`](super::BuyerSession::handle_feed_opened) or
+    /// Open this feed on the session and replicate it, then call
+    /// [`handle_feed_opened`](super::BuyerSession::handle_feed_opened) or
     /// [`handle_feed_refused`](super::BuyerSession::handle_feed_refused). Unless told otherwise it downloads.
+    /// Until [`StoreFeed`](Self::StoreFeed), a key that was not known is unproven: nothing of it may outlive the
+    /// session.
     OpenFeed {
         /// Its key.
         key: FeedKey,
@@ -26,7 +29,8 @@ pub enum BuyerAction {
         /// Its key.
         key: FeedKey,
     },
-    /// Start or stop downloading. Comes only if the seller is vetted.
+    /// Start or stop downloading. Comes only if the seller is vetted: first together with
+    /// [`OpenFeed`](Self::OpenFeed), before anything may be asked for.
     Download(bool),
     /// Ask the validator about the seller, then call [`handle_verdict`](super::BuyerSession::handle_verdict).
     Validate {

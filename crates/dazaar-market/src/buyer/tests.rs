@@ -248,7 +248,7 @@ fn vetting() -> Buyer {
 fn a_vetted_seller_is_downloaded_from_only_when_good() {
     let mut buyer = vetting();
     let validate = || BuyerAction::Validate { seller: seller() };
-    assert_eq!(buyer.one_time_feed(feed(1)), [BuyerAction::Download(false), open(feed(1)), validate()]);
+    assert_eq!(buyer.one_time_feed(feed(1)), [open(feed(1)), BuyerAction::Download(false), validate()]);
     assert_eq!(buyer.opened().len(), 2);
     let info = Some(json!({ "ok": 1 }));
     let good = [
