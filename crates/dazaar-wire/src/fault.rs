@@ -147,3 +147,6 @@ pub enum PeerFault {
         limit: Duration,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,42 @@
 //! - A [`PeerFault`] is the end: close the socket. The session will only repeat it.
 //!
 //! `now` is always the time since an origin of the driver's choice, and never goes back.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use dazaar_log::IdentityKeyPair;
+//! use dazaar_wire::{Config, Event, PeerFault, Role, Security, SecurityPolicy, Session};
+//!
+//! fn start(role: Role, person: u8) -> Session {
+//!     let identity = IdentityKeyPair::from_seed(&[person; 32]);
+//!     let (security, extensions) = (SecurityPolicy::Offer, vec!["greeting".to_owned()]);
+//!     // A real seed is random and used once.
+//!     let seed = [person; 32];
+//!     Session::new(Config { role, identity: &identity, expected: None, security, seed, extensions }, Duration::ZERO)
+//! }
+//!
+//! /// Stands for the socket, and returns what happened at the receiving end.
+//! fn carry(from: &mut Session, to: &mut Session) -> Result<Vec<Event>, PeerFault> {
+//!     let bytes = from.outgoing().to_vec();
+//!     from.consume(bytes.len());
+//!     to.handle_bytes(Duration::ZERO, &bytes)?;
+//!     std::iter::from_fn(|| to.poll_event().transpose()).collect()
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (mut buyer, mut seller) = (start(Role::Initiator, 1), start(Role::Responder, 2));
+//! carry(&mut buyer, &mut seller)?;
+//! carry(&mut seller, &mut buyer)?;
+//! carry(&mut buyer, &mut seller)?;
+//! assert_eq!(seller.security(), Security::Authenticated);
+//!
+//! seller.send_extension("greeting", b"hello")?;
+//! let greeting = Event::Extension { name: "greeting".to_owned(), payload: "hello".into() };
+//! assert!(carry(&mut seller, &mut buyer)?.contains(&greeting));
+//! # Ok(())
+//! # }
+//! ```
 
 mod event;
 mod receive;

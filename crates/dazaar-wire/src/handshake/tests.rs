@@ -1,3 +1,7 @@
+use snow::params::{CipherChoice, DHChoice, HashChoice};
+use snow::resolvers::{CryptoResolver, DefaultResolver};
+use snow::types::{Cipher, Dh, Hash, Random};
+
 use super::*;
 use crate::frame;
 use crate::limits::VARINT_BYTES_MAX;
@@ -222,10 +226,9 @@ const SMALL_ORDER: [&str; 5] = [
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
 
-/// A responder that runs the protocol with any payload.
-fn respond(payload: &[u8], first: &[u8]) -> Vec<u8> {
+/// A responder that runs the protocol with any primitives and any payload.
+fn respond(resolver: impl CryptoResolver + Send + 'static, payload: &[u8], first: &[u8]) -> Vec<u8> {
     let secret = bytes(SELLER);
-    let resolver = Resolver { ephemeral: bytes(SELLER_EPHEMERAL) };
     let builder = Builder::with_resolver(PATTERN.parse().unwrap(), Box::new(resolver));
     let mut noise = builder.local_private_key(&secret).unwrap().build_responder().unwrap();
     let mut buffer = [0; HANDSHAKE_BYTES_MAX];
@@ -235,6 +238,10 @@ fn respond(payload: &[u8], first: &[u8]) -> Vec<u8> {
     varint::encode(length as u64, &mut out);
     out.extend_from_slice(&buffer[..length]);
     out
+}
+
+fn honest() -> Resolver {
+    Resolver { ephemeral: bytes(SELLER_EPHEMERAL) }
 }
 
 #[test]
@@ -249,9 +256,82 @@ fn a_payload_needs_a_nonce_and_may_have_more() {
         ([&nonce[..], &[0x0b]].concat(), false),
     ] {
         let (mut buyer, first) = start(Role::Initiator, SecurityPolicy::Offer, None);
-        let result = hand(&mut buyer, &respond(&payload, &first), 1000);
+        let result = hand(&mut buyer, &respond(honest(), &payload, &first), 1000);
         let result = result.map(|(_, established)| established.unwrap().security);
         let expected = if valid { Ok(Security::Classic) } else { Err(PeerFault::Nonce { message: 2 }) };
         assert_eq!(result, expected);
     }
+}
+
+/// A responder whose static key is zero, so that it needs no secret to compute what that key adds.
+struct Impostor;
+
+/// A key that is zero if it was set, and a real one if it was generated.
+struct ZeroKey {
+    real: Box<dyn Dh>,
+    zero: bool,
+}
+
+impl CryptoResolver for Impostor {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        honest().resolve_rng()
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        Some(Box::new(ZeroKey { real: DefaultResolver.resolve_dh(choice)?, zero: false }))
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        DefaultResolver.resolve_cipher(choice)
+    }
+}
+
+impl Dh for ZeroKey {
+    fn name(&self) -> &'static str {
+        self.real.name()
+    }
+
+    fn pub_len(&self) -> usize {
+        self.real.pub_len()
+    }
+
+    fn priv_len(&self) -> usize {
+        self.real.priv_len()
+    }
+
+    fn set(&mut self, _secret: &[u8]) {
+        self.zero = true;
+    }
+
+    fn generate(&mut self, random: &mut dyn Random) -> Result<(), snow::Error> {
+        self.real.generate(random)
+    }
+
+    fn pubkey(&self) -> &[u8] {
+        if self.zero { &[0; 32] } else { self.real.pubkey() }
+    }
+
+    fn privkey(&self) -> &[u8] {
+        self.real.privkey()
+    }
+
+    fn dh(&self, remote: &[u8], shared: &mut [u8]) -> Result<(), snow::Error> {
+        if self.zero {
+            shared.fill(0);
+            return Ok(());
+        }
+        self.real.dh(remote, shared)
+    }
+}
+
+#[test]
+fn a_static_key_of_small_order_is_refused() {
+    let (mut buyer, first) = start(Role::Initiator, SecurityPolicy::Offer, None);
+    let payload = [&[0x0a, 24][..], &[0x11; 24]].concat();
+    let second = respond(Impostor, &payload, &first);
+    assert_eq!(hand(&mut buyer, &second, 1000).map(|_| ()), Err(PeerFault::WeakKey));
 }

@@ -37,6 +37,23 @@ fn opened(policy: SecurityPolicy) -> (Pair, Channel, Channel) {
 }
 
 #[test]
+fn a_session_can_move_between_threads_and_does_not_print_secrets() {
+    const fn movable<T: Send>() {}
+    movable::<Session>();
+    let config = Config {
+        role: Role::Initiator,
+        identity: &identity(1),
+        expected: None,
+        security: SecurityPolicy::Offer,
+        seed: [0xe7; 32],
+        extensions: vec![],
+    };
+    assert!(!format!("{config:?}").contains("231"));
+    let (pair, ..) = opened(SecurityPolicy::Classic);
+    assert!(format!("{:?}", pair.buyer.session).contains("SplitKeys(..)"));
+}
+
+#[test]
 fn both_sides_learn_who_the_other_is() {
     for (policy, security) in [
         (SecurityPolicy::Classic, Security::Classic),
