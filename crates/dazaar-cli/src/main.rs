@@ -1,2 +1,42 @@
-//! The program `dazaar`.
-fn main() {}
+//! The program `dazaar`: sell and buy time-series data, with nobody in between.
+
+mod args;
+mod blocks;
+mod commands;
+mod event;
+mod failure;
+mod output;
+mod secrets;
+mod signals;
+mod times;
+mod watch;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use crate::args::Args;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    begin_log(args.verbose);
+    let output = Arc::new(Output::new(args.json));
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(failure::Failure::from)
+        .and_then(|runtime| runtime.block_on(commands::run(args, &output)));
+    output.finish_progress();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&output),
+    }
+}
+
+/// Sends what the libraries have to say to stderr: warnings, or more with `-v` or `DAZAAR_LOG`.
+fn begin_log(verbose: u8) {
+    let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let filter = tracing_subscriber::EnvFilter::try_from_env(args::LOG_VARIABLE)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -42,6 +42,11 @@ impl<R: BufRead> RecordReader<R> {
         Self { input, format, lines: 0, columns: None, parser: csv_core::Reader::new() }
     }
 
+    /// What is read from.
+    pub const fn input(&self) -> &R {
+        &self.input
+    }
+
     /// The next record; `None` at the end of the input. After a [`RowError`] reading goes on with the next row.
     pub fn read(&mut self) -> Result<Option<Record>, RowError> {
         let mut record = Record { bytes: Vec::new(), line: self.lines + 1 };

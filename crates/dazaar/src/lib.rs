@@ -1,1 +1,37 @@
 //! Sell and buy time-series data over a peer-to-peer network.
+//!
+//! A [`Market`] is a folder with one master key. It sells feeds through [`Seller`]s and buys feeds through [`Buyer`]s.
+//! The protocol itself is in the pure crates that are re-exported here: [`log`], [`wire`] and [`cards`].
+
+pub mod buyer;
+mod clock;
+mod connection;
+pub mod database;
+pub mod folder;
+mod import;
+pub mod keystore;
+mod market;
+mod publish;
+mod replicator;
+pub mod seller;
+mod shared_log;
+pub mod validator;
+
+pub use dazaar_log as log;
+pub use dazaar_market as cards;
+pub use dazaar_wire as wire;
+
+pub use buyer::{Buyer, BuyerNotice, BuyerOptions};
+pub use clock::now_ms;
+pub use connection::ConnectionError;
+pub use import::{ImportError, Imported, read_legacy};
+pub use market::{Market, MarketError, Offer};
+pub use publish::{PublishError, Publisher};
+pub use replicator::Replicator;
+pub use seller::{Seller, SellerNotice, SellerOptions};
+pub use shared_log::SharedLog;
+
+/// A random number, for names that must differ.
+pub fn random_number() -> u64 {
+    rand::random()
+}

@@ -1,0 +1,54 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::commands;
+
+/// Environment variable with a filter for the log, as in `dazaar=debug`.
+pub(crate) const LOG_VARIABLE: &str = "DAZAAR_LOG";
+
+/// Sell and buy time-series data over a peer-to-peer network, with nobody in between.
+#[derive(Debug, Parser)]
+#[command(name = "dazaar", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Try it in half a minute, with a seller and a buyer on this machine:\n  dazaar demo")]
+pub(crate) struct Args {
+    /// Folder with keys, records and feeds [default: the platform's data folder]
+    #[arg(long, global = true, env = "DAZAAR_DIR", value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say more about what goes on; twice for yet more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// File with the passphrase of the master key, if there is one [otherwise: DAZAAR_PASSPHRASE, or a prompt]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(commands::init::Arguments),
+    #[command(subcommand)]
+    Key(commands::key::Command),
+    Sell(commands::sell::Arguments),
+    Serve(commands::serve::Arguments),
+    #[command(subcommand)]
+    Card(commands::card::Command),
+    Buy(commands::buy::Arguments),
+    Get(commands::get::Arguments),
+    Status(commands::status::Arguments),
+    Grant(commands::grant::Arguments),
+    Revoke(commands::revoke::Arguments),
+    Sales(commands::sales::Arguments),
+    Import(commands::import::Arguments),
+    Demo(commands::demo::Arguments),
+}

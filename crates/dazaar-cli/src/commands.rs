@@ -1,0 +1,108 @@
+//! One file for each verb.
+
+pub(crate) mod buy;
+pub(crate) mod card;
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod grant;
+pub(crate) mod import;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod revoke;
+pub(crate) mod sales;
+pub(crate) mod sell;
+pub(crate) mod serve;
+pub(crate) mod status;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dazaar::Market;
+use dazaar::database::Listing;
+use etcetera::BaseStrategy as _;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::secrets;
+
+/// What every command has at hand.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) dir: PathBuf,
+    pub(crate) passphrase_file: Option<PathBuf>,
+    pub(crate) output: Arc<Output>,
+}
+
+impl Context {
+    /// The market in the folder.
+    pub(crate) fn market(&self) -> Result<Arc<Market>, Failure> {
+        let passphrase = secrets::passphrase(&Market::keystore(&self.dir), self.passphrase_file.as_deref())?;
+        Ok(Arc::new(Market::open(&self.dir, passphrase)?))
+    }
+
+    /// The market in the folder, made if there is none: a first `sell` or `buy` needs no ceremony.
+    pub(crate) fn market_or_new(&self) -> Result<Arc<Market>, Failure> {
+        if Market::keystore(&self.dir).exists() {
+            return self.market();
+        }
+        let passphrase = secrets::new_passphrase(self.passphrase_file.as_deref(), false)?;
+        let market = Market::create(&self.dir, None, passphrase)?;
+        self.output.remark(&format!(
+            "Created a market in {}; back up its key: dazaar key backup",
+            self.dir.display()
+        ));
+        Ok(Arc::new(market))
+    }
+}
+
+/// Carries out what was typed.
+pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure> {
+    let dir = match args.dir {
+        Some(dir) => dir,
+        None => etcetera::choose_base_strategy()
+            .map_err(|error| Failure::input(error).hint("use --dir"))?
+            .data_dir()
+            .join("dazaar"),
+    };
+    let context = Context { dir, passphrase_file: args.passphrase_file, output: Arc::clone(output) };
+    match args.command {
+        Command::Init(arguments) => init::run(&context, &arguments),
+        Command::Key(command) => key::run(&context, &command),
+        Command::Sell(arguments) => sell::run(&context, arguments).await,
+        Command::Serve(arguments) => serve::run(&context, &arguments).await,
+        Command::Card(command) => card::run(&context, &command),
+        Command::Buy(arguments) => buy::run(&context, &arguments).await,
+        Command::Get(arguments) => get::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Grant(arguments) => grant::run(&context, &arguments),
+        Command::Revoke(arguments) => revoke::run(&context, &arguments),
+        Command::Sales(arguments) => sales::run(&context, &arguments),
+        Command::Import(arguments) => import::run(&context, &arguments),
+        Command::Demo(arguments) => demo::run(&context, &arguments).await,
+    }
+}
+
+/// The listing that is meant: by name, feed key or seller key, or the only one there is.
+pub(crate) fn find_listing(market: &Market, wanted: Option<&str>) -> Result<Listing, Failure> {
+    let mut listings = market.database().listings()?;
+    let Some(wanted) = wanted else {
+        return match (listings.pop(), listings.is_empty()) {
+            (Some(listing), true) => Ok(listing),
+            (Some(_), false) => {
+                Err(Failure::input("several things are sold here").hint("say which with --listing <name>"))
+            }
+            (None, _) => {
+                Err(Failure::input("nothing is sold here").hint("list something: dazaar sell <file>"))
+            }
+        };
+    };
+    let is_meant = |listing: &Listing| {
+        listing.name == wanted
+            || listing.feed.to_string() == wanted
+            || market.seller_identity(listing).public().to_string() == wanted
+    };
+    listings.into_iter().find(is_meant).ok_or_else(|| {
+        Failure::input(format!("`{wanted}` is not sold here")).hint("see what is: dazaar status")
+    })
+}

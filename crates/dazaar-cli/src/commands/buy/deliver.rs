@@ -1,0 +1,138 @@
+//! Hands over what arrives: the rows in order, or the blocks that were asked for.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use dazaar::Replicator;
+
+use super::Arguments;
+use crate::blocks::Blocks;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What is still to be handed over, and where to.
+pub(super) struct Delivery {
+    sink: Option<Box<dyn Write + Send>>,
+    goal: Goal,
+    is_live: bool,
+}
+
+/// What is handed over.
+enum Goal {
+    /// All rows in order; `next` is the first that was not handed over yet.
+    All { next: u64 },
+    /// Nothing: blocks are asked for some other time.
+    Nothing,
+    /// Blocks that were asked for; those with an open end are known once the length is.
+    Blocks { typed: Blocks, missing: Option<VecDeque<Range<u64>>> },
+}
+
+impl Delivery {
+    pub(super) fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let sink: Option<Box<dyn Write + Send>> = match arguments.to.as_deref() {
+            None => None,
+            Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
+            Some(path) => Some(Box::new(io::BufWriter::new(
+                File::create(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?,
+            ))),
+        };
+        let goal = match &arguments.blocks {
+            Some(typed) => Goal::Blocks { typed: typed.clone(), missing: None },
+            None if arguments.sparse => Goal::Nothing,
+            None => Goal::All { next: 0 },
+        };
+        Ok(Self { sink, goal, is_live: arguments.live })
+    }
+
+    /// Hands over what has arrived; true when there is no more to come.
+    pub(super) fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
+        let sink = self.sink.as_mut();
+        let is_done = match &mut self.goal {
+            Goal::Nothing => false,
+            Goal::All { next } => {
+                if let Some(sink) = sink {
+                    write_rows(sink, feed, next)?;
+                    feed.is_complete() && *next >= feed.progress().length
+                } else {
+                    feed.is_complete()
+                }
+            }
+            Goal::Blocks { typed, missing } => match missing {
+                Some(missing) => hand_over(missing, sink, feed, output)?,
+                None => {
+                    *missing = ask(typed, feed)?;
+                    false
+                }
+            },
+        };
+        Ok(is_done && !self.is_live)
+    }
+}
+
+/// Writes the rows that are here, in order, up to the first that is not.
+fn write_rows(sink: &mut impl Write, feed: &Replicator, next: &mut u64) -> Result<(), Failure> {
+    let before = *next;
+    loop {
+        let rows = feed.log().lock().blocks(*next..u64::MAX)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            sink.write_all(row)?;
+        }
+        *next += rows.len() as u64;
+    }
+    if *next > before {
+        sink.flush()?;
+    }
+    Ok(())
+}
+
+/// Asks for blocks, as soon as the length is known.
+fn ask(typed: &Blocks, feed: &Replicator) -> Result<Option<VecDeque<Range<u64>>>, Failure> {
+    let length = feed.progress().length;
+    if length == 0 {
+        return Ok(None);
+    }
+    let ranges: VecDeque<_> = typed.ranges(length).collect();
+    if let Some(beyond) = ranges.iter().find(|range| range.end > length) {
+        return Err(Failure::input(format!(
+            "block {} is wanted, but the feed has {length} blocks",
+            beyond.end - 1
+        )));
+    }
+    for range in &ranges {
+        feed.want(range.clone());
+    }
+    Ok(Some(ranges))
+}
+
+/// Hands over the blocks that are here, in the order in which they were asked for; true if those were the last.
+fn hand_over(
+    missing: &mut VecDeque<Range<u64>>,
+    mut sink: Option<&mut Box<dyn Write + Send>>,
+    feed: &Replicator,
+    output: &Output,
+) -> Result<bool, Failure> {
+    while let Some(range) = missing.front_mut() {
+        for index in range.by_ref() {
+            let Some(block) = feed.log().lock().block(index)? else {
+                range.start = index;
+                return Ok(false);
+            };
+            match &mut sink {
+                Some(sink) => sink.write_all(&block)?,
+                None => output.event(&Event::block(index, &block))?,
+            }
+        }
+        missing.pop_front();
+    }
+    if let Some(sink) = sink {
+        sink.flush()?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,125 @@
+//! Keeps a purchase going and reports on it, until everything that was asked for is there.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dazaar::cards::{Address, BuyerEvent};
+use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval, sleep_until};
+
+use super::deliver::Delivery;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+use crate::output::Output;
+use crate::watch::{buyer_event, next};
+
+/// How often progress is reported.
+const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A purchase and how to see it through.
+pub(super) struct Follow<'a> {
+    pub(super) output: &'a Output,
+    pub(super) buyer: &'a Buyer,
+    pub(super) addresses: &'a [Address],
+    pub(super) no_wait: bool,
+    /// How long to go on without a connection.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Follow<'_> {
+    /// Runs until `delivery` is complete.
+    pub(super) async fn until(&self, mut delivery: Delivery) -> Result<(), Failure> {
+        let mut notices = self.buyer.notices();
+        let mut connection = pin!(self.buyer.run(self.addresses));
+        let mut report = interval(REPORT_INTERVAL);
+        let changed = Arc::new(Notify::new());
+        let mut feed = self.buyer.feed().cloned();
+        if let Some(feed) = &feed {
+            feed.log().listen(&changed);
+        }
+        let mut last_report = None;
+        let mut give_up = self.patience.map(|patience| Instant::now() + patience);
+        loop {
+            tokio::select! {
+                Some(notice) = next(&mut notices) => {
+                    if feed.is_none() && let Some(begun) = self.buyer.feed() {
+                        begun.log().listen(&changed);
+                        feed = Some(Arc::clone(begun));
+                    }
+                    self.renew(&mut give_up, &notice);
+                    self.handle_notice(notice)?;
+                }
+                end = &mut connection => return Err(ended(&end)),
+                () = changed.notified() => {}
+                _ = report.tick() => {
+                    if let Some(feed) = &feed {
+                        self.report(feed, &mut last_report)?;
+                    }
+                }
+                () = expired(give_up) => {
+                    return Err(Failure::new(Kind::Unreachable, "the seller cannot be reached")
+                        .hint("is it running, and is the address right? --connect host:port tries another"));
+                }
+            }
+            if let Some(feed) = &feed
+                && delivery.advance(feed, self.output)?
+            {
+                self.report(feed, &mut last_report)?;
+                self.output.finish_progress();
+                return Ok(self.output.event(&Event::Done { length: feed.progress().length })?);
+            }
+        }
+    }
+
+    /// Patience is lost only while there is no connection.
+    fn renew(&self, give_up: &mut Option<Instant>, notice: &BuyerNotice) {
+        match notice {
+            BuyerNotice::Connected { .. } => *give_up = None,
+            BuyerNotice::Disconnected { .. } if give_up.is_none() => {
+                *give_up = self.patience.map(|patience| Instant::now() + patience);
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_notice(&self, notice: BuyerNotice) -> Result<(), Failure> {
+        let refusal = match &notice {
+            BuyerNotice::Session(BuyerEvent::Invalid { reason }) if self.no_wait => Some(reason.clone()),
+            _ => None,
+        };
+        self.output.event(&buyer_event(&self.buyer.seller().to_string(), notice))?;
+        match refusal {
+            Some(reason) => Err(Failure::new(Kind::Refused, format!("the seller refuses: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn report(&self, feed: &Arc<Replicator>, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
+        let progress = feed.progress();
+        let now = (progress.have, progress.length);
+        if progress.length > 0 && last.replace(now) != Some(now) {
+            let (have, length) = now;
+            self.output.event(&Event::Progress { have, length, bytes: progress.bytes_down })?;
+        }
+        Ok(())
+    }
+}
+
+fn ended(end: &BuyerEnd) -> Failure {
+    match end {
+        BuyerEnd::Terms(_) => {
+            Failure::new(Kind::Refused, end).hint("read them above, then add --accept-terms <hash>")
+        }
+        BuyerEnd::NoAddress => Failure::new(Kind::Unreachable, end),
+        end => Failure::new(Kind::General, end),
+    }
+}
+
+async fn expired(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,81 @@
+//! Another process of this program, on stage: told what to do by its arguments, heard by its events.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::failure::{Failure, Kind};
+
+/// How long anything in the demo may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running process. It ends with its owner.
+#[derive(Debug)]
+pub(super) struct Actor {
+    child: Child,
+    events: Lines<BufReader<ChildStdout>>,
+}
+
+impl Actor {
+    /// Starts this program with its state in `dir`.
+    pub(super) fn start(dir: &Path, arguments: &[&str]) -> Result<Self, Failure> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("--json")
+            .arg("--dir")
+            .arg(dir)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout =
+            child.stdout.take().ok_or_else(|| Failure::new(Kind::General, "a process without output"))?;
+        Ok(Self { child, events: BufReader::new(stdout).lines() })
+    }
+
+    /// Waits for the next event of this name.
+    pub(super) async fn wait(&mut self, name: &str) -> Result<Value, Failure> {
+        self.wait_for(name, |_| true).await
+    }
+
+    /// Waits for an event of this name that fits.
+    pub(super) async fn wait_for(
+        &mut self,
+        name: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let waiting = async {
+            while let Some(line) = self.events.next_line().await? {
+                let event: Value = serde_json::from_str(&line).map_err(std::io::Error::from)?;
+                if event["event"] == "error" {
+                    return Err(Failure::new(Kind::General, event["error"].as_str().unwrap_or_default()));
+                }
+                if event["event"] == name && fits(&event) {
+                    return Ok(event);
+                }
+            }
+            Err(Failure::new(Kind::General, format!("a process ended before `{name}`")))
+        };
+        match timeout(PATIENCE, waiting).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(Failure::new(Kind::General, format!("no `{name}` within {} s", PATIENCE.as_secs())))
+            }
+        }
+    }
+
+    /// Ends the process politely.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        if let Some(id) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+            rustix::process::kill_process(id, rustix::process::Signal::TERM).map_err(std::io::Error::from)?;
+        }
+        self.child.wait().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! `dazaar get`: blocks of a feed that I hold, from the disk alone.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dazaar::Market;
+use dazaar::folder::Folder;
+use dazaar::log::Log;
+
+use super::Context;
+use crate::blocks::Blocks;
+use crate::event::Event;
+use crate::failure::Failure;
+
+/// Print blocks of a feed that I sell or have bought; needs no network
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar get btcusd 0..100
+  dazaar get 4b942f52aa2ec6d1f43dfcf5425e4fa8b8ca283028f4a2d626dd55787967402f -o all.csv")]
+pub(crate) struct Arguments {
+    /// Name of a listing or purchase, key of a feed or seller, or folder of a feed
+    feed: String,
+
+    /// Blocks: `5`, `3..10` (10 is not part of it), `100..`, and several with commas [default: all]
+    blocks: Option<Blocks>,
+
+    /// File to write to
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let folder = find_feed(context, &arguments.feed)?;
+    let log = Log::open(Folder::snapshot(&folder)?)?;
+    let wanted = arguments.blocks.clone().map_or_else(|| "0..".parse(), Ok).map_err(Failure::input)?;
+    let mut sink = Sink::new(context, arguments.output.as_deref())?;
+    for range in wanted.ranges(log.length()) {
+        for index in range {
+            let block = log.block(index)?.ok_or_else(|| {
+                Failure::input(format!(
+                    "block {index} is not held here; the feed has {} blocks, {} of them held",
+                    log.length(),
+                    log.downloaded()
+                ))
+                .hint("download it: dazaar buy <seller> --sparse --blocks ...")
+            })?;
+            sink.block(index, &block)?;
+        }
+    }
+    sink.finish()
+}
+
+/// The folder that is meant: a path, or something that the market knows.
+fn find_feed(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(wanted);
+    if Folder::is_feed(path) {
+        return Ok(path.to_owned());
+    }
+    let market = context.market()?;
+    known_feed(&market, wanted)?.ok_or_else(|| {
+        Failure::input(format!("`{wanted}` is no feed that is held here")).hint("see what is: dazaar status")
+    })
+}
+
+fn known_feed(market: &Market, wanted: &str) -> Result<Option<PathBuf>, Failure> {
+    for listing in market.database().listings()? {
+        let seller = market.seller_identity(&listing).public();
+        if [&listing.name, &listing.feed.to_string(), &seller.to_string()].contains(&&wanted.to_owned()) {
+            return Ok(Some(listing.folder));
+        }
+    }
+    for purchase in market.database().purchases()? {
+        let Some(feed) = purchase.feed else { continue };
+        let is_name = purchase.name.as_deref() == Some(wanted);
+        if is_name || feed.to_string() == wanted || purchase.seller.to_string() == wanted {
+            return Ok(Some(market.purchase_folder(&feed)));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the blocks go: a file, standard output, or one event each.
+enum Sink<'a> {
+    File(io::BufWriter<File>),
+    Output(io::BufWriter<io::Stdout>),
+    Events(&'a Context),
+}
+
+impl<'a> Sink<'a> {
+    fn new(context: &'a Context, file: Option<&Path>) -> Result<Self, Failure> {
+        Ok(match file {
+            Some(path) => {
+                let file = File::create(path)
+                    .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+                Self::File(io::BufWriter::new(file))
+            }
+            None if context.output.is_json() => Self::Events(context),
+            None => Self::Output(io::BufWriter::new(io::stdout())),
+        })
+    }
+
+    fn block(&mut self, index: u64, block: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::File(file) => file.write_all(block)?,
+            Self::Output(output) => output.write_all(block)?,
+            Self::Events(context) => context.output.event(&Event::block(index, block))?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::File(mut file) => file.flush()?,
+            Self::Output(mut output) => output.flush()?,
+            Self::Events(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! `dazaar sell`: turns data into a feed, lists it and serves it.
+
+mod import;
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use dazaar::cards::Card;
+use dazaar::database::Admission;
+use dazaar::log::IdentityKey;
+use dazaar::{Market, Offer, SharedLog, now_ms};
+
+use self::source::Source;
+use super::{Context, serve};
+use crate::failure::Failure;
+use crate::signals::until_interrupted;
+
+/// Bytes of the largest card or terms file.
+const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Turn data into a feed, list it, and serve it to buyers until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar sell trades.csv                      each buyer is served what you grant: dazaar grant <buyer> 2h
+  dazaar sell weather.jsonl --free            everybody, who may pass it on
+  tail -F ticks.csv | dazaar sell - --name ticks --format csv --follow
+  dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
+pub(crate) struct Arguments {
+    /// CSV or JSON lines (.gz too), the folder of a feed, or - for standard input
+    source: PathBuf,
+
+    /// What to call it [default: the file's name]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// How the rows are written [default: by the file's name]
+    #[arg(long, value_enum)]
+    format: Option<RowFormat>,
+
+    /// Go on reading when the file or standard input grows, and publish each row at once
+    #[arg(long)]
+    follow: bool,
+
+    /// What to do with a row that is wrong
+    #[arg(long, value_enum, default_value_t = OnError::Stop)]
+    on_error: OnError,
+
+    #[command(flatten)]
+    admission: AdmissionArguments,
+
+    /// Admit this buyer until revoked; may be repeated
+    #[arg(long, value_name = "BUYER")]
+    allow: Vec<IdentityKey>,
+
+    /// Card to show (JSON); its id is set to yours, and it is signed
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
+
+    /// Terms of use that a buyer must accept, with a signature, before anything is delivered
+    #[arg(long, value_name = "FILE")]
+    terms: Option<PathBuf>,
+
+    /// Whether buyers with npm dazaar, which cannot sign terms, are served
+    #[arg(long, value_enum, default_value_t = UnsignedTerms::Refuse)]
+    unsigned_terms: UnsignedTerms,
+
+    /// List and import only; serve later with `dazaar serve`
+    #[arg(long)]
+    no_serve: bool,
+
+    #[command(flatten)]
+    serving: serve::Serving,
+}
+
+/// What admits a buyer; by default, time that I granted.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct AdmissionArguments {
+    /// Admit everybody, to one feed that all may pass on
+    #[arg(long)]
+    free: bool,
+
+    /// Admit everybody, each to a feed of their own
+    #[arg(long)]
+    admit_all: bool,
+
+    /// Ask a command: exit code 0 admits; it finds DAZAAR_BUYER in its environment
+    #[arg(long, value_name = "COMMAND")]
+    validate_command: Option<String>,
+
+    /// Ask a web service: it gets the buyer as JSON, and status 200 admits
+    #[arg(long, value_name = "URL")]
+    validate_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RowFormat {
+    Csv,
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnError {
+    /// Import nothing
+    Stop,
+    /// Leave it out, and say so
+    Skip,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum UnsignedTerms {
+    Serve,
+    Refuse,
+}
+
+pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
+    let card = arguments.card.as_deref().map(read_card).transpose()?;
+    let terms = arguments.terms.as_deref().map(read_text).transpose()?;
+    let source = Source::new(&arguments)?;
+    let market = context.market_or_new()?;
+    let name = arguments.name.clone().unwrap_or_else(|| source.name());
+    let (log, folder) = open_feed(&market, &source, &name)?;
+
+    let follower = import::begin(&source, &log, arguments.on_error, context)?;
+    let offer = Offer {
+        feed: log.key(),
+        name,
+        folder,
+        card,
+        terms,
+        unsigned_terms: arguments.unsigned_terms == UnsignedTerms::Serve,
+        admission: arguments.admission.admission(),
+        listen: arguments.serving.listen(),
+    };
+    let listing = market.list(offer, now_ms())?;
+    for buyer in &arguments.allow {
+        let id = format!("allow-{buyer}-{}", listing.feed);
+        market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
+    }
+    log.flush().await?;
+    if arguments.no_serve {
+        return follower.finished().await;
+    }
+    let serving = serve::serve(context, &market, vec![listing], &arguments.serving);
+    until_interrupted(async {
+        tokio::select! {
+            result = serving => result,
+            Err(failure) = follower.failed() => Err(failure),
+        }
+    })
+    .await?;
+    Ok(log.flush().await?)
+}
+
+/// The feed for the source: a folder as it stands, anything else a feed of mine with this name.
+fn open_feed(market: &Market, source: &Source, name: &str) -> Result<(Arc<SharedLog>, PathBuf), Failure> {
+    let (log, folder) = match source {
+        Source::Folder { path } => (market.log(path)?, path.clone()),
+        _ => {
+            let log = market.own_feed(name)?;
+            let folder = market.feed_folder(&log.key());
+            (log, folder)
+        }
+    };
+    match market.database().listing_named(name)? {
+        Some(other) if other.feed != log.key() => {
+            Err(Failure::input(format!("`{name}` is already the name of another listing"))
+                .hint("choose another with --name"))
+        }
+        _ => Ok((log, folder)),
+    }
+}
+
+impl AdmissionArguments {
+    fn admission(&self) -> Admission {
+        match self {
+            Self { free: true, .. } => Admission::Free,
+            Self { admit_all: true, .. } => Admission::Everybody,
+            Self { validate_command: Some(command), .. } => {
+                Admission::Command { command: ["sh", "-c", command].map(str::to_owned).to_vec() }
+            }
+            Self { validate_url: Some(url), .. } => Admission::Http { url: url.clone() },
+            _ => Admission::Granted,
+        }
+    }
+}
+
+pub(super) fn read_card(path: &Path) -> Result<Card, Failure> {
+    Card::parse(read_text(path)?.as_bytes())
+        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+    Ok(text)
+}

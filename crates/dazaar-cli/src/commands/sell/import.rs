@@ -1,0 +1,122 @@
+//! Rows become blocks: all checked first if they have an end, else one by one as they come.
+
+use std::sync::Arc;
+
+use dazaar::{Publisher, SharedLog};
+use dazaar_table::{RecordReader, RowError};
+use tokio::sync::oneshot;
+
+use super::source::{Input, Source};
+use super::{Context, OnError};
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// An import that may still go on.
+#[derive(Debug)]
+pub(super) struct Follower(Option<oneshot::Receiver<Result<(), Failure>>>);
+
+impl Follower {
+    /// Waits for the end of the import.
+    pub(super) async fn finished(self) -> Result<(), Failure> {
+        match self.0 {
+            Some(outcome) => outcome.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the import to fail; forever, if it does not.
+    pub(super) async fn failed(self) -> Result<(), Failure> {
+        match self.finished().await {
+            Ok(()) => std::future::pending().await,
+            failed => failed,
+        }
+    }
+}
+
+/// Imports a source with an end, or begins to import one without.
+pub(super) fn begin(
+    source: &Source,
+    log: &Arc<SharedLog>,
+    on_error: OnError,
+    context: &Context,
+) -> Result<Follower, Failure> {
+    if !source.is_endless() {
+        if let (OnError::Stop, Some((rows, format))) = (on_error, source.rows()?) {
+            check(RecordReader::new(rows, format))?;
+        }
+        if let Some((rows, format)) = source.rows()? {
+            Import::new(log, on_error, &context.output).run(RecordReader::new(rows, format))?;
+        }
+        return Ok(Follower(None));
+    }
+    let Some((rows, format)) = source.rows()? else { return Ok(Follower(None)) };
+    let (sender, outcome) = oneshot::channel();
+    let (log, output) = (Arc::clone(log), Arc::clone(&context.output));
+    // A thread of its own, not one of the runtime's: reading may wait forever, which must not keep the program alive.
+    std::thread::spawn(move || {
+        let result = Import::new(&log, on_error, &output).run(RecordReader::new(rows, format));
+        // Nobody waits any more if the program is about to end.
+        let _ = sender.send(result);
+    });
+    Ok(Follower(Some(outcome)))
+}
+
+/// Reads all rows without publishing any, so that one bad row means that nothing was published.
+fn check(mut rows: RecordReader<Input>) -> Result<(), Failure> {
+    while rows.read().map_err(bad_row)?.is_some() {}
+    Ok(())
+}
+
+/// One run over the rows of a source.
+struct Import<'a> {
+    log: &'a SharedLog,
+    on_error: OnError,
+    output: &'a Output,
+    rows: u64,
+    skipped: u64,
+}
+
+impl<'a> Import<'a> {
+    const fn new(log: &'a SharedLog, on_error: OnError, output: &'a Output) -> Self {
+        Self { log, on_error, output, rows: 0, skipped: 0 }
+    }
+
+    fn run(mut self, mut rows: RecordReader<Input>) -> Result<(), Failure> {
+        let mut publisher = Publisher::new(self.log);
+        loop {
+            match rows.read() {
+                Ok(Some(record)) => {
+                    publisher.push(record.bytes)?;
+                    self.rows += 1;
+                    // Whatever was read is published before waiting for more.
+                    if rows.input().buffer().is_empty() {
+                        publisher.finish()?;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) if self.on_error == OnError::Skip && !error.is_io() => {
+                    self.skipped += 1;
+                    let (line, error) = (error.line, error.fault.to_string());
+                    self.output.event(&Event::Skipped { line, error })?;
+                }
+                Err(error) => {
+                    publisher.finish()?;
+                    return Err(bad_row(error));
+                }
+            }
+        }
+        publisher.finish()?;
+        let (length, bytes) = {
+            let log = self.log.lock();
+            (log.length(), log.byte_length())
+        };
+        let (feed, rows, skipped) = (self.log.key().to_string(), self.rows, self.skipped);
+        Ok(self.output.event(&Event::Imported { feed, rows, skipped, length, bytes })?)
+    }
+}
+
+fn bad_row(error: RowError) -> Failure {
+    let failure = Failure::input(&error);
+    if error.is_io() { failure } else { failure.hint("leave such rows out with --on-error skip") }
+}

@@ -1,0 +1,179 @@
+//! `dazaar serve`: serves everything that I sell.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use dazaar::cards::Address;
+use dazaar::database::Listing;
+use dazaar::wire::session::SecurityPolicy;
+use dazaar::{Market, Seller, SellerOptions};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::Context;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+use crate::output::Output;
+use crate::signals::until_interrupted;
+use crate::watch::watch_seller;
+
+/// The port that npm dazaar prefers too.
+const PORT: u16 = 49737;
+
+/// Ports that are tried, one after the other, before any free one is taken.
+const PORTS_TRIED: u16 = 16;
+
+/// Serve everything I sell until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar serve --listen 0.0.0.0:49737 --public data.example.org")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    serving: Serving,
+}
+
+/// How to be reached.
+#[derive(Debug, Args)]
+pub(crate) struct Serving {
+    /// Address to listen on; port 0 takes a free one; each further listing takes the next port
+    /// [default: 0.0.0.0:49737]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+
+    /// Host name or address to put into links, if it is another one than this machine knows
+    #[arg(long, value_name = "HOST")]
+    public: Option<String>,
+
+    /// Milliseconds from one check of a buyer to the next
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..))]
+    interval: u64,
+
+    /// Refuse buyers whose frames are not authenticated, as those of npm dazaar are not
+    #[arg(long)]
+    require_authenticated: bool,
+}
+
+impl Serving {
+    /// The address to remember for next time.
+    pub(super) fn listen(&self) -> Option<String> {
+        self.listen.map(|address| address.to_string())
+    }
+
+    const fn options(&self) -> SellerOptions {
+        let security =
+            if self.require_authenticated { SecurityPolicy::Require } else { SecurityPolicy::Offer };
+        SellerOptions { validate_interval: Duration::from_millis(self.interval), security }
+    }
+}
+
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let market = context.market()?;
+    let listings = market.database().listings()?;
+    if listings.is_empty() {
+        return Err(Failure::input("nothing is sold here").hint("list something: dazaar sell <file>"));
+    }
+    until_interrupted(serve(context, &market, listings, &arguments.serving)).await?;
+    Ok(())
+}
+
+/// Serves the listings, each on a port of its own, until this future is dropped.
+pub(super) async fn serve(
+    context: &Context,
+    market: &Arc<Market>,
+    listings: Vec<Listing>,
+    serving: &Serving,
+) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    for (index, listing) in (0..).zip(listings) {
+        let listener = bind(listing_address(&listing, serving, index)).await?;
+        let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
+        let notices = seller.notices();
+        announce(&context.output, market, &seller, listener.local_addr()?, serving)?;
+        let output = Arc::clone(&context.output);
+        tasks.spawn(async move { watch_seller(notices, &output).await });
+        tasks.spawn(async move {
+            seller.serve(listener).await;
+            Ok(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| Failure::new(Kind::General, error))??;
+    }
+    Ok(())
+}
+
+/// Where to listen for a listing: as typed now, as typed when it was listed, or the usual port.
+fn listing_address(listing: &Listing, serving: &Serving, index: u16) -> SocketAddr {
+    let next = |address: SocketAddr| {
+        let port = if address.port() == 0 { 0 } else { address.port().saturating_add(index) };
+        SocketAddr::new(address.ip(), port)
+    };
+    match (serving.listen, listing.listen.as_deref().map(str::parse)) {
+        (Some(address), _) => next(address),
+        (None, Some(Ok(address))) => address,
+        (None, _) => next((Ipv4Addr::UNSPECIFIED, PORT).into()),
+    }
+}
+
+/// Binds the address; if its port is the usual one and taken, one of the next, or any.
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let usual = PORT..PORT + PORTS_TRIED;
+    let others = if usual.contains(&address.port()) { address.port() + 1..usual.end } else { 0..0 };
+    let mut outcome = TcpListener::bind(address).await;
+    for port in others.chain(usual.contains(&address.port()).then_some(0)) {
+        match &outcome {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                outcome = TcpListener::bind((address.ip(), port)).await;
+            }
+            _ => break,
+        }
+    }
+    outcome.map_err(|error| Failure::new(Kind::Unreachable, format!("cannot listen on {address}: {error}")))
+}
+
+fn announce(
+    output: &Output,
+    market: &Market,
+    seller: &Seller,
+    bound: SocketAddr,
+    serving: &Serving,
+) -> Result<(), Failure> {
+    let addresses = reachable_at(bound, serving.public.as_deref())?;
+    let link = market.link(seller.listing(), addresses);
+    output.event(&Event::Listening {
+        name: seller.listing().name.clone(),
+        seller: seller.key().to_string(),
+        feed: seller.listing().feed.to_string(),
+        address: bound.to_string(),
+        link: link.to_string(),
+    })?;
+    Ok(())
+}
+
+/// Addresses to put into a link for a listener that is bound to `bound`.
+fn reachable_at(bound: SocketAddr, public: Option<&str>) -> Result<Vec<Address>, Failure> {
+    let address = |host: &str| {
+        format!("{host}:{}", bound.port())
+            .parse::<Address>()
+            .map_err(|error| Failure::input(format!("{host}: {error}")))
+    };
+    if let Some(host) = public {
+        return Ok(vec![address(host)?]);
+    }
+    let host = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+    if !bound.ip().is_unspecified() {
+        return Ok(vec![address(&host(bound.ip()))?]);
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut addresses: Vec<_> = interfaces
+        .iter()
+        .filter(|interface| !interface.is_loopback() && !interface.is_link_local())
+        .filter(|interface| bound.is_ipv6() || interface.ip().is_ipv4())
+        .filter_map(|interface| address(&host(interface.ip())).ok())
+        .collect();
+    if addresses.is_empty() {
+        addresses.push(address("127.0.0.1")?);
+    }
+    Ok(addresses)
+}

@@ -1,0 +1,228 @@
+//! What the program reports: one line for a person, or one JSON object for a machine, from the same fields.
+//!
+//! The field names are a contract with scripts: they are added to, never changed.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Something that happened, or a row of an answer.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// A market was made.
+    Initialised { dir: String, buyer: String },
+    /// A key.
+    Key { buyer: String, encrypted: bool },
+    /// The master key in words.
+    Backup { words: String },
+    /// Rows became blocks.
+    Imported { feed: String, rows: u64, skipped: u64, length: u64, bytes: u64 },
+    /// A row was left out.
+    Skipped { line: u64, error: String },
+    /// A market of npm dazaar was taken over.
+    MarketImported {
+        listings: Vec<String>,
+        buyers: usize,
+        purchases: usize,
+        settings: usize,
+        missing: Vec<String>,
+    },
+    /// A listing can be reached.
+    Listening { name: String, seller: String, feed: String, address: String, link: String },
+    /// A buyer proved who they are.
+    BuyerConnected { buyer: String, authenticated: bool },
+    /// A buyer is gone.
+    BuyerDisconnected { buyer: Option<String>, reason: String },
+    /// A buyer was admitted.
+    BuyerValid { buyer: String, info: Value },
+    /// A buyer was refused.
+    BuyerInvalid { buyer: String, error: String },
+    /// A buyer signed the terms.
+    TermsAccepted { buyer: String },
+    /// The other side sent a message of its own.
+    Message { from: String, name: String, message: Value },
+    /// A seller was reached.
+    Connected { seller: String, address: String, authenticated: bool },
+    /// No seller could be reached, or the connection broke.
+    Disconnected { address: String, error: String },
+    /// Which run of the seller's program this is.
+    SellerId { id: String },
+    /// The seller asks for these terms to be accepted.
+    Terms { text: String, hash: String },
+    /// The seller gave us this feed.
+    Feed { feed: String },
+    /// The seller admits us.
+    Valid { info: Value },
+    /// The seller refuses us.
+    Invalid { error: String },
+    /// How far the download is.
+    Progress { have: u64, length: u64, bytes: u64 },
+    /// Everything that was asked for is here.
+    Done { length: u64 },
+    /// A block that was asked for.
+    Block { index: u64, bytes: usize, text: Option<String> },
+    /// What a buyer may still use.
+    Granted { buyer: String, feed: String, remaining_ms: Option<i64> },
+    /// A buyer's credit was taken back.
+    Revoked { buyer: String, feed: String },
+    /// One of my listings.
+    Listing {
+        name: String,
+        seller: String,
+        feed: String,
+        length: u64,
+        bytes: u64,
+        buyers: u64,
+        admission: Value,
+        folder: String,
+    },
+    /// One of my purchases.
+    Purchase {
+        name: Option<String>,
+        seller: String,
+        feed: Option<String>,
+        have: u64,
+        length: u64,
+        bytes: u64,
+        addresses: Vec<String>,
+    },
+    /// One of my buyers.
+    Sale {
+        name: String,
+        feed: String,
+        buyer: String,
+        unique_feed: String,
+        blocks: i64,
+        bytes: i64,
+        since: String,
+        seen: String,
+    },
+    /// A card.
+    Card { card: Value, signature: &'static str },
+    /// Text that stands for itself.
+    Note { text: String },
+}
+
+impl Event {
+    /// A block's text if it is text, else only its length.
+    pub(crate) fn block(index: u64, block: &[u8]) -> Self {
+        Self::Block { index, bytes: block.len(), text: std::str::from_utf8(block).ok().map(str::to_owned) }
+    }
+
+    /// The line for a person; none if it says nothing to one.
+    pub(crate) fn line(&self) -> Option<String> {
+        Some(match self {
+            Self::Initialised { dir, buyer } => {
+                format!(
+                    "Market created in {dir}\nYour buyer key: {buyer}\nBack up the master key now: dazaar key backup"
+                )
+            }
+            Self::Key { buyer, encrypted } => {
+                format!(
+                    "Buyer key: {buyer}\nMaster key: {}",
+                    if *encrypted { "encrypted with a passphrase" } else { "stored without a passphrase" }
+                )
+            }
+            Self::Backup { words } => words.clone(),
+            Self::Imported { rows, skipped, length, bytes, .. } => {
+                let skipped = if *skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+                format!(
+                    "Imported {rows} rows{skipped}; the feed has {length} blocks, {}",
+                    indicatif::HumanBytes(*bytes)
+                )
+            }
+            Self::MarketImported { listings, buyers, purchases, settings, .. } => format!(
+                "Imported {} listings with {buyers} buyers, {purchases} purchases and {settings} settings",
+                listings.len()
+            ),
+            Self::Skipped { line, error } => format!("Skipped line {line}: {error}"),
+            Self::Listening { name, seller, address, link, .. } => {
+                format!("Selling `{name}` on {address}\n  seller {seller}\n  link   {link}")
+            }
+            Self::BuyerConnected { buyer, authenticated } => {
+                format!("Buyer {} connected ({})", short(buyer), security(*authenticated))
+            }
+            Self::BuyerDisconnected { buyer, reason } => {
+                format!("Buyer {} left: {reason}", buyer.as_deref().map_or("(unknown)", short))
+            }
+            Self::BuyerValid { buyer, info } => format!("Buyer {} admitted{}", short(buyer), describe(info)),
+            Self::BuyerInvalid { buyer, error } => {
+                format!("Buyer {} refused: {error}\n  admit with: dazaar grant {buyer} 1h", short(buyer))
+            }
+            Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
+            Self::Message { from, name, message } => {
+                format!("Message `{name}` from {}: {message}", short(from))
+            }
+            Self::Connected { address, authenticated, .. } => {
+                format!("Connected to the seller at {address} ({})", security(*authenticated))
+            }
+            Self::Disconnected { address, error } => format!("No connection to {address}: {error}"),
+            Self::Terms { text, hash } => {
+                format!(
+                    "The seller asks you to accept these terms of use:\n\n{text}\n\nTo accept, add: --accept-terms {hash}"
+                )
+            }
+            Self::Feed { feed } => format!("Feed {feed}"),
+            Self::Valid { info } => format!("Admitted{}", describe(info)),
+            Self::Invalid { error } => format!("Not admitted: {error}"),
+            Self::Progress { .. } | Self::SellerId { .. } => return None,
+            Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
+            Self::Done { length } => format!("Done: {length} blocks, all verified"),
+            Self::Block { text: Some(text), .. } => text.trim_end_matches(['\n', '\r']).to_owned(),
+            Self::Granted { buyer, remaining_ms, .. } => match remaining_ms {
+                Some(left) => format!("Buyer {} has {} left", short(buyer), duration(*left)),
+                None => format!("Buyer {} is admitted until revoked", short(buyer)),
+            },
+            Self::Revoked { buyer, .. } => format!("Buyer {} has nothing left", short(buyer)),
+            Self::Listing { name, seller, length, bytes, buyers, .. } => {
+                format!(
+                    "sell  {name:<20} {length:>10} blocks  {:>10}  {buyers:>4} buyers  seller {seller}",
+                    indicatif::HumanBytes(*bytes).to_string()
+                )
+            }
+            Self::Purchase { name, seller, have, length, bytes, .. } => {
+                let name = name.as_deref().unwrap_or("(no name)");
+                format!(
+                    "buy   {name:<20} {have:>10} of {length} blocks  {:>10}  seller {seller}",
+                    indicatif::HumanBytes(*bytes).to_string()
+                )
+            }
+            Self::Sale { name, buyer, blocks, bytes, since, seen, .. } => {
+                format!(
+                    "{name:<20} {buyer}  {blocks:>10} blocks  {:>10}  since {since}  seen {seen}",
+                    indicatif::HumanBytes((*bytes).try_into().unwrap_or(0)).to_string()
+                )
+            }
+            Self::Card { card, signature } => {
+                let text = serde_json::to_string_pretty(card).unwrap_or_default();
+                format!("{text}\nSignature: {signature}")
+            }
+            Self::Note { text } => text.clone(),
+        })
+    }
+}
+
+/// The first digits of a key: enough to tell a few apart.
+fn short(key: &str) -> &str {
+    key.get(..8).unwrap_or(key)
+}
+
+const fn security(authenticated: bool) -> &'static str {
+    if authenticated { "authenticated" } else { "classic encryption" }
+}
+
+/// What a seller says about an admission.
+fn describe(info: &Value) -> String {
+    match (info["type"].as_str(), info["remaining"].as_i64()) {
+        (Some("time"), Some(left)) => format!(", {} left", duration(left)),
+        (Some("free"), _) => ", free".to_owned(),
+        _ if info.is_null() => String::new(),
+        _ => format!(": {info}"),
+    }
+}
+
+/// Milliseconds in words, to the second.
+pub(crate) fn duration(ms: i64) -> String {
+    let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000);
+    indicatif::FormattedDuration(std::time::Duration::from_secs(seconds)).to_string()
+}

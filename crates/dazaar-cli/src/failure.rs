@@ -1,0 +1,133 @@
+//! What went wrong: one line, a hint, and an exit code that scripts can rely on.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use dazaar::database::DatabaseError;
+use dazaar::keystore::KeystoreError;
+use dazaar::log::LogError;
+use dazaar::{MarketError, PublishError};
+use serde_json::json;
+
+use crate::output::Output;
+
+/// Why the program ends, and how.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The exit codes. They are part of the contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Anything else.
+    General = 1,
+    /// The command line makes no sense (also used by the parser of arguments).
+    Usage = 2,
+    /// A file, a card or a row is wrong.
+    Input = 3,
+    /// The other side refused.
+    Refused = 4,
+    /// Nobody could be reached.
+    Unreachable = 5,
+    /// Another process uses the feed.
+    Busy = 6,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Display) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// A failure to read or understand what the user gave us.
+    pub(crate) fn input(message: impl Display) -> Self {
+        Self::new(Kind::Input, message)
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint(mut self, hint: impl Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Tells the user, and ends the program.
+    pub(crate) fn report(&self, output: &Output) -> ExitCode {
+        // A reader that is gone needs no report.
+        let _ = if output.is_json() { self.report_json() } else { Ok(()) };
+        if self.kind != Kind::Interrupted && !self.message.is_empty() {
+            output.remark(&format!("error: {}", self.message));
+            if let Some(hint) = &self.hint {
+                output.remark(&format!("hint: {hint}"));
+            }
+        }
+        ExitCode::from(self.kind as u8)
+    }
+
+    fn report_json(&self) -> io::Result<()> {
+        let line =
+            json!({ "event": "error", "code": self.kind as u8, "error": self.message, "hint": self.hint });
+        io::Write::write_all(&mut io::stdout(), format!("{line}\n").as_bytes())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // Whoever read our output has seen enough.
+            io::ErrorKind::BrokenPipe => Self::new(Kind::General, ""),
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<KeystoreError> for Failure {
+    fn from(error: KeystoreError) -> Self {
+        let failure = Self::new(Kind::General, &error);
+        match error {
+            KeystoreError::Missing { .. } => failure.hint("create a market first: dazaar init"),
+            KeystoreError::PassphraseNeeded => failure.hint("set DAZAAR_PASSPHRASE or use --passphrase-file"),
+            KeystoreError::NotABackup { .. } | KeystoreError::WordCount { .. } => Self::input(error),
+            _ => failure,
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let failure = Self::new(Kind::General, &error);
+        match error {
+            DatabaseError::NameTaken { .. } => Self::input(error).hint("choose another with --name"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::new(Kind::General, error)
+    }
+}
+
+impl From<MarketError> for Failure {
+    fn from(error: MarketError) -> Self {
+        match error {
+            MarketError::Keystore(error) => error.into(),
+            MarketError::Database(error) => error.into(),
+            MarketError::Busy { .. } => Self::new(Kind::Busy, &error)
+                .hint("another dazaar process has it open: stop that one, or let it do the work"),
+            MarketError::Card(_) => Self::input(error),
+            error => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        Self::input(error)
+    }
+}

@@ -1,0 +1,87 @@
+//! Where events go: results to stdout, progress and complaints to stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::event::Event;
+
+/// The program's output, shared by all tasks.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Output {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json, bar: Mutex::new(None) }
+    }
+
+    /// Whether a machine reads.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Reports one event. When the reader is gone the program has nothing left to say.
+    pub(crate) fn event(&self, event: &Event) -> io::Result<()> {
+        if self.json {
+            let line = serde_json::to_string(event)?;
+            return writeln!(io::stdout().lock(), "{line}");
+        }
+        match event {
+            Event::Progress { have, length, .. } => {
+                self.progress(*have, *length);
+                Ok(())
+            }
+            event => match event.line() {
+                Some(line) => self.suspended(|| writeln!(anstream::stdout().lock(), "{line}")),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Raw bytes of the data itself.
+    pub(crate) fn data(&self, bytes: &[u8]) -> io::Result<()> {
+        self.suspended(|| io::stdout().lock().write_all(bytes))
+    }
+
+    /// A line about what goes on, which is not a result.
+    pub(crate) fn remark(&self, text: &str) {
+        // Nobody is left to tell if stderr is gone.
+        let _ = self.suspended(|| writeln!(anstream::stderr().lock(), "{text}"));
+    }
+
+    /// Draws how far something is, if somebody is looking.
+    pub(crate) fn progress(&self, have: u64, length: u64) {
+        if self.json || !io::stderr().is_terminal() {
+            return;
+        }
+        let mut slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bar = slot.get_or_insert_with(|| ProgressBar::new(length).with_style(style()));
+        bar.set_length(length);
+        bar.set_position(have);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish_progress(&self) {
+        let mut slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bar) = slot.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
+        let slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match slot.as_ref() {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} blocks  {per_sec}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

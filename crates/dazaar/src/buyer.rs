@@ -1,0 +1,246 @@
+//! Buying from one seller: connects, keeps connecting, and replicates the feed that the seller gives.
+
+mod session;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use dazaar_log::{Feed, FeedKey, IdentityKey};
+use dazaar_market::{Acceptance, Address, EndReason, TermsHash};
+use dazaar_wire::replication::{Download, Options};
+use dazaar_wire::session::SecurityPolicy;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, broadcast};
+use tokio::time::timeout;
+
+use crate::clock::now_ms;
+use crate::database::Purchase;
+use crate::market::{Market, MarketError};
+use crate::replicator::Replicator;
+use crate::validator::Validator;
+
+pub use session::BuyerEnd;
+
+/// Notices that wait for a slow watcher; older ones are dropped.
+const NOTICES_MAX: usize = 1024;
+
+/// Messages that wait for a connection.
+const OUTBOX_MAX: usize = 64;
+
+/// How long connecting to one address may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause before the second attempt; each further one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+
+/// The longest pause between attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// What to buy, and how.
+#[derive(Debug, Clone)]
+pub struct BuyerOptions {
+    /// Which blocks to download without being asked.
+    pub download: Download,
+    /// Terms of use that are accepted.
+    pub terms: Option<TermsHash>,
+    /// Whether frames must be authenticated.
+    pub security: SecurityPolicy,
+    /// Who decides, again and again, whether to download from this seller; nobody if there is no doubt.
+    pub vetting: Option<Arc<dyn Validator>>,
+}
+
+impl Default for BuyerOptions {
+    fn default() -> Self {
+        Self { download: Download::All, terms: None, security: SecurityPolicy::Offer, vetting: None }
+    }
+}
+
+/// A purchase that is being made or kept up. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Buyer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    market: Arc<Market>,
+    seller: IdentityKey,
+    options: BuyerOptions,
+    acceptance: Option<Acceptance>,
+    /// Known from the moment when the seller gave us a feed.
+    replicator: OnceLock<Arc<Replicator>>,
+    notices: broadcast::Sender<BuyerNotice>,
+    outbox: Mutex<VecDeque<(String, Value)>>,
+    outbox_filled: Arc<Notify>,
+}
+
+/// What a buyer may want to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BuyerNotice {
+    /// The seller was reached and has proved who they are.
+    Connected {
+        /// Where.
+        address: Address,
+        /// Whether frames are authenticated.
+        authenticated: bool,
+    },
+    /// The connection ended, or there was none.
+    Disconnected {
+        /// Where.
+        address: Address,
+        /// Why.
+        reason: String,
+    },
+    /// Something happened in a session.
+    Session(dazaar_market::BuyerEvent),
+}
+
+impl Buyer {
+    /// Gets ready to buy from `seller`; what is known of an earlier purchase is used.
+    pub fn new(market: Arc<Market>, seller: IdentityKey, options: BuyerOptions) -> Result<Self, MarketError> {
+        let purchase = market.database().purchase(&seller)?;
+        let terms = options.terms.or_else(|| purchase.as_ref()?.terms_hash.map(TermsHash));
+        let accepted_at_ms = u64::try_from(now_ms()).unwrap_or(0);
+        let acceptance = terms
+            .map(|terms| Acceptance::sign(market.buyer(), seller, terms, accepted_at_ms, &rand::random()));
+        let buyer = Self(Arc::new(Shared {
+            market,
+            seller,
+            options,
+            acceptance,
+            replicator: OnceLock::new(),
+            notices: broadcast::Sender::new(NOTICES_MAX),
+            outbox: Mutex::default(),
+            outbox_filled: Arc::default(),
+        }));
+        if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
+            buyer.0.begin_feed(&feed)?;
+        }
+        Ok(buyer)
+    }
+
+    /// Who sells.
+    pub fn seller(&self) -> IdentityKey {
+        self.0.seller
+    }
+
+    /// The feed, once the seller has given us one.
+    pub fn feed(&self) -> Option<&Arc<Replicator>> {
+        self.0.replicator.get()
+    }
+
+    /// What happens from now on.
+    pub fn notices(&self) -> broadcast::Receiver<BuyerNotice> {
+        self.0.notices.subscribe()
+    }
+
+    /// Sends a message of the application's own to the seller, as soon as there is a connection; false if too many
+    /// wait already.
+    pub fn send(&self, name: &str, message: &Value) -> bool {
+        let mut outbox = self.0.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = outbox.len() < OUTBOX_MAX;
+        if has_room {
+            outbox.push_back((name.to_owned(), message.clone()));
+            self.0.outbox_filled.notify_one();
+        }
+        has_room
+    }
+
+    /// Connects to the first address that answers, and again whenever the connection ends. Returns only when trying
+    /// again is pointless.
+    pub async fn run(&self, addresses: &[Address]) -> BuyerEnd {
+        let mut pause = PAUSE_FIRST;
+        for address in addresses.iter().cycle() {
+            match self.connect(address).await {
+                Attempt::Final(end) => return end,
+                Attempt::Served => pause = PAUSE_FIRST,
+                Attempt::Failed => {}
+            }
+            // Sellers that come back must not be stormed by all their buyers at the same moment.
+            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+        BuyerEnd::NoAddress
+    }
+
+    /// One connection to one address, from beginning to end.
+    async fn connect(&self, address: &Address) -> Attempt {
+        let stream =
+            match timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port()))).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return self.disconnected(address, &error.to_string(), Attempt::Failed),
+                Err(_) => return self.disconnected(address, "no answer", Attempt::Failed),
+            };
+        // Small messages must not wait for more; a socket that cannot be told works all the same.
+        let _ = stream.set_nodelay(true);
+        let mut session = session::BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
+        let end = session.run().await;
+        let attempt = match &end {
+            BuyerEnd::Terms(_) | BuyerEnd::Market(_) => Attempt::Final(end),
+            end if session.is_connected() => self.disconnected(address, &end.to_string(), Attempt::Served),
+            end => self.disconnected(address, &end.to_string(), Attempt::Failed),
+        };
+        session.finish().await;
+        attempt
+    }
+
+    fn disconnected(&self, address: &Address, reason: &str, attempt: Attempt) -> Attempt {
+        let (address, reason) = (address.clone(), reason.to_owned());
+        self.0.notify(BuyerNotice::Disconnected { address, reason });
+        attempt
+    }
+}
+
+/// How a connection turned out.
+enum Attempt {
+    /// There was none, or the other side was not the seller.
+    Failed,
+    /// It was good while it lasted.
+    Served,
+    /// Another would end the same way.
+    Final(BuyerEnd),
+}
+
+impl Shared {
+    fn notify(&self, notice: BuyerNotice) {
+        // Nobody need be watching.
+        let _ = self.notices.send(notice);
+    }
+
+    /// The feed's replication, begun when it is first asked for. There is one feed for each seller.
+    fn begin_feed(&self, feed: &FeedKey) -> Result<Arc<Replicator>, MarketError> {
+        if let Some(replicator) = self.replicator.get() {
+            return Ok(Arc::clone(replicator));
+        }
+        let log = self.market.purchased_feed(feed)?;
+        let options = Options { download: self.options.download, seed: rand::random() };
+        let replicator = Replicator::new(log, Feed::own(*feed), options);
+        Ok(Arc::clone(self.replicator.get_or_init(|| replicator)))
+    }
+}
+
+impl Market {
+    /// Records that I buy from a seller.
+    pub fn remember_purchase(
+        &self,
+        link: &dazaar_market::Link,
+        card: Option<String>,
+        terms: Option<TermsHash>,
+    ) -> Result<(), MarketError> {
+        let purchase = Purchase {
+            seller: link.seller,
+            feed: None,
+            name: link.name.clone(),
+            card,
+            addresses: link.addresses.iter().map(ToString::to_string).collect(),
+            terms_hash: terms.map(|terms| terms.0),
+            since_ms: now_ms(),
+        };
+        Ok(self.database().put_purchase(&purchase)?)
+    }
+}
+
+/// Whether this end of a session means that the terms must be accepted first.
+pub(crate) const fn is_about_terms(reason: EndReason) -> bool {
+    matches!(reason, EndReason::TermsMissing | EndReason::TermsChanged)
+}

@@ -1,0 +1,181 @@
+//! One connection to the seller: carries out what the market's session machine decides.
+
+use std::sync::{Arc, PoisonError};
+
+use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerSession, EndReason};
+use dazaar_wire::session::{Config, Event, Role, Security};
+use tokio::net::TcpStream;
+
+use super::{BuyerNotice, Shared, is_about_terms};
+use crate::connection::{Connection, ConnectionError};
+use crate::market::MarketError;
+use crate::validator::{Asked, Question};
+
+/// A connection and where it stands.
+#[derive(Debug)]
+pub(super) struct BuyerConnection {
+    buyer: Arc<Shared>,
+    connection: Connection<TcpStream>,
+    machine: BuyerSession,
+    address: Address,
+    is_connected: bool,
+    /// The answer about the seller, on its way.
+    verdict: Asked,
+}
+
+impl BuyerConnection {
+    pub(super) fn new(buyer: Arc<Shared>, stream: TcpStream, address: Address) -> Self {
+        let config = Config {
+            role: Role::Initiator,
+            identity: buyer.market.buyer(),
+            expected: Some(buyer.seller),
+            security: buyer.options.security,
+            seed: rand::random(),
+            extensions: dazaar_market::extension::names(),
+        };
+        let connection = Connection::new(stream, config);
+        let machine = BuyerSession::new(BuyerConfig {
+            seller: buyer.seller,
+            known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
+            acceptance: buyer.acceptance,
+            vet_seller: buyer.options.vetting.is_some(),
+            validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
+        });
+        Self { buyer, connection, machine, address, is_connected: false, verdict: Asked::default() }
+    }
+
+    /// Whether the seller was reached.
+    pub(super) const fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// Runs until the connection ends, and says why.
+    pub(super) async fn run(&mut self) -> BuyerEnd {
+        loop {
+            if let Err(end) = self.step().await {
+                return end;
+            }
+        }
+    }
+
+    /// Says goodbye.
+    pub(super) async fn finish(mut self) {
+        self.machine.handle_closed();
+        self.connection.close().await;
+    }
+
+    async fn step(&mut self) -> Result<(), BuyerEnd> {
+        while let Some(event) = self.connection.poll_event()? {
+            self.handle_event(event)?;
+            self.act()?;
+        }
+        let outbox_filled = Arc::clone(&self.buyer.outbox_filled);
+        tokio::select! {
+            turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
+            verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
+            () = outbox_filled.notified(), if self.is_connected => self.send_outbox(),
+        }
+        self.machine.handle_timeout(self.connection.now());
+        self.act()
+    }
+
+    fn handle_event(&mut self, event: Event) -> Result<(), BuyerEnd> {
+        match event {
+            Event::Connected { security, .. } => {
+                self.is_connected = true;
+                let authenticated = security == Security::Authenticated;
+                self.buyer.notify(BuyerNotice::Connected { address: self.address.clone(), authenticated });
+                self.machine.handle_connected();
+                self.send_outbox();
+            }
+            Event::Extension { name, payload } => self.machine.handle_extension(&name, &payload)?,
+            Event::Offered { discovery_key } => {
+                // The seller may open the feed before we have read which one it is: then it is joined later.
+                tracing::trace!(%discovery_key, "the seller offers a feed");
+            }
+            Event::Opened { .. } => self.machine.handle_feed_opened(),
+            Event::Refused { .. } | Event::Closed { .. } => self.machine.handle_feed_refused(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Carries out what the machine decided.
+    fn act(&mut self) -> Result<(), BuyerEnd> {
+        while let Some(action) = self.machine.poll_action() {
+            match action {
+                BuyerAction::Send { name, payload } => {
+                    self.connection
+                        .session()
+                        .send_extension(name, &payload)
+                        .map_err(ConnectionError::from)?;
+                }
+                BuyerAction::OpenFeed { key } => self.open_feed(&key)?,
+                BuyerAction::StoreFeed { key } => {
+                    self.buyer
+                        .market
+                        .database()
+                        .set_purchase_feed(&self.buyer.seller, &key)
+                        .map_err(MarketError::from)?;
+                }
+                BuyerAction::Notify(event) => self.buyer.notify(BuyerNotice::Session(event)),
+                BuyerAction::End(reason) if is_about_terms(reason) => return Err(BuyerEnd::Terms(reason)),
+                BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
+                BuyerAction::Download(downloading) => {
+                    if let Some(replicator) = self.buyer.replicator.get() {
+                        replicator.set_downloading(downloading);
+                    }
+                }
+                BuyerAction::Validate { seller } => self.ask(seller),
+            }
+        }
+        Ok(())
+    }
+
+    fn open_feed(&mut self, key: &FeedKey) -> Result<(), BuyerEnd> {
+        let replicator = self.buyer.begin_feed(key)?;
+        Ok(self.connection.replicate(replicator)?)
+    }
+
+    fn ask(&mut self, seller: IdentityKey) {
+        let feed = self.buyer.replicator.get().map(|replicator| replicator.key());
+        if let (Some(validator), Some(feed)) = (&self.buyer.options.vetting, feed) {
+            let buyer = self.buyer.market.buyer().public();
+            self.verdict.ask(Arc::clone(validator), Question { seller, buyer, feed, served_ms: 0 });
+        }
+    }
+
+    fn send_outbox(&mut self) {
+        let mut outbox = self.buyer.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, message) in outbox.drain(..) {
+            if let Err(error) = self.machine.send_user_message(&name, &message) {
+                tracing::warn!(%error, name, "cannot send a message");
+            }
+        }
+    }
+}
+
+/// Why a connection to a seller, or the whole purchase, ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuyerEnd {
+    /// The connection broke, or the seller broke a rule.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The seller broke a rule of the market.
+    #[error(transparent)]
+    Misbehaved(#[from] dazaar_market::PeerFault),
+    /// The terms of use must be accepted first.
+    #[error("{0}")]
+    Terms(EndReason),
+    /// The session could lead nowhere.
+    #[error("{0}")]
+    Ended(EndReason),
+    /// Our own records or feeds cannot be used.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// Nobody said where the seller can be reached.
+    #[error("no address of the seller is known")]
+    NoAddress,
+}

@@ -1,0 +1,237 @@
+//! One connection: a byte stream, the session on it, and the feeds that are replicated over it.
+//!
+//! Knows nothing of buying and selling: what concerns those is handed up as [`Event`]s.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dazaar_wire::PeerFault;
+use dazaar_wire::replication::{Fault, PeerId, ReplicationEvent};
+use dazaar_wire::session::{Channel, Config, Event, OpenError, SendError, Session};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::replicator::Replicator;
+
+/// Bytes read from the socket at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// No feed is asked for more to send while this many bytes wait for the socket, so a slow reader costs no memory.
+const OUTGOING_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a closing connection may take to send its last bytes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A session over a stream.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    stream: S,
+    session: Session,
+    origin: Instant,
+    /// Feeds that we opened and the other side has not yet.
+    opening: BTreeMap<Channel, Arc<Replicator>>,
+    feeds: BTreeMap<Channel, Attached>,
+    wake: Arc<Notify>,
+    input: Vec<u8>,
+}
+
+/// A feed that is replicated over this connection.
+#[derive(Debug)]
+struct Attached {
+    replicator: Arc<Replicator>,
+    peer: PeerId,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Begins a session.
+    pub(crate) fn new(stream: S, config: Config<'_>) -> Self {
+        Self {
+            stream,
+            session: Session::new(config, Duration::ZERO),
+            origin: Instant::now(),
+            opening: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            wake: Arc::new(Notify::new()),
+            input: vec![0; READ_BYTES],
+        }
+    }
+
+    /// The session, to talk to the other side.
+    pub(crate) const fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Time since the connection began: the session's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Opens a channel for a feed; it is replicated from the moment when the other side has opened it too.
+    pub(crate) fn replicate(&mut self, replicator: Arc<Replicator>) -> Result<(), ConnectionError> {
+        let channel = self.session.open(replicator.key())?;
+        self.opening.insert(channel, replicator);
+        Ok(())
+    }
+
+    /// What the other side said, until there is nothing more to hear at the moment.
+    pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
+        while let Some(event) = self.session.poll_event()? {
+            match event {
+                Event::Message { channel, message } => {
+                    if let Some(feed) = self.feeds.get(&channel) {
+                        feed.replicator.handle_message(feed.peer, message)?;
+                    }
+                }
+                Event::Opened { channel } => {
+                    self.attach(channel);
+                    return Ok(Some(event));
+                }
+                Event::Closed { channel } | Event::Refused { channel, .. } => {
+                    self.detach(channel);
+                    return Ok(Some(event));
+                }
+                event => return Ok(Some(event)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the replication of the feeds brought about.
+    pub(crate) fn replication_events(&self) -> impl Iterator<Item = ReplicationEvent> {
+        self.feeds.values().flat_map(|feed| feed.replicator.events())
+    }
+
+    /// Sends and receives until something was received, a feed changed, or the time `until` has come.
+    ///
+    /// Cancelling this future loses nothing.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Closed`] when the other side ended the stream.
+    pub(crate) async fn turn(&mut self, until: Option<Duration>) -> Result<(), ConnectionError> {
+        self.fill()?;
+        let due = [until, self.session.poll_timeout(), self.feeds_due()].into_iter().flatten().min();
+        let wait = due.map(|due| due.saturating_sub(self.now()));
+        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
+        let outgoing = self.session.outgoing();
+        tokio::select! {
+            read = reader.read(&mut self.input) => match read? {
+                0 => return Err(ConnectionError::Closed),
+                bytes => {
+                    let now = self.origin.elapsed();
+                    self.session.handle_bytes(now, self.input.get(..bytes).unwrap_or_default())?;
+                }
+            },
+            written = writer.write(outgoing), if !outgoing.is_empty() => match written? {
+                0 => return Err(ConnectionError::Closed),
+                bytes => self.session.consume(bytes),
+            },
+            () = self.wake.notified() => self.refresh(),
+            () = sleep(wait) => self.handle_timeout()?,
+        }
+        Ok(())
+    }
+
+    /// Sends what is waiting and ends the stream.
+    pub(crate) async fn close(mut self) {
+        let closing = async {
+            self.stream.write_all(self.session.outgoing()).await?;
+            self.stream.shutdown().await
+        };
+        if let Ok(Err(error)) = timeout(CLOSE_TIMEOUT, closing).await {
+            tracing::debug!(%error, "closing a connection");
+        }
+    }
+
+    /// Asks the feeds for messages while there is room for them.
+    fn fill(&mut self) -> Result<(), ConnectionError> {
+        let mut idle = false;
+        while !idle {
+            idle = true;
+            for (&channel, feed) in &self.feeds {
+                if self.session.outgoing_len() >= OUTGOING_BYTES_MAX {
+                    return Ok(());
+                }
+                if let Some(message) = feed.replicator.poll_message(feed.peer)? {
+                    self.session.send(channel, &message)?;
+                    idle = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refresh(&self) {
+        for feed in self.feeds.values() {
+            feed.replicator.refresh();
+        }
+    }
+
+    fn feeds_due(&self) -> Option<Duration> {
+        let now = self.now();
+        self.feeds.values().filter_map(|feed| feed.replicator.timeout()).min().map(|left| now + left)
+    }
+
+    fn handle_timeout(&mut self) -> Result<(), ConnectionError> {
+        self.session.handle_timeout(self.origin.elapsed())?;
+        for feed in self.feeds.values() {
+            feed.replicator.handle_timeout(feed.peer)?;
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, channel: Channel) {
+        if let Some(replicator) = self.opening.remove(&channel) {
+            let peer = replicator.add_peer(&self.wake);
+            self.feeds.insert(channel, Attached { replicator, peer });
+        }
+    }
+
+    fn detach(&mut self, channel: Channel) {
+        self.opening.remove(&channel);
+        if let Some(feed) = self.feeds.remove(&channel) {
+            feed.replicator.remove_peer(feed.peer);
+        }
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        for feed in self.feeds.values() {
+            feed.replicator.remove_peer(feed.peer);
+        }
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The other side ended it.
+    #[error("the other side closed the connection")]
+    Closed,
+    /// The other side broke a rule of the protocol.
+    #[error("{0}")]
+    Peer(#[from] PeerFault),
+    /// A feed could not be opened on the session.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A message could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Replication failed: the other side broke a rule, or the feed on disk did.
+    #[error("{0}")]
+    Replication(#[from] Fault),
+    /// The socket failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

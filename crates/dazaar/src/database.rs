@@ -1,0 +1,122 @@
+//! The market's records: one SQLite file. Any number of processes may use it at once.
+//!
+//! Keys are 32-byte blobs, times are milliseconds since 1970 UTC, durations are milliseconds.
+
+mod acceptances;
+mod credits;
+mod listings;
+mod purchases;
+mod sales;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+pub use credits::Credit;
+pub use listings::{Admission, Listing};
+pub use purchases::Purchase;
+pub use sales::Sale;
+
+/// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
+const MIGRATIONS: [&str; 1] = [include_str!("database/schema-1.sql")];
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open database.
+#[derive(Debug)]
+pub struct Database {
+    connection: Mutex<Connection>,
+}
+
+impl Database {
+    /// Opens the file, creating or upgrading it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Newer`] if a later version of this program wrote it.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A grant or an acceptance that was acknowledged survives a power cut.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Self::migrate(connection, path)
+    }
+
+    fn migrate(mut connection: Connection, path: &Path) -> Result<Self, DatabaseError> {
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version > MIGRATIONS.len() {
+            return Err(DatabaseError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
+        }
+        for step in MIGRATIONS.iter().skip(version) {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+        transaction.commit()?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// The connection, for one statement or transaction. A panic elsewhere leaves no half-done transaction behind.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the records could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The file has a format that this version does not know.
+    #[error("{} has format {version}, this program knows up to {known}: use a newer program", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Format of the file.
+        version: usize,
+        /// Newest format known here.
+        known: usize,
+    },
+    /// A name is taken by another listing.
+    #[error("`{name}` is already the name of another listing")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// Another grant has this name.
+    #[error("another grant is called `{id}`")]
+    GrantDiffers {
+        /// The name.
+        id: String,
+    },
+    /// A record does not hold what this program wrote there.
+    #[error("the record in column `{column}` is damaged")]
+    Damaged {
+        /// Table and column.
+        column: &'static str,
+    },
+    /// SQLite failed.
+    #[error("the market database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Reads a 32-byte key from column `index`.
+fn key<K: for<'a> TryFrom<&'a [u8]>>(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<K> {
+    let damaged = || rusqlite::Error::InvalidColumnType(index, "key".to_owned(), rusqlite::types::Type::Blob);
+    K::try_from(row.get_ref(index)?.as_blob().map_err(|_| damaged())?).map_err(|_| damaged())
+}
+
+/// Reads a key that may be absent.
+fn optional_key<K: for<'a> TryFrom<&'a [u8]>>(
+    row: &rusqlite::Row<'_>,
+    index: usize,
+) -> rusqlite::Result<Option<K>> {
+    if row.get_ref(index)? == rusqlite::types::ValueRef::Null { Ok(None) } else { key(row, index).map(Some) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use std::path::PathBuf;
+
+use dazaar_log::{FeedKey, IdentityKey};
+
+use super::*;
+
+const FEED: FeedKey = FeedKey([1; 32]);
+const BUYER: IdentityKey = IdentityKey([2; 32]);
+
+fn database(dir: &tempfile::TempDir) -> Database {
+    Database::open(&dir.path().join("market.db")).unwrap()
+}
+
+fn listing(feed: FeedKey, name: &str) -> Listing {
+    Listing {
+        feed,
+        name: name.to_owned(),
+        folder: PathBuf::from("/feeds/1"),
+        seller_secret: None,
+        card: "{}".to_owned(),
+        terms: Some("be nice".to_owned()),
+        unsigned_terms: false,
+        admission: Admission::Command { command: vec!["true".to_owned()] },
+        listen: Some("127.0.0.1:0".to_owned()),
+        created_ms: 5,
+    }
+}
+
+#[test]
+fn listings_are_found_again_and_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = listing(FEED, "flights");
+    database(&dir).put_listing(&listed).unwrap();
+    let again = database(&dir);
+    assert_eq!(again.listing(&FEED).unwrap(), Some(listed.clone()));
+    assert_eq!(again.listing_named("flights").unwrap(), Some(listed.clone()));
+
+    let renamed = Listing { name: "planes".to_owned(), admission: Admission::Free, ..listed };
+    again.put_listing(&renamed).unwrap();
+    assert_eq!(again.listings().unwrap(), [renamed]);
+}
+
+#[test]
+fn two_listings_cannot_have_one_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    let error = database.put_listing(&listing(FeedKey([9; 32]), "flights")).unwrap_err();
+    assert!(matches!(error, DatabaseError::NameTaken { name } if name == "flights"));
+}
+
+#[test]
+fn the_first_record_of_a_sale_stays_and_deliveries_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    let sale = Sale {
+        feed: FEED,
+        buyer: BUYER,
+        unique_feed: FeedKey([3; 32]),
+        secret: Some([4; 64]),
+        since_ms: 10,
+        seen_ms: 10,
+        blocks: 0,
+        bytes: 0,
+    };
+    database.put_sale(&sale).unwrap();
+    database.put_sale(&Sale { unique_feed: FeedKey([8; 32]), ..sale.clone() }).unwrap();
+    database.add_delivery(&FEED, &BUYER, 3, 300, 20).unwrap();
+    database.add_delivery(&FEED, &BUYER, 1, 50, 30).unwrap();
+    let expected = Sale { seen_ms: 30, blocks: 4, bytes: 350, ..sale };
+    assert_eq!(database.sale(&FEED, &BUYER).unwrap(), Some(expected.clone()));
+    assert_eq!(database.sales(&FEED).unwrap(), [expected]);
+}
+
+#[test]
+fn a_purchase_keeps_its_feed_whatever_comes_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let purchase = Purchase {
+        seller: BUYER,
+        feed: None,
+        name: Some("flights".to_owned()),
+        card: None,
+        addresses: vec!["127.0.0.1:1".to_owned()],
+        terms_hash: Some([5; 32]),
+        since_ms: 1,
+    };
+    database.put_purchase(&purchase).unwrap();
+    database.set_purchase_feed(&BUYER, &FEED).unwrap();
+    database.set_purchase_feed(&BUYER, &FeedKey([9; 32])).unwrap();
+    let silent = Purchase { name: None, addresses: Vec::new(), terms_hash: None, ..purchase.clone() };
+    database.put_purchase(&silent).unwrap();
+    let expected = Purchase { feed: Some(FEED), ..purchase };
+    assert_eq!(database.purchase(&BUYER).unwrap(), Some(expected.clone()));
+    assert_eq!(database.purchases().unwrap(), [expected]);
+}
+
+#[test]
+fn a_grant_counts_once_and_charges_stop_at_zero() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    assert_eq!(database.charge(&FEED, &BUYER, 10).unwrap(), None);
+    for _ in 0..2 {
+        let credit = database.grant("one", &FEED, &BUYER, Some(1000), 0).unwrap();
+        assert_eq!(credit, Credit::Time { left_ms: 1000 });
+    }
+    assert_eq!(database.charge(&FEED, &BUYER, 400).unwrap(), Some(Credit::Time { left_ms: 600 }));
+    assert_eq!(
+        database.grant("two", &FEED, &BUYER, Some(i64::MAX), 0).unwrap(),
+        Credit::Time { left_ms: i64::MAX }
+    );
+    assert_eq!(database.charge(&FEED, &BUYER, i64::MAX).unwrap(), Some(Credit::Time { left_ms: 0 }));
+    assert_eq!(database.grant("three", &FEED, &BUYER, None, 0).unwrap(), Credit::Forever);
+    assert_eq!(database.charge(&FEED, &BUYER, 400).unwrap(), Some(Credit::Forever));
+    assert_eq!(database.revoke(&FEED, &BUYER).unwrap(), Some(Credit::Forever));
+    assert_eq!(database.charge(&FEED, &BUYER, 0).unwrap(), Some(Credit::Time { left_ms: 0 }));
+}
+
+#[test]
+fn a_grant_under_a_known_name_must_be_the_same_grant() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    database.grant("one", &FEED, &BUYER, Some(1000), 0).unwrap();
+    let error = database.grant("one", &FEED, &BUYER, Some(2000), 0).unwrap_err();
+    assert!(matches!(error, DatabaseError::GrantDiffers { id } if id == "one"));
+    assert_eq!(database.charge(&FEED, &BUYER, 0).unwrap(), Some(Credit::Time { left_ms: 1000 }));
+}
+
+#[test]
+fn the_first_acceptance_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    database.put_acceptance(&FEED, &BUYER, &[6; 32], b"first", 1).unwrap();
+    database.put_acceptance(&FEED, &BUYER, &[6; 32], b"second", 2).unwrap();
+    assert_eq!(database.acceptance(&FEED, &BUYER, &[6; 32]).unwrap(), Some(b"first".to_vec()));
+    assert_eq!(database.acceptance(&FEED, &BUYER, &[7; 32]).unwrap(), None);
+}
+
+#[test]
+fn settings_are_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.set_setting("wallet", &serde_json::json!({ "a": 1 })).unwrap();
+    assert_eq!(database.setting("wallet").unwrap(), Some(serde_json::json!({ "a": 1 })));
+    assert_eq!(database.setting("nothing").unwrap(), None);
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    database(&dir).connection().pragma_update(None, "user_version", 99).unwrap();
+    let error = Database::open(&dir.path().join("market.db")).unwrap_err();
+    assert!(matches!(error, DatabaseError::Newer { version: 99, .. }));
+}

@@ -1,0 +1,262 @@
+//! A market folder: who I am, what I sell, what I buy.
+//!
+//! ```text
+//! master.key       everything that can be derived from one secret
+//! market.db        records: listings, sales, purchases, grants, acceptances
+//! feeds/<feed>/    feeds that I made
+//! buys/<feed>/     feeds that I bought
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError};
+use dazaar_market::{Card, CardError, Link, MasterKey, TermsError};
+
+use crate::database::{Admission, Database, DatabaseError, Listing};
+use crate::folder::Folder;
+use crate::keystore::{Keystore, KeystoreError, SecretString};
+use crate::shared_log::SharedLog;
+
+/// An open market folder.
+#[derive(Debug)]
+pub struct Market {
+    dir: PathBuf,
+    master: MasterKey,
+    buyer: Arc<IdentityKeyPair>,
+    database: Arc<Database>,
+    logs: Mutex<BTreeMap<PathBuf, Weak<SharedLog>>>,
+}
+
+impl Market {
+    /// The keystore of the market in `dir`.
+    pub fn keystore(dir: &Path) -> Keystore {
+        Keystore::new(dir.join("master.key"))
+    }
+
+    /// Makes a market with this master key, or a new one.
+    ///
+    /// # Errors
+    /// [`KeystoreError::Exists`] if there is one already.
+    pub fn create(
+        dir: &Path,
+        master: Option<MasterKey>,
+        passphrase: Option<SecretString>,
+    ) -> Result<Self, MarketError> {
+        let master = master.unwrap_or_else(|| MasterKey::new(&rand::random()));
+        Self::keystore(dir).store(&master, passphrase)?;
+        Self::with_master(dir, master)
+    }
+
+    /// Opens the market in `dir`.
+    ///
+    /// # Errors
+    /// [`KeystoreError::Missing`] if there is none, [`KeystoreError::PassphraseNeeded`].
+    pub fn open(dir: &Path, passphrase: Option<SecretString>) -> Result<Self, MarketError> {
+        let master = Self::keystore(dir).load(passphrase)?;
+        Self::with_master(dir, master)
+    }
+
+    fn with_master(dir: &Path, master: MasterKey) -> Result<Self, MarketError> {
+        let database = Arc::new(Database::open(&dir.join("market.db"))?);
+        let buyer = Arc::new(master.buyer());
+        Ok(Self { dir: dir.to_owned(), master, buyer, database, logs: Mutex::default() })
+    }
+
+    /// Where the market is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The records.
+    pub const fn database(&self) -> &Arc<Database> {
+        &self.database
+    }
+
+    /// The secret from which all keys derive.
+    pub const fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// Who I am to sellers.
+    pub const fn buyer(&self) -> &Arc<IdentityKeyPair> {
+        &self.buyer
+    }
+
+    /// Who I am to the buyers of a listing.
+    pub fn seller_identity(&self, listing: &Listing) -> IdentityKeyPair {
+        match &listing.seller_secret {
+            Some(secret) => IdentityKeyPair::from_secret(secret),
+            None => self.master.seller(&listing.feed),
+        }
+    }
+
+    /// The pair that signs a buyer's feed: the one on record, or else the derived one.
+    pub fn unique_feed(&self, feed: &FeedKey, buyer: &IdentityKey) -> Result<FeedKeyPair, MarketError> {
+        let secret = self.database.sale(feed, buyer)?.and_then(|sale| sale.secret);
+        Ok(match secret {
+            Some(secret) => FeedKeyPair::from_secret_bytes(&secret)
+                .map_err(|_| DatabaseError::Damaged { column: "sale.secret" })?,
+            None => self.master.unique_feed(feed, buyer),
+        })
+    }
+
+    /// Folder of a feed that I made.
+    pub fn feed_folder(&self, feed: &FeedKey) -> PathBuf {
+        self.dir.join("feeds").join(feed.to_string())
+    }
+
+    /// Folder of a feed that I buy.
+    pub fn purchase_folder(&self, feed: &FeedKey) -> PathBuf {
+        self.dir.join("buys").join(feed.to_string())
+    }
+
+    /// The log in a folder, opened once for the whole process.
+    ///
+    /// # Errors
+    /// [`MarketError::Busy`] if another process has it open.
+    pub fn log(&self, folder: &Path) -> Result<Arc<SharedLog>, MarketError> {
+        self.log_with(folder, |storage| Log::open(storage))
+    }
+
+    /// A feed of my own with this name: made when it is first asked for, the same ever after.
+    pub fn own_feed(&self, name: &str) -> Result<Arc<SharedLog>, MarketError> {
+        let pair = self.master.feed(name);
+        let folder = self.feed_folder(&pair.public());
+        let exists = Folder::is_feed(&folder);
+        self.log_with(&folder, |storage| if exists { Log::open(storage) } else { Log::create(storage, pair) })
+    }
+
+    /// The log of a feed that I buy: made when it is first asked for.
+    pub fn purchased_feed(&self, feed: &FeedKey) -> Result<Arc<SharedLog>, MarketError> {
+        let folder = self.purchase_folder(feed);
+        let exists = Folder::is_feed(&folder);
+        self.log_with(
+            &folder,
+            |storage| if exists { Log::open(storage) } else { Log::create_reader(storage, *feed) },
+        )
+    }
+
+    fn log_with(
+        &self,
+        folder: &Path,
+        open: impl FnOnce(Folder) -> Result<Log<Folder>, LogError>,
+    ) -> Result<Arc<SharedLog>, MarketError> {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = logs.get(folder).and_then(Weak::upgrade) {
+            return Ok(log);
+        }
+        let storage = Folder::open(folder).map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => MarketError::Busy { folder: folder.to_owned() },
+            _ => MarketError::Folder { folder: folder.to_owned(), source: error },
+        })?;
+        let log = open(storage).map_err(|source| MarketError::Log { folder: folder.to_owned(), source })?;
+        let log = SharedLog::new(log);
+        logs.insert(folder.to_owned(), Arc::downgrade(&log));
+        Ok(log)
+    }
+
+    /// Lists a feed, or changes what is listed. The card is the stored one unless a newer one is given; it always
+    /// names this seller and carries this seller's signature.
+    pub fn list(&self, offer: Offer, now_ms: i64) -> Result<Listing, MarketError> {
+        let stored = self.database.listing(&offer.feed)?;
+        let mut listing = Listing {
+            feed: offer.feed,
+            name: offer.name,
+            folder: offer.folder,
+            seller_secret: stored.as_ref().and_then(|stored| stored.seller_secret),
+            card: String::new(),
+            terms: offer.terms,
+            unsigned_terms: offer.unsigned_terms,
+            admission: offer.admission,
+            listen: offer.listen,
+            created_ms: stored.as_ref().map_or(now_ms, |stored| stored.created_ms),
+        };
+        let identity = self.seller_identity(&listing);
+        let stored_card = stored.map(|stored| Card::parse(stored.card.as_bytes())).transpose()?;
+        let card = match (stored_card, offer.card) {
+            (Some(stored), Some(new)) if new.replaces(&stored) => new,
+            (Some(stored), _) => stored,
+            (None, Some(new)) => new,
+            (None, None) => Card { name: Some(listing.name.clone()), ..Card::new(identity.public()) },
+        };
+        listing.card = Self::signed(card, &identity)?;
+        self.database.put_listing(&listing)?;
+        Ok(listing)
+    }
+
+    /// The text of a card, signed by its seller.
+    pub(crate) fn signed(mut card: Card, seller: &IdentityKeyPair) -> Result<String, MarketError> {
+        card.id = seller.public();
+        card.sign(seller, &rand::random())?;
+        Ok(card.to_json().to_string())
+    }
+
+    /// The link of a listing that can be reached at these addresses.
+    pub fn link(&self, listing: &Listing, addresses: Vec<dazaar_market::Address>) -> Link {
+        let seller = self.seller_identity(listing).public();
+        Link { seller, addresses, name: Some(listing.name.clone()) }
+    }
+}
+
+/// What to sell, and on which conditions.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The feed.
+    pub feed: FeedKey,
+    /// What I call it.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// A card to show from now on.
+    pub card: Option<Card>,
+    /// Terms of use.
+    pub terms: Option<String>,
+    /// Whether peers that cannot sign the terms are served.
+    pub unsigned_terms: bool,
+    /// What admits a buyer.
+    pub admission: Admission,
+    /// Address to listen on.
+    pub listen: Option<String>,
+}
+
+/// Why the market could not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MarketError {
+    /// The master key.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    /// The records.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A card.
+    #[error("the card: {0}")]
+    Card(#[from] CardError),
+    /// Terms of use.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// Another process has the feed open.
+    #[error("the feed in {} is in use", folder.display())]
+    Busy {
+        /// The feed's folder.
+        folder: PathBuf,
+    },
+    /// The feed's folder cannot be used.
+    #[error("{}: {source}", folder.display())]
+    Folder {
+        /// The feed's folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The feed itself.
+    #[error("the feed in {}: {source}", folder.display())]
+    Log {
+        /// The feed's folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: LogError,
+    },
+}

@@ -1,0 +1,189 @@
+//! One feed and all the connections over which it is replicated.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dazaar_log::{Feed, FeedKey};
+use dazaar_wire::Message;
+use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent};
+use tokio::sync::Notify;
+
+use crate::shared_log::SharedLog;
+
+/// Connects the replication machine of a feed to its log and to the connections that carry it.
+#[derive(Debug)]
+pub struct Replicator {
+    key: FeedKey,
+    log: Arc<SharedLog>,
+    origin: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    replication: Replication,
+    /// Who is woken when there is something to send to a peer.
+    peers: BTreeMap<PeerId, Arc<Notify>>,
+    peers_ever: u64,
+    /// Whether peers, also those to come, are served and asked.
+    uploading: bool,
+    downloading: bool,
+    /// Blocks of the log that the peers were told of.
+    announced: u64,
+}
+
+impl Replicator {
+    /// Replicates `feed`, a view of `log`.
+    pub fn new(log: Arc<SharedLog>, feed: Feed, options: Options) -> Arc<Self> {
+        let key = feed.key();
+        let state = State {
+            replication: Replication::new(feed, options),
+            peers: BTreeMap::new(),
+            peers_ever: 0,
+            uploading: true,
+            downloading: true,
+            announced: log.lock().length(),
+        };
+        Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
+    }
+
+    /// The key under which the feed is replicated.
+    pub const fn key(&self) -> FeedKey {
+        self.key
+    }
+
+    /// The log behind the feed.
+    pub const fn log(&self) -> &Arc<SharedLog> {
+        &self.log
+    }
+
+    /// What is held and what the peers have.
+    pub fn progress(&self) -> Progress {
+        self.state().replication.progress(&self.log.lock())
+    }
+
+    /// Whether everything that is wanted is here.
+    pub fn is_complete(&self) -> bool {
+        self.state().replication.is_complete(&self.log.lock())
+    }
+
+    /// Wants these blocks, all of them or besides others.
+    pub fn want(&self, blocks: Range<u64>) {
+        let mut state = self.state();
+        state.replication.want(blocks);
+        state.wake_all();
+    }
+
+    /// Serves the peers, also those to come, or stops.
+    pub fn set_uploading(&self, uploading: bool) {
+        let mut state = self.state();
+        state.uploading = uploading;
+        state.apply_switches();
+        state.wake_all();
+    }
+
+    /// Asks the peers, also those to come, or stops.
+    pub fn set_downloading(&self, downloading: bool) {
+        let mut state = self.state();
+        state.downloading = downloading;
+        state.apply_switches();
+        state.wake_all();
+    }
+
+    /// A connection opened a channel for this feed; `wake` is notified when there is something to send on it.
+    pub(crate) fn add_peer(&self, wake: &Arc<Notify>) -> PeerId {
+        let mut state = self.state();
+        state.peers_ever += 1;
+        let peer = PeerId(state.peers_ever);
+        state.replication.add_peer(peer);
+        state.peers.insert(peer, Arc::clone(wake));
+        state.apply_switches();
+        self.log.listen(wake);
+        peer
+    }
+
+    /// The connection is gone; what was asked of it is asked of others.
+    pub(crate) fn remove_peer(&self, peer: PeerId) {
+        let mut state = self.state();
+        state.peers.remove(&peer);
+        state.replication.remove_peer(peer);
+        state.wake_all();
+    }
+
+    /// A peer sent a message.
+    pub(crate) fn handle_message(&self, peer: PeerId, message: Message) -> Result<(), Fault> {
+        let changed = {
+            let mut state = self.state();
+            let mut log = self.log.lock();
+            let before = (log.length(), state.replication.progress(&log).bytes_down);
+            state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
+            (log.length(), state.replication.progress(&log).bytes_down) != before
+        };
+        if changed {
+            self.log.announce();
+        }
+        Ok(())
+    }
+
+    /// What to send to a peer next. Called only while its connection has room.
+    pub(crate) fn poll_message(&self, peer: PeerId) -> Result<Option<Message>, Fault> {
+        let mut state = self.state();
+        let log = self.log.lock();
+        state.replication.poll_message(peer, &log, self.origin.elapsed())
+    }
+
+    /// Takes notice of blocks that were appended to the log.
+    pub(crate) fn refresh(&self) {
+        let mut state = self.state();
+        let log = self.log.lock();
+        let appended = state.announced..log.length();
+        if !appended.is_empty() {
+            state.announced = appended.end;
+            state.replication.handle_added(appended, &log);
+            state.wake_all();
+        }
+    }
+
+    /// What happened since it was last asked.
+    pub(crate) fn events(&self) -> Vec<ReplicationEvent> {
+        let mut state = self.state();
+        let log = self.log.lock();
+        std::iter::from_fn(|| state.replication.poll_event(&log)).collect()
+    }
+
+    /// How long the machine can be left alone.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let due = self.state().replication.poll_timeout()?;
+        Some(due.saturating_sub(self.origin.elapsed()))
+    }
+
+    /// Time passed; returns the fault of `peer`, if it let a request expire.
+    pub(crate) fn handle_timeout(&self, peer: PeerId) -> Result<(), Fault> {
+        let late = self.state().replication.handle_timeout(self.origin.elapsed());
+        match late.into_iter().find(|(id, _)| *id == peer) {
+            Some((_, fault)) => Err(fault.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn apply_switches(&mut self) {
+        for &peer in self.peers.keys() {
+            self.replication.set_uploading(peer, self.uploading);
+            self.replication.set_downloading(peer, self.downloading);
+        }
+    }
+
+    fn wake_all(&self) {
+        for peer in self.peers.values() {
+            peer.notify_one();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Serving one listing: every connection is a session of its own, admitted and metered by the listing's rules.
+
+mod session;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair};
+use dazaar_market::{Sale, SellerConfig, Terms, UnsignedTerms};
+use dazaar_wire::session::SecurityPolicy;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::task::JoinSet;
+
+use crate::database::{Admission, Listing};
+use crate::market::{Market, MarketError};
+use crate::shared_log::SharedLog;
+use crate::validator::{Validator, validator};
+
+/// Connections that one listing serves at once. Each costs up to about half a megabyte.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// Connections of one buyer to one listing.
+const CONNECTIONS_PER_BUYER_MAX: usize = 8;
+
+/// Notices that wait for a slow watcher; older ones are dropped.
+const NOTICES_MAX: usize = 1024;
+
+/// Messages that wait to be sent to one buyer.
+const OUTBOX_MAX: usize = 64;
+
+/// Pause after the system refused to accept a connection (too many open files, say).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a listing is served.
+#[derive(Debug, Clone, Copy)]
+pub struct SellerOptions {
+    /// Time from one verdict about a buyer to the next question.
+    pub validate_interval: Duration,
+    /// Whether frames must be authenticated.
+    pub security: SecurityPolicy,
+}
+
+impl Default for SellerOptions {
+    fn default() -> Self {
+        Self { validate_interval: dazaar_market::session::VALIDATE_INTERVAL, security: SecurityPolicy::Offer }
+    }
+}
+
+/// A listing that is being served. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Seller(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    market: Arc<Market>,
+    listing: Listing,
+    identity: IdentityKeyPair,
+    log: Arc<SharedLog>,
+    validator: Arc<dyn Validator>,
+    config: SellerConfig,
+    options: SellerOptions,
+    notices: broadcast::Sender<SellerNotice>,
+    buyers: Mutex<BTreeMap<IdentityKey, BuyerState>>,
+}
+
+/// What is known of a buyer across their connections.
+#[derive(Debug, Default)]
+struct BuyerState {
+    /// One for each connection.
+    outboxes: Vec<mpsc::Sender<UserMessage>>,
+    /// Up to when delivery was charged.
+    charged: Option<Instant>,
+}
+
+type UserMessage = (String, Value);
+
+/// What a seller may want to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SellerNotice {
+    /// A buyer proved who they are.
+    Connected {
+        /// Who.
+        buyer: IdentityKey,
+        /// Whether frames are authenticated.
+        authenticated: bool,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// Who, if they had proved it.
+        buyer: Option<IdentityKey>,
+        /// Why.
+        reason: String,
+    },
+    /// Something happened in a session.
+    Session {
+        /// With whom.
+        buyer: IdentityKey,
+        /// What.
+        event: dazaar_market::SellerEvent,
+    },
+    /// A buyer signed the terms; the record is stored.
+    TermsAccepted {
+        /// Who.
+        buyer: IdentityKey,
+    },
+}
+
+impl Seller {
+    /// Gets a listing ready to be served.
+    pub fn new(market: Arc<Market>, listing: Listing, options: SellerOptions) -> Result<Self, MarketError> {
+        let log = market.log(&listing.folder)?;
+        let identity = market.seller_identity(&listing);
+        let sale = match listing.admission {
+            Admission::Free => Sale::Free { feed: listing.feed },
+            _ => Sale::Unique,
+        };
+        let terms = Terms::new(listing.terms.as_deref().unwrap_or_default())?;
+        let config = SellerConfig {
+            seller: identity.public(),
+            seller_id: rand::random(),
+            sale,
+            terms,
+            unsigned_terms: if listing.unsigned_terms { UnsignedTerms::Serve } else { UnsignedTerms::Refuse },
+            validate_interval: options.validate_interval,
+        };
+        let validator = validator(&listing.admission, market.database());
+        let notices = broadcast::Sender::new(NOTICES_MAX);
+        let buyers = Mutex::default();
+        Ok(Self(Arc::new(Shared {
+            market,
+            listing,
+            identity,
+            log,
+            validator,
+            config,
+            options,
+            notices,
+            buyers,
+        })))
+    }
+
+    /// Who sells.
+    pub fn key(&self) -> IdentityKey {
+        self.0.config.seller
+    }
+
+    /// What is sold.
+    pub fn listing(&self) -> &Listing {
+        &self.0.listing
+    }
+
+    /// The feed that is sold.
+    pub fn log(&self) -> &Arc<SharedLog> {
+        &self.0.log
+    }
+
+    /// What happens from now on.
+    pub fn notices(&self) -> broadcast::Receiver<SellerNotice> {
+        self.0.notices.subscribe()
+    }
+
+    /// Sends a message of the application's own to a buyer; false if the buyer is not connected, or takes nothing in.
+    pub fn send(&self, buyer: &IdentityKey, name: &str, message: &Value) -> bool {
+        let buyers = self.0.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        let outboxes = buyers.get(buyer).map(|state| state.outboxes.as_slice()).unwrap_or_default();
+        outboxes.iter().any(|outbox| outbox.try_send((name.to_owned(), message.clone())).is_ok())
+    }
+
+    /// Serves everybody who connects to `listener`, until this future is dropped: then all connections end.
+    pub async fn serve(&self, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut sessions = JoinSet::new();
+        loop {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+            while sessions.try_join_next().is_some() {}
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    let seller = Arc::clone(&self.0);
+                    sessions.spawn(async move {
+                        seller.serve_one(stream, address).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn serve_one(self: Arc<Self>, stream: tokio::net::TcpStream, address: SocketAddr) {
+        // Small messages must not wait for more; a socket that cannot be told works all the same.
+        let _ = stream.set_nodelay(true);
+        let mut session = session::SellerConnection::new(Arc::clone(&self), stream);
+        let end = session.run().await;
+        let buyer = session.buyer();
+        session.finish().await;
+        tracing::debug!(%address, ?buyer, reason = %end, "connection ended");
+        self.notify(SellerNotice::Disconnected { buyer, reason: end.to_string() });
+    }
+
+    fn notify(&self, notice: SellerNotice) {
+        // Nobody need be watching.
+        let _ = self.notices.send(notice);
+    }
+
+    /// Registers a connection of a buyer; none if there are enough already.
+    fn enter(&self, buyer: IdentityKey) -> Option<mpsc::Receiver<UserMessage>> {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = buyers.entry(buyer).or_default();
+        state.outboxes.retain(|outbox| !outbox.is_closed());
+        if state.outboxes.len() >= CONNECTIONS_PER_BUYER_MAX {
+            return None;
+        }
+        let (outbox, inbox) = mpsc::channel(OUTBOX_MAX);
+        state.outboxes.push(outbox);
+        Some(inbox)
+    }
+
+    /// Forgets a buyer whose last connection is gone.
+    fn leave(&self, buyer: &IdentityKey) {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = buyers.get_mut(buyer) {
+            state.outboxes.retain(|outbox| !outbox.is_closed());
+            if state.outboxes.is_empty() {
+                buyers.remove(buyer);
+            }
+        }
+    }
+
+    /// Milliseconds of delivery to charge for a connection that has delivered since `since`. Of several connections
+    /// of one buyer, each charges only what none has charged yet.
+    fn served_ms(&self, buyer: &IdentityKey, since: Instant) -> i64 {
+        let now = Instant::now();
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = buyers.get_mut(buyer) else { return 0 };
+        let from = state.charged.map_or(since, |charged| charged.max(since));
+        state.charged = Some(now);
+        i64::try_from(now.saturating_duration_since(from).as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn feed(&self) -> FeedKey {
+        self.listing.feed
+    }
+}

@@ -1,0 +1,289 @@
+//! One connection of one buyer: carries out what the market's session machine decides.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dazaar_log::{Feed, FeedKey, IdentityKey};
+use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerSession};
+use dazaar_wire::replication::{Download, Options, ReplicationEvent};
+use dazaar_wire::session::{Config, Event, Role, Security};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::{SellerNotice, Shared, UserMessage};
+use crate::clock::now_ms;
+use crate::connection::{Connection, ConnectionError};
+use crate::database::{DatabaseError, Sale};
+use crate::market::MarketError;
+use crate::replicator::Replicator;
+use crate::validator::{Asked, Question};
+
+/// A connection and where it stands.
+#[derive(Debug)]
+pub(super) struct SellerConnection {
+    seller: Arc<Shared>,
+    connection: Connection<TcpStream>,
+    machine: SellerSession,
+    /// Who is at the other end, and what is to be sent to them.
+    buyer: Option<(IdentityKey, mpsc::Receiver<UserMessage>)>,
+    /// The validator's answer, on its way.
+    verdict: Asked,
+    replicator: Option<Arc<Replicator>>,
+    delivery: Delivery,
+}
+
+/// What was delivered on this connection.
+#[derive(Debug, Default)]
+struct Delivery {
+    /// Uploading since then, and something was delivered: the meter runs.
+    since: Option<Instant>,
+    is_open: bool,
+    /// Not yet recorded.
+    blocks: u64,
+    bytes: u64,
+}
+
+impl SellerConnection {
+    pub(super) fn new(seller: Arc<Shared>, stream: TcpStream) -> Self {
+        let config = Config {
+            role: Role::Responder,
+            identity: &seller.identity,
+            expected: None,
+            security: seller.options.security,
+            seed: rand::random(),
+            extensions: dazaar_market::extension::names(),
+        };
+        let connection = Connection::new(stream, config);
+        let machine = SellerSession::new(seller.config.clone());
+        let delivery = Delivery::default();
+        Self {
+            seller,
+            connection,
+            machine,
+            buyer: None,
+            verdict: Asked::default(),
+            replicator: None,
+            delivery,
+        }
+    }
+
+    pub(super) fn buyer(&self) -> Option<IdentityKey> {
+        self.buyer.as_ref().map(|(buyer, _)| *buyer)
+    }
+
+    /// Runs until the connection ends, and says why.
+    pub(super) async fn run(&mut self) -> SessionEnd {
+        loop {
+            if let Err(end) = self.step().await {
+                return end;
+            }
+        }
+    }
+
+    /// Charges and records the last of the delivery, and says goodbye.
+    pub(super) async fn finish(mut self) {
+        let Some(buyer) = self.buyer() else { return };
+        self.machine.handle_closed();
+        self.count_deliveries();
+        let question = self.question(buyer);
+        if question.served_ms > 0 {
+            // Nobody is told the answer: the question only charges what was not yet charged.
+            self.seller.validator.validate(question).await;
+        }
+        self.buyer = None;
+        self.seller.leave(&buyer);
+        self.connection.close().await;
+    }
+
+    async fn step(&mut self) -> Result<(), SessionEnd> {
+        while let Some(event) = self.connection.poll_event()? {
+            self.handle_event(event)?;
+            self.act()?;
+        }
+        self.count_deliveries();
+        let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
+        tokio::select! {
+            turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
+            verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
+            Some((name, message)) = next(inbox) => {
+                if let Err(error) = self.machine.send_user_message(&name, &message) {
+                    tracing::warn!(%error, name, "cannot send a message");
+                }
+            }
+        }
+        self.machine.handle_timeout(self.connection.now());
+        self.act()
+    }
+
+    fn handle_event(&mut self, event: Event) -> Result<(), SessionEnd> {
+        match event {
+            Event::Connected { remote, security, .. } => self.handle_connected(remote, security)?,
+            Event::Extension { name, payload } => self.machine.handle_extension(&name, &payload)?,
+            Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn handle_connected(&mut self, buyer: IdentityKey, security: Security) -> Result<(), SessionEnd> {
+        let inbox = self.seller.enter(buyer).ok_or(SessionEnd::TooManyConnections)?;
+        self.buyer = Some((buyer, inbox));
+        let authenticated = security == Security::Authenticated;
+        self.seller.notify(SellerNotice::Connected { buyer, authenticated });
+        let is_native = self.connection.session().remote_authenticates();
+        let kind = if is_native { PeerKind::Native } else { PeerKind::Classic };
+        let stored = self.stored_acceptance(&buyer)?;
+        self.machine.handle_connected(self.connection.now(), buyer, kind, stored);
+        Ok(())
+    }
+
+    fn stored_acceptance(&self, buyer: &IdentityKey) -> Result<Option<Acceptance>, SessionEnd> {
+        let Some(terms) = &self.seller.config.terms else { return Ok(None) };
+        let database = self.seller.market.database();
+        let record = database.acceptance(&self.seller.feed(), buyer, &terms.hash().0)?;
+        Ok(record.and_then(|record| Acceptance::decode(&record).ok()))
+    }
+
+    /// Carries out what the machine decided.
+    fn act(&mut self) -> Result<(), SessionEnd> {
+        while let Some(action) = self.machine.poll_action() {
+            let Some(buyer) = self.buyer() else { return Ok(()) };
+            match action {
+                SellerAction::Send { name, payload } => {
+                    self.connection
+                        .session()
+                        .send_extension(name, &payload)
+                        .map_err(ConnectionError::from)?;
+                }
+                SellerAction::Validate { buyer } => self.ask(buyer)?,
+                SellerAction::StoreAcceptance(acceptance) => self.store_acceptance(&buyer, acceptance)?,
+                SellerAction::PrepareFeed { buyer } => self.prepare_feed(&buyer)?,
+                SellerAction::OpenFeed { key } => self.open_feed(&buyer, key)?,
+                SellerAction::Upload(upload) => self.set_uploading(upload),
+                SellerAction::RefuseOffer { discovery_key } => {
+                    self.connection.session().refuse(discovery_key)
+                }
+                SellerAction::Notify(event) => self.seller.notify(SellerNotice::Session { buyer, event }),
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, buyer: IdentityKey) -> Result<(), SessionEnd> {
+        self.record_deliveries(&buyer)?;
+        let question = self.question(buyer);
+        self.verdict.ask(Arc::clone(&self.seller.validator), question);
+        Ok(())
+    }
+
+    fn question(&self, buyer: IdentityKey) -> Question {
+        let served_ms = self.delivery.since.map_or(0, |since| self.seller.served_ms(&buyer, since));
+        Question { seller: self.seller.config.seller, buyer, feed: self.seller.feed(), served_ms }
+    }
+
+    fn store_acceptance(&mut self, buyer: &IdentityKey, acceptance: Acceptance) -> Result<(), SessionEnd> {
+        let (feed, terms) = (self.seller.feed(), acceptance.terms());
+        let database = self.seller.market.database();
+        database.put_acceptance(&feed, buyer, &terms.0, &acceptance.encode(), now_ms())?;
+        self.seller.notify(SellerNotice::TermsAccepted { buyer: *buyer });
+        self.machine.handle_acceptance_stored(self.connection.now());
+        Ok(())
+    }
+
+    fn prepare_feed(&mut self, buyer: &IdentityKey) -> Result<(), SessionEnd> {
+        let pair = self.seller.market.unique_feed(&self.seller.feed(), buyer)?;
+        let key = pair.public();
+        self.put_sale(buyer, key)?;
+        self.replicator = Some(self.replicator_of(Feed::rekeyed(pair)));
+        self.machine.handle_feed(self.connection.now(), key);
+        Ok(())
+    }
+
+    fn open_feed(&mut self, buyer: &IdentityKey, key: FeedKey) -> Result<(), SessionEnd> {
+        if self.replicator.is_none() {
+            self.put_sale(buyer, key)?;
+            self.replicator = Some(self.replicator_of(Feed::own(key)));
+        }
+        if let Some(replicator) = &self.replicator {
+            self.connection.replicate(Arc::clone(replicator))?;
+        }
+        Ok(())
+    }
+
+    /// A view of the sold feed that uploads to this buyer, once it is told to, and never downloads.
+    fn replicator_of(&self, feed: Feed) -> Arc<Replicator> {
+        let options = Options { download: Download::None, seed: rand::random() };
+        let replicator = Replicator::new(Arc::clone(&self.seller.log), feed, options);
+        replicator.set_uploading(false);
+        replicator
+    }
+
+    fn put_sale(&self, buyer: &IdentityKey, unique_feed: FeedKey) -> Result<(), DatabaseError> {
+        let (feed, now) = (self.seller.feed(), now_ms());
+        let sale = Sale {
+            feed,
+            buyer: *buyer,
+            unique_feed,
+            secret: None,
+            since_ms: now,
+            seen_ms: now,
+            blocks: 0,
+            bytes: 0,
+        };
+        self.seller.market.database().put_sale(&sale)
+    }
+
+    fn set_uploading(&mut self, uploading: bool) {
+        self.delivery.is_open = uploading;
+        if let Some(replicator) = &self.replicator {
+            replicator.set_uploading(uploading);
+        }
+    }
+
+    /// The meter runs from the first block that is delivered while the gate is open, until the gate closes.
+    fn count_deliveries(&mut self) {
+        for event in self.connection.replication_events() {
+            if let ReplicationEvent::Uploaded { bytes, .. } = event {
+                self.delivery.blocks += 1;
+                self.delivery.bytes += bytes;
+            }
+        }
+        match (self.delivery.is_open, self.delivery.since) {
+            (true, None) if self.delivery.blocks > 0 => self.delivery.since = Some(Instant::now()),
+            (false, Some(_)) => self.delivery.since = None,
+            _ => {}
+        }
+    }
+
+    fn record_deliveries(&mut self, buyer: &IdentityKey) -> Result<(), DatabaseError> {
+        let (blocks, bytes) =
+            (std::mem::take(&mut self.delivery.blocks), std::mem::take(&mut self.delivery.bytes));
+        if blocks == 0 {
+            return Ok(());
+        }
+        self.seller.market.database().add_delivery(&self.seller.feed(), buyer, blocks, bytes, now_ms())
+    }
+}
+
+/// The next message for the buyer, once there is one.
+async fn next(inbox: Option<&mut mpsc::Receiver<UserMessage>>) -> Option<UserMessage> {
+    match inbox {
+        Some(inbox) => inbox.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a buyer's connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionEnd {
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    Misbehaved(#[from] dazaar_market::PeerFault),
+    #[error("this buyer has enough connections")]
+    TooManyConnections,
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}

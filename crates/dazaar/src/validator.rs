@@ -1,0 +1,115 @@
+//! What admits a buyer: a predicate that is asked again at every interval.
+
+mod command;
+mod granted;
+mod http;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::Verdict;
+
+use crate::database::{Admission, Database};
+
+/// How long a command or a web service may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer that are read.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// Who asks for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// The seller that the buyer connected to.
+    pub seller: IdentityKey,
+    /// Who wants to buy.
+    pub buyer: IdentityKey,
+    /// The feed that is sold.
+    pub feed: FeedKey,
+    /// Milliseconds for which this buyer was served since the last question.
+    pub served_ms: i64,
+}
+
+/// An answer on its way.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// Admits or refuses buyers.
+pub trait Validator: fmt::Debug + Send + Sync {
+    /// Answers one question. A validator that cannot decide refuses, and says so.
+    fn validate(&self, question: Question) -> Answer<'_>;
+}
+
+/// A question that is out, if there is one.
+#[derive(Default)]
+pub(crate) struct Asked(Option<Answer<'static>>);
+
+impl Asked {
+    /// Asks `validator`.
+    pub(crate) fn ask(&mut self, validator: Arc<dyn Validator>, question: Question) {
+        self.0 = Some(Box::pin(async move { validator.validate(question).await }));
+    }
+
+    /// The answer, once; never, if nothing was asked. Cancelling this loses nothing.
+    pub(crate) async fn answer(&mut self) -> Verdict {
+        let verdict = match &mut self.0 {
+            Some(answer) => answer.await,
+            None => std::future::pending().await,
+        };
+        self.0 = None;
+        verdict
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asked").field(&self.0.is_some()).finish()
+    }
+}
+
+/// A validator that asks an external command.
+pub fn command(command: Vec<String>) -> Arc<dyn Validator> {
+    Arc::new(command::Command::new(command))
+}
+
+/// The validator that a listing names.
+pub fn validator(admission: &Admission, database: &Arc<Database>) -> Arc<dyn Validator> {
+    match admission {
+        Admission::Free | Admission::Everybody => Arc::new(Everybody),
+        Admission::Granted => Arc::new(granted::Granted::new(Arc::clone(database))),
+        Admission::Command { command } => self::command(command.clone()),
+        Admission::Http { url } => Arc::new(http::Http::new(url.clone())),
+    }
+}
+
+/// Admits everybody.
+#[derive(Debug)]
+struct Everybody;
+
+impl Validator for Everybody {
+    fn validate(&self, _: Question) -> Answer<'_> {
+        Box::pin(std::future::ready(Verdict::Admit { info: Some(serde_json::json!({ "type": "free" })) }))
+    }
+}
+
+/// What a command or a web service answered, as a verdict.
+fn verdict(admit: bool, answer: &[u8]) -> Verdict {
+    let info: Option<serde_json::Value> = serde_json::from_slice(answer).ok();
+    if admit {
+        return Verdict::Admit { info: info.filter(serde_json::Value::is_object) };
+    }
+    let reason = info.as_ref().and_then(|info| info["reason"].as_str());
+    let text = String::from_utf8_lossy(answer);
+    let reason = reason.or_else(|| text.lines().next()).map(str::trim).filter(|reason| !reason.is_empty());
+    Verdict::Refuse { reason: reason.unwrap_or("refused by the seller").to_owned() }
+}
+
+/// The verdict when no answer came. Why is the seller's business, not the buyer's.
+fn undecided() -> Verdict {
+    Verdict::Refuse { reason: "the seller cannot check this purchase at the moment".to_owned() }
+}
+
+#[cfg(test)]
+mod tests;
