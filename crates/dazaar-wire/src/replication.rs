@@ -10,6 +10,37 @@
 //! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`. Requests come before
 //! data because the window bounds them, so they never hold data up, while an insatiable peer could hold requests up for ever.
 //!
+//! The driver hands over what arrives, takes messages while there is room and events until there are none, and ends the session
+//! of a peer that broke a rule:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use dazaar_log::{Feed, FeedKeyPair, Log, MemoryStorage};
+//! # use dazaar_wire::replication::{Download, Options, PeerId, Replication, ReplicationEvent};
+//! # let now = Duration::ZERO;
+//! let mut theirs = Log::create(MemoryStorage::new(), FeedKeyPair::from_seed(&[1; 32]))?;
+//! theirs.append(&["a", "bb", "ccc"])?;
+//! let mut ours = Log::create_reader(MemoryStorage::new(), theirs.key())?;
+//!
+//! let peer = PeerId(0);
+//! let replication = |download| Replication::new(Feed::own(theirs.key()), Options { download, seed: 0 });
+//! let (mut seller, mut buyer) = (replication(Download::None), replication(Download::Linear));
+//! seller.add_peer(peer);
+//! buyer.add_peer(peer);
+//! while !buyer.is_complete(&ours) {
+//!     while let Some(message) = seller.poll_message(peer, &theirs, now)? {
+//!         buyer.handle_message(peer, message, &mut ours, now)?;
+//!     }
+//!     while let Some(message) = buyer.poll_message(peer, &ours, now)? {
+//!         seller.handle_message(peer, message, &mut theirs, now)?;
+//!     }
+//! }
+//! let stored = std::iter::from_fn(|| buyer.poll_event(&ours));
+//! assert_eq!(stored.last(), Some(ReplicationEvent::Complete { length: 3 }));
+//! assert_eq!(ours.block(1)?.as_deref(), Some(&b"bb"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Source: classic protocol, sections 5, 6 and 9 (5, 6, 10). Differs from JavaScript: windows adapt, blocks that nobody asked
 //! for end the session after a few, a re-keyed feed only uploads, and clearing blocks means not wanting them.
 

@@ -3,5 +3,6 @@ mod clear;
 mod jar;
 mod javascript;
 mod schedules;
+mod sessions;
 mod switches;
 mod sync;
