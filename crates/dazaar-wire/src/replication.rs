@@ -11,7 +11,7 @@
 //! data because the window bounds them, so they never hold data up, while an insatiable peer could hold requests up for ever.
 //!
 //! The driver hands over what arrives, takes messages while there is room and events until there are none, and ends the session
-//! of a peer that broke a rule:
+//! of a peer that broke a rule. After anything that happened any peer may have something to hear, not only the one that spoke:
 //!
 //! ```
 //! # use std::time::Duration;
@@ -171,8 +171,8 @@ impl Replication {
         }
     }
 
-    /// Asks for blocks: under [`Download::Sparse`] nothing else is fetched; otherwise it takes back [`unwant`](Self::unwant)
-    /// and makes peers go on from here.
+    /// Asks for blocks: under [`Download::Sparse`] nothing else is fetched; otherwise it takes back [`unwant`](Self::unwant),
+    /// and under [`Download::All`] peers go on from here.
     pub fn want(&mut self, blocks: Range<u64>) {
         self.selection.want(blocks.clone());
         self.complete = false;
