@@ -1,4 +1,4 @@
-//! Blocks as they are typed: `5`, `3..10`, `3..`, and several of them with commas.
+//! Blocks as they are typed: `5`, `3..10` without its end, `3-9` with it, `3..`, and several of them with commas.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -23,24 +23,23 @@ impl FromStr for Blocks {
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {
-    let number = |text: &str| match text.parse() {
+    let text = text.trim();
+    let range = if let Some((start, end)) = text.split_once("..") {
+        let start = if start.is_empty() { 0 } else { number(start)? };
+        start..if end.is_empty() { u64::MAX } else { number(end)? }
+    } else if let Some((first, last)) = text.split_once('-') {
+        number(first)?..number(last)? + 1
+    } else {
+        let block = number(text)?;
+        block..block + 1
+    };
+    if range.is_empty() { Err(format!("`{text}` is an empty range")) } else { Ok(range) }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    match text.parse() {
         Ok(u64::MAX) | Err(_) => Err(format!("`{text}` is not a block number")),
         Ok(number) => Ok(number),
-    };
-    let range = match text.trim().split_once("..") {
-        None => {
-            let block = number(text.trim())?;
-            block..block + 1
-        }
-        Some((start, end)) => {
-            let start = if start.is_empty() { 0 } else { number(start)? };
-            start..if end.is_empty() { u64::MAX } else { number(end)? }
-        }
-    };
-    if range.is_empty() {
-        Err(format!("`{text}` is an empty range: the end is not part of it"))
-    } else {
-        Ok(range)
     }
 }
 
@@ -53,16 +52,17 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_half_open_ranges() {
-        assert_eq!(ranges("5"), Ok(vec![5..6]));
-        assert_eq!(ranges("3..10, 12,..2,90.."), Ok(vec![3..10, 12..13, 0..2, 90..100]));
+    fn numbers_and_ranges() {
+        assert_eq!(ranges("5,7"), Ok(vec![5..6, 7..8]));
+        assert_eq!(ranges("3..10, 12,..2,7-9,90.."), Ok(vec![3..10, 12..13, 0..2, 7..10, 90..100]));
     }
 
     #[test]
     fn nonsense_is_explained() {
         assert_eq!(ranges("x"), Err("`x` is not a block number".to_owned()));
-        assert_eq!(ranges("3-5"), Err("`3-5` is not a block number".to_owned()));
-        assert_eq!(ranges("5..5"), Err("`5..5` is an empty range: the end is not part of it".to_owned()));
+        assert_eq!(ranges("-5"), Err("`` is not a block number".to_owned()));
+        assert_eq!(ranges("5..5"), Err("`5..5` is an empty range".to_owned()));
+        assert_eq!(ranges("5-4"), Err("`5-4` is an empty range".to_owned()));
         assert_eq!(ranges(&u64::MAX.to_string()), Err(format!("`{}` is not a block number", u64::MAX)));
     }
 }

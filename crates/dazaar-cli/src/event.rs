@@ -2,6 +2,7 @@
 //!
 //! The field names are a contract with scripts: they are added to, never changed.
 
+use dazaar::cards::extension::display_text;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -99,6 +100,17 @@ pub(crate) enum Event {
     },
     /// A card.
     Card { card: Value, signature: &'static str },
+    /// How fast a workload was done; `ratio` says how many times as fast as the other peer.
+    Bench {
+        workload: String,
+        peer: &'static str,
+        blocks: u64,
+        seconds: f64,
+        per_second: f64,
+        bytes_per_second: f64,
+        rss_bytes: Option<u64>,
+        ratio: Option<f64>,
+    },
     /// Text that stands for itself.
     Note { text: String },
 }
@@ -151,7 +163,7 @@ impl Event {
             }
             Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
             Self::Message { from, name, message } => {
-                format!("Message `{name}` from {}: {message}", short(from))
+                format!("Message `{}` from {}: {message}", display_text(name), short(from))
             }
             Self::Connected { address, authenticated, .. } => {
                 format!("Connected to the seller at {address} ({})", security(*authenticated))
@@ -196,6 +208,28 @@ impl Event {
             Self::Card { card, signature } => {
                 let text = serde_json::to_string_pretty(card).unwrap_or_default();
                 format!("{text}\nSignature: {signature}")
+            }
+            Self::Bench {
+                workload,
+                peer,
+                blocks,
+                seconds,
+                per_second,
+                bytes_per_second,
+                rss_bytes,
+                ratio,
+            } => {
+                let (blocks, rate) = (
+                    indicatif::HumanCount(*blocks).to_string(),
+                    indicatif::HumanCount(*per_second as u64).to_string(),
+                );
+                let memory =
+                    rss_bytes.map_or_else(String::new, |bytes| format!("  {}", indicatif::HumanBytes(bytes)));
+                let ratio = ratio.map_or_else(String::new, |ratio| format!("  {ratio:.1}x"));
+                format!(
+                    "{workload:<16} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>13} {:>10.1}{memory}{ratio}",
+                    bytes_per_second / 1e6
+                )
             }
             Self::Note { text } => text.clone(),
         })

@@ -31,8 +31,6 @@ pub(crate) struct Connection<S> {
     stream: S,
     session: Session,
     origin: Instant,
-    /// Feeds that we opened and the other side has not yet.
-    opening: BTreeMap<Channel, Arc<Replicator>>,
     feeds: BTreeMap<Channel, Attached>,
     wake: Arc<Notify>,
     input: Vec<u8>,
@@ -52,7 +50,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             stream,
             session: Session::new(config, Duration::ZERO),
             origin: Instant::now(),
-            opening: BTreeMap::new(),
             feeds: BTreeMap::new(),
             wake: Arc::new(Notify::new()),
             input: vec![0; READ_BYTES],
@@ -69,11 +66,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.origin.elapsed()
     }
 
-    /// Opens a channel for a feed; it is replicated from the moment when the other side has opened it too.
-    pub(crate) fn replicate(&mut self, replicator: Arc<Replicator>) -> Result<(), ConnectionError> {
-        let channel = self.session.open(replicator.key())?;
-        self.opening.insert(channel, replicator);
-        Ok(())
+    /// Replicates a feed on a channel that both sides have opened.
+    pub(crate) fn attach(&mut self, channel: Channel, replicator: Arc<Replicator>) {
+        let peer = replicator.add_peer(&self.wake);
+        self.feeds.insert(channel, Attached { replicator, peer });
     }
 
     /// What the other side said, until there is nothing more to hear at the moment.
@@ -84,10 +80,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     if let Some(feed) = self.feeds.get(&channel) {
                         feed.replicator.handle_message(feed.peer, message)?;
                     }
-                }
-                Event::Opened { channel } => {
-                    self.attach(channel);
-                    return Ok(Some(event));
                 }
                 Event::Closed { channel } | Event::Refused { channel, .. } => {
                     self.detach(channel);
@@ -182,15 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    fn attach(&mut self, channel: Channel) {
-        if let Some(replicator) = self.opening.remove(&channel) {
-            let peer = replicator.add_peer(&self.wake);
-            self.feeds.insert(channel, Attached { replicator, peer });
-        }
-    }
-
     fn detach(&mut self, channel: Channel) {
-        self.opening.remove(&channel);
         if let Some(feed) = self.feeds.remove(&channel) {
             feed.replicator.remove_peer(feed.peer);
         }

@@ -19,6 +19,9 @@ use crate::market::{Market, MarketError};
 /// Blocks read from the JavaScript market's database at once.
 const BATCH_BLOCKS: u64 = 1024;
 
+/// How many folders deep feeds are looked for.
+const SEARCH_DEPTH: usize = 3;
+
 /// What was taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -30,7 +33,7 @@ pub struct Imported {
     pub purchases: usize,
     /// Settings.
     pub settings: usize,
-    /// Feeds that are sold but whose folders were not given. Import again with them.
+    /// Feeds that are sold but were not found. Import again with their folders.
     pub missing: Vec<FeedKey>,
 }
 
@@ -57,8 +60,8 @@ pub fn read_legacy(folder: &Path) -> Result<ImportedMarket, ImportError> {
 }
 
 impl Market {
-    /// Takes over a JavaScript market that lies in `folder`; `feeds` are the folders of what it sells. Importing again
-    /// adds what is new and changes nothing else.
+    /// Takes over a JavaScript market that lies in `folder`. The feeds that it sells are looked for there and in the
+    /// folders `feeds`. Importing again adds what is new and changes nothing else.
     ///
     /// # Errors
     /// [`ImportError::OtherMasterKey`] if this market has another master key.
@@ -71,7 +74,7 @@ impl Market {
         if legacy.master_key.as_bytes() != self.master().as_bytes() {
             return Err(ImportError::OtherMasterKey);
         }
-        let folders = folders_by_key(feeds)?;
+        let folders = find_feeds(&[&[folder.to_owned()], feeds].concat())?;
         let mut imported = Imported::default();
         for (feed, sale) in &legacy.sales {
             match folders.get(feed) {
@@ -118,7 +121,7 @@ impl Market {
                 name: name.clone(),
                 folder: folder.to_owned(),
                 seller_secret: (!derived).then(|| *sale.seller.secret()),
-                card: Market::signed(card, &sale.seller)?,
+                card: Self::signed(card, &sale.seller)?,
                 terms: None,
                 unsigned_terms: false,
                 admission: Admission::Granted,
@@ -147,19 +150,29 @@ impl Market {
     }
 }
 
-fn folders_by_key(folders: &[PathBuf]) -> Result<BTreeMap<FeedKey, PathBuf>, ImportError> {
-    folders
-        .iter()
-        .map(|path| {
-            let io_error = |source| ImportError::Folder { folder: path.clone(), source };
-            let path = path.canonicalize().map_err(io_error)?;
+/// The feeds that lie in these folders, or in folders within them.
+fn find_feeds(folders: &[PathBuf]) -> Result<BTreeMap<FeedKey, PathBuf>, ImportError> {
+    let mut found = BTreeMap::new();
+    let mut to_visit: Vec<_> = folders.iter().map(|folder| (folder.clone(), 0)).collect();
+    while let Some((folder, depth)) = to_visit.pop() {
+        let io_error = |source| ImportError::Folder { folder: folder.clone(), source };
+        if Folder::is_feed(&folder) {
             let mut key = [0; 32];
-            Folder::snapshot(&path)
+            Folder::snapshot(&folder)
                 .and_then(|folder| folder.read(FileName::Key, 0, &mut key))
                 .map_err(io_error)?;
-            Ok((FeedKey(key), path))
-        })
-        .collect()
+            found.insert(FeedKey(key), folder.canonicalize().map_err(io_error)?);
+        } else if depth < SEARCH_DEPTH {
+            for entry in std::fs::read_dir(&folder).map_err(io_error)? {
+                let entry = entry.map_err(io_error)?;
+                // Links are not followed: they may lead in circles.
+                if entry.file_type().map_err(io_error)?.is_dir() {
+                    to_visit.push((entry.path(), depth + 1));
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Copies the files of a feed, unless it is here already. The key comes last, so that a copy that was interrupted is

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError};
 use dazaar_market::{Card, CardError, Link, MasterKey, TermsError};
+use serde_json::{Map, Value};
 
 use crate::database::{Admission, Database, DatabaseError, Listing};
 use crate::folder::Folder;
@@ -117,7 +118,7 @@ impl Market {
     /// # Errors
     /// [`MarketError::Busy`] if another process has it open.
     pub fn log(&self, folder: &Path) -> Result<Arc<SharedLog>, MarketError> {
-        self.log_with(folder, |storage| Log::open(storage))
+        self.log_with(folder, Log::open)
     }
 
     /// A feed of my own with this name: made when it is first asked for, the same ever after.
@@ -174,8 +175,9 @@ impl Market {
             created_ms: stored.as_ref().map_or(now_ms, |stored| stored.created_ms),
         };
         let identity = self.seller_identity(&listing);
+        let given = offer.card.map(|fields| Card::of_seller(identity.public(), fields)).transpose()?;
         let stored_card = stored.map(|stored| Card::parse(stored.card.as_bytes())).transpose()?;
-        let card = match (stored_card, offer.card) {
+        let card = match (stored_card, given) {
             (Some(stored), Some(new)) if new.replaces(&stored) => new,
             (Some(stored), _) => stored,
             (None, Some(new)) => new,
@@ -188,7 +190,6 @@ impl Market {
 
     /// The text of a card, signed by its seller.
     pub(crate) fn signed(mut card: Card, seller: &IdentityKeyPair) -> Result<String, MarketError> {
-        card.id = seller.public();
         card.sign(seller, &rand::random())?;
         Ok(card.to_json().to_string())
     }
@@ -209,8 +210,8 @@ pub struct Offer {
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// A card to show from now on.
-    pub card: Option<Card>,
+    /// A card to show from now on; whatever `id` it has, it gets mine.
+    pub card: Option<Map<String, Value>>,
     /// Terms of use.
     pub terms: Option<String>,
     /// Whether peers that cannot sign the terms are served.

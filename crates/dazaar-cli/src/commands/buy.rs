@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     sparse: bool,
 
-    /// Blocks to download with --sparse: `5`, `3..10` (10 is not part of it), several with commas
+    /// Blocks to download with --sparse: `5`, `3..10` (without 10), `3-9` (with 9), several with commas
     #[arg(long, requires = "sparse")]
     blocks: Option<Blocks>,
 

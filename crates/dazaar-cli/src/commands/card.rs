@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use dazaar::cards::{Card, CardSignature};
 use dazaar::{Offer, now_ms};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::sell::read_card;
 use super::{Context, find_listing};
@@ -63,13 +63,12 @@ fn show(context: &Context, wanted: Option<&str>) -> Result<(), Failure> {
 fn edit(context: &Context, wanted: Option<&str>, set: &[String]) -> Result<(), Failure> {
     let market = context.market()?;
     let listing = find_listing(&market, wanted)?;
-    let mut json: Value = serde_json::from_str(&listing.card).map_err(Failure::input)?;
+    let mut fields: Map<String, Value> = serde_json::from_str(&listing.card).map_err(Failure::input)?;
     for change in set {
         let (field, value) = change.split_once('=').unwrap_or((change, ""));
         if matches!(field, "id" | "signature" | "version") {
             return Err(Failure::input(format!("`{field}` is set by the program")));
         }
-        let Some(fields) = json.as_object_mut() else { break };
         match value {
             "" => fields.remove(field),
             text => {
@@ -77,13 +76,13 @@ fn edit(context: &Context, wanted: Option<&str>, set: &[String]) -> Result<(), F
             }
         };
     }
-    json["version"] = json["version"].as_u64().unwrap_or(0).saturating_add(1).into();
-    let card = Card::from_json(json).map_err(Failure::input)?;
+    let version = fields.get("version").and_then(Value::as_u64).unwrap_or(0);
+    fields.insert("version".to_owned(), version.saturating_add(1).into());
     let offer = Offer {
         feed: listing.feed,
         name: listing.name,
         folder: listing.folder,
-        card: Some(card),
+        card: Some(fields),
         terms: listing.terms,
         unsigned_terms: listing.unsigned_terms,
         admission: listing.admission,

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Name of a listing or purchase, key of a feed or seller, or folder of a feed
     feed: String,
 
-    /// Blocks: `5`, `3..10` (10 is not part of it), `100..`, and several with commas [default: all]
+    /// Blocks: `5`, `3..10` (without 10), `3-9` (with 9), `100..`, and several with commas [default: all]
     blocks: Option<Blocks>,
 
     /// File to write to

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// Folder of the market: the one with `db` in it. It is only read
     market: PathBuf,
 
-    /// Folder of a feed that it sells; may be repeated
+    /// Folder in which feeds that it sells lie, if not in that of the market; may be repeated
     #[arg(long, value_name = "FOLDER")]
     feed: Vec<PathBuf>,
 }

@@ -11,6 +11,7 @@ use dazaar::cards::Card;
 use dazaar::database::Admission;
 use dazaar::log::IdentityKey;
 use dazaar::{Market, Offer, SharedLog, now_ms};
+use serde_json::{Map, Value};
 
 use self::source::Source;
 use super::{Context, serve};
@@ -116,7 +117,7 @@ enum UnsignedTerms {
 }
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let card = arguments.card.as_deref().map(read_card).transpose()?;
+    let card = arguments.card.as_deref().map(read_fields).transpose()?;
     let terms = arguments.terms.as_deref().map(read_text).transpose()?;
     let source = Source::new(&arguments)?;
     let market = context.market_or_new()?;
@@ -185,6 +186,12 @@ impl AdmissionArguments {
             _ => Admission::Granted,
         }
     }
+}
+
+/// The fields of a card that has no `id` yet.
+fn read_fields(path: &Path) -> Result<Map<String, Value>, Failure> {
+    serde_json::from_str(&read_text(path)?)
+        .map_err(|error| Failure::input(format!("{}: not a JSON object: {error}", path.display())))
 }
 
 pub(super) fn read_card(path: &Path) -> Result<Card, Failure> {

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_log::IdentityKey;
 use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerSession, EndReason};
-use dazaar_wire::session::{Config, Event, Role, Security};
+use dazaar_wire::session::{Channel, Config, Event, Role, Security};
 use tokio::net::TcpStream;
 
 use super::{BuyerNotice, Shared, is_about_terms};
@@ -94,7 +94,7 @@ impl BuyerConnection {
                 // The seller may open the feed before we have read which one it is: then it is joined later.
                 tracing::trace!(%discovery_key, "the seller offers a feed");
             }
-            Event::Opened { .. } => self.machine.handle_feed_opened(),
+            Event::Opened { channel } => self.handle_opened(channel)?,
             Event::Refused { .. } | Event::Closed { .. } => self.machine.handle_feed_refused(),
             _ => {}
         }
@@ -111,7 +111,9 @@ impl BuyerConnection {
                         .send_extension(name, &payload)
                         .map_err(ConnectionError::from)?;
                 }
-                BuyerAction::OpenFeed { key } => self.open_feed(&key)?,
+                BuyerAction::OpenFeed { key } => {
+                    self.connection.session().open(key).map_err(ConnectionError::from)?;
+                }
                 BuyerAction::StoreFeed { key } => {
                     self.buyer
                         .market
@@ -133,9 +135,14 @@ impl BuyerConnection {
         Ok(())
     }
 
-    fn open_feed(&mut self, key: &FeedKey) -> Result<(), BuyerEnd> {
-        let replicator = self.buyer.begin_feed(key)?;
-        Ok(self.connection.replicate(replicator)?)
+    /// The seller has proved to know the feed's key: only now is it worth a folder.
+    fn handle_opened(&mut self, channel: Channel) -> Result<(), BuyerEnd> {
+        if let Some(key) = self.connection.session().feed(channel) {
+            let replicator = self.buyer.begin_feed(&key)?;
+            self.connection.attach(channel, replicator);
+            self.machine.handle_feed_opened();
+        }
+        Ok(())
     }
 
     fn ask(&mut self, seller: IdentityKey) {

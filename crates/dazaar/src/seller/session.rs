@@ -119,6 +119,11 @@ impl SellerConnection {
         match event {
             Event::Connected { remote, security, .. } => self.handle_connected(remote, security)?,
             Event::Extension { name, payload } => self.machine.handle_extension(&name, &payload)?,
+            Event::Opened { channel } => {
+                if let Some(replicator) = &self.replicator {
+                    self.connection.attach(channel, Arc::clone(replicator));
+                }
+            }
             Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key),
             _ => {}
         }
@@ -204,9 +209,7 @@ impl SellerConnection {
             self.put_sale(buyer, key)?;
             self.replicator = Some(self.replicator_of(Feed::own(key)));
         }
-        if let Some(replicator) = &self.replicator {
-            self.connection.replicate(Arc::clone(replicator))?;
-        }
+        self.connection.session().open(key).map_err(ConnectionError::from)?;
         Ok(())
     }
 

@@ -51,7 +51,13 @@ impl Follow<'_> {
                     self.renew(&mut give_up, &notice);
                     self.handle_notice(notice)?;
                 }
-                end = &mut connection => return Err(ended(&end)),
+                end = &mut connection => {
+                    // What led to the end was said before it.
+                    while let Ok(notice) = notices.try_recv() {
+                        self.handle_notice(notice)?;
+                    }
+                    return Err(ended(&end));
+                }
                 () = changed.notified() => {}
                 _ = report.tick() => {
                     if let Some(feed) = &feed {
