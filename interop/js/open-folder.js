@@ -28,6 +28,7 @@ async function clone (feed) {
 
 async function main () {
   const feed = hypercore(option.dir, { createIfMissing: false })
+  feed.on('error', () => {}) // `ready` reports it too
   await call(feed, 'ready')
   emit('folder', {
     key: feed.key, length: feed.length, bytes: feed.byteLength, have: feed.downloaded(), writable: feed.writable, live: feed.live

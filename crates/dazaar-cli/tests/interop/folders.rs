@@ -61,7 +61,7 @@ fn blocks_are_read_from_a_folder_of_npm_hypercore() {
     scene.init("reader");
     scene.js("make-folder.js", "theirs", &["--blocks", "100"]).succeed();
     let to = scene.text_path("some.txt");
-    let mut reader = scene.dazaar("reader", &["get", &scene.text_path("theirs"), "10-20", "-o", &to]);
+    let mut reader = scene.dazaar("reader", &["get", &scene.text_path("theirs"), "10..21", "-o", &to]);
     reader.succeed();
     assert_eq!(scene.read("some.txt"), blocks(10..=20));
 }
@@ -72,7 +72,7 @@ fn a_folder_with_holes_gives_what_it_holds() {
     scene.init("reader");
     scene.js("make-folder.js", "theirs", &["--blocks", "100", "--only", "3,5-9,99"]).succeed();
     let to = scene.text_path("some.txt");
-    scene.dazaar("reader", &["get", &scene.text_path("theirs"), "5-9", "-o", &to]).succeed();
+    scene.dazaar("reader", &["get", &scene.text_path("theirs"), "5..10", "-o", &to]).succeed();
     assert_eq!(scene.read("some.txt"), blocks(5..=9));
     let mut reader = scene.dazaar("reader", &["get", &scene.text_path("theirs"), "4"]);
     assert!(!reader.wait_for_end().success(), "{reader}");

@@ -146,7 +146,7 @@ fn gets_only_the_blocks_that_it_asks_for() {
     let (_seller, place) = scene.js_seller(&["--blocks", "40"]);
     let to = scene.text_path("bought.txt");
     let words =
-        ["buy", &place.seller, "--connect", &place.address, "--sparse", "--blocks", "3,5-9", "--to", &to];
+        ["buy", &place.seller, "--connect", &place.address, "--sparse", "--blocks", "3,5..10", "--to", &to];
     let mut buyer = scene.dazaar("buyer", &words);
     buyer.wait_for("done");
     buyer.succeed();
@@ -159,7 +159,7 @@ fn goes_on_with_a_partial_feed() {
     let scene = Scene::new();
     scene.init("buyer");
     let (_seller, place) = scene.js_seller(&["--blocks", "400"]);
-    let words = ["buy", &place.seller, "--connect", &place.address, "--sparse", "--blocks", "3,5-9,300"];
+    let words = ["buy", &place.seller, "--connect", &place.address, "--sparse", "--blocks", "3,5..10,300"];
     scene.dazaar("buyer", &words).succeed();
     let to = scene.text_path("bought.txt");
     let mut buyer = scene.dazaar("buyer", &["buy", &place.seller, "--connect", &place.address, "--to", &to]);
@@ -206,7 +206,7 @@ fn does_not_trust_a_seller_with_another_key() {
     scene.init("buyer");
     let (mut seller, place) = scene.js_seller(&[]);
     let other = "6078252b3c85837e055f1daa415ff2afe87724b651fa4ae12e6f53876144833a";
-    let mut buyer = scene.dazaar("buyer", &["buy", other, "--connect", &place.address]);
+    let mut buyer = scene.dazaar("buyer", &["buy", other, "--connect", &place.address, "--timeout", "1"]);
     seller.wait_for("closed");
     assert!(!buyer.wait_for_end().success());
     assert!(buyer.seen().iter().all(|event| event["event"] != "feed"), "{buyer}");

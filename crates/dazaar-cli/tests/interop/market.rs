@@ -8,8 +8,7 @@ use crate::support::{Process, Scene, blocks, text};
 fn keys_sales_cards_buyers_and_purchases_are_imported() {
     let scene = Scene::new();
     let theirs = make(&scene);
-    let mut import = scene.dazaar("ours", &["import", &scene.text_path("theirs")]);
-    import.succeed();
+    import(&scene);
 
     let mut status = scene.dazaar("ours", &["status"]);
     status.succeed();
@@ -35,7 +34,7 @@ fn keys_sales_cards_buyers_and_purchases_are_imported() {
 fn an_imported_sale_goes_on_for_the_buyers_that_it_had() {
     let scene = Scene::new();
     let theirs = make(&scene);
-    scene.dazaar("ours", &["import", &scene.text_path("theirs")]).succeed();
+    import(&scene);
     let sale = &rows(&theirs, "sales")[0];
     let folder = scene.text_path("theirs/sold-0");
     let words = ["sell", &folder, "--admit-all", "--listen", "127.0.0.1:0"];
@@ -65,6 +64,12 @@ fn make(scene: &Scene) -> Value {
     let market = maker.wait_for("market");
     maker.succeed();
     market
+}
+
+fn import(scene: &Scene) {
+    let [market, first, second] =
+        ["theirs", "theirs/sold-0", "theirs/sold-1"].map(|name| scene.text_path(name));
+    scene.dazaar("ours", &["import", &market, "--feed", &first, "--feed", &second]).succeed();
 }
 
 fn rows(value: &Value, field: &str) -> Vec<Value> {
