@@ -121,7 +121,9 @@ impl Held {
 
     /// Forgets blocks whose leaf is not held, as a page that was written half way may name them.
     pub(super) fn drop_blocks_without_leaf(&mut self) {
-        for number in 0..self.blocks.len().div_ceil(PAGE_BITS) {
+        let mut next = 0;
+        while let Some(number) = self.blocks.next_set(next).map(|block| block / PAGE_BITS) {
+            next = (number + 1) * PAGE_BITS;
             let held = self.blocks.page(number);
             let nodes = [self.tree.bits().page(2 * number), self.tree.bits().page(2 * number + 1)];
             let leaves = nodes.as_flattened().as_chunks::<2>().0;

@@ -75,3 +75,17 @@ fn a_rekeyed_feed_signs_the_tree_hash_alone() {
     assert_eq!(own.signature(&log, 2).unwrap(), None);
     assert!(!own.is_upload_only());
 }
+
+#[test]
+fn the_feed_of_one_buyer_is_that_of_the_reference() {
+    let log = five_blocks();
+    let buyer = "7f6f6572d580f2bd6846554e27ba3fee1c7b6d40223956ab8a58069634517c61";
+    let name = format!("sales/{}/feeds/{buyer}", log.key());
+    let mut feed =
+        crate::Feed::rekeyed(FeedKeyPair::from_seed(&crate::key::derive_seed("dazaar", &[7; 32], &name)));
+    assert_eq!(feed.key().to_string(), "59de81e93f3436451f6b8ac6d17a2036acbf85de44ad7db644caf306ce04c0a9");
+    assert_eq!(
+        hex::encode(feed.signature(&log, 5).unwrap().unwrap().0),
+        "638a590f4a008c3fbc8e142cbb8923e8395e856425428aaa27bfaee9221e16537b1340dae579b4070f88b7e38268fded670cdb6b8654fec0a716dd29d13cc001"
+    );
+}
