@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar_wire::PeerFault;
-use dazaar_wire::replication::{Fault, PeerId, ReplicationEvent};
+use dazaar_wire::replication::{Fault, PeerId};
 use dazaar_wire::session::{Channel, Config, Event, OpenError, SendError, Session};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
@@ -89,11 +89,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         Ok(None)
-    }
-
-    /// What the replication of the feeds brought about.
-    pub(crate) fn replication_events(&self) -> impl Iterator<Item = ReplicationEvent> {
-        self.feeds.values().flat_map(|feed| feed.replicator.events())
     }
 
     /// Sends and receives until something was received, a feed changed, or the time `until` has come.

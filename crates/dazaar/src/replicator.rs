@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dazaar_log::{Feed, FeedKey};
+use dazaar_log::{Feed, FeedKey, Log};
 use dazaar_wire::Message;
 use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent};
 use tokio::sync::Notify;
 
+use crate::folder::Folder;
 use crate::shared_log::SharedLog;
 
 /// Connects the replication machine of a feed to its log and to the connections that carry it.
@@ -32,6 +33,15 @@ struct State {
     downloading: bool,
     /// Blocks of the log that the peers were told of.
     announced: u64,
+    uploaded: Uploaded,
+}
+
+/// What was sent to peers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Uploaded {
+    pub(crate) blocks: u64,
+    /// Bytes of those blocks.
+    pub(crate) bytes: u64,
 }
 
 impl Replicator {
@@ -45,6 +55,7 @@ impl Replicator {
             uploading: true,
             downloading: true,
             announced: log.lock().length(),
+            uploaded: Uploaded::default(),
         };
         Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
     }
@@ -119,6 +130,7 @@ impl Replicator {
             let mut log = self.log.lock();
             let before = (log.length(), state.replication.progress(&log).bytes_down);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
+            state.count_events(&log);
             (log.length(), state.replication.progress(&log).bytes_down) != before
         };
         if changed {
@@ -131,7 +143,9 @@ impl Replicator {
     pub(crate) fn poll_message(&self, peer: PeerId) -> Result<Option<Message>, Fault> {
         let mut state = self.state();
         let log = self.log.lock();
-        state.replication.poll_message(peer, &log, self.origin.elapsed())
+        let message = state.replication.poll_message(peer, &log, self.origin.elapsed())?;
+        state.count_events(&log);
+        Ok(message)
     }
 
     /// Takes notice of blocks that were appended to the log.
@@ -146,11 +160,9 @@ impl Replicator {
         }
     }
 
-    /// What happened since it was last asked.
-    pub(crate) fn events(&self) -> Vec<ReplicationEvent> {
-        let mut state = self.state();
-        let log = self.log.lock();
-        std::iter::from_fn(|| state.replication.poll_event(&log)).collect()
+    /// What was sent since it was last asked.
+    pub(crate) fn take_uploaded(&self) -> Uploaded {
+        std::mem::take(&mut self.state().uploaded)
     }
 
     /// How long the machine can be left alone.
@@ -174,6 +186,16 @@ impl Replicator {
 }
 
 impl State {
+    /// Takes the machine's events as they come, so that they never pile up.
+    fn count_events(&mut self, log: &Log<Folder>) {
+        while let Some(event) = self.replication.poll_event(log) {
+            if let ReplicationEvent::Uploaded { bytes, .. } = event {
+                self.uploaded.blocks += 1;
+                self.uploaded.bytes += bytes;
+            }
+        }
+    }
+
     fn apply_switches(&mut self) {
         for &peer in self.peers.keys() {
             self.replication.set_uploading(peer, self.uploading);

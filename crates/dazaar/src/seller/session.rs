@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerSession};
-use dazaar_wire::replication::{Download, Options, ReplicationEvent};
+use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::{Config, Event, Role, Security};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -245,11 +245,10 @@ impl SellerConnection {
 
     /// The meter runs from the first block that is delivered while the gate is open, until the gate closes.
     fn count_deliveries(&mut self) {
-        for event in self.connection.replication_events() {
-            if let ReplicationEvent::Uploaded { bytes, .. } = event {
-                self.delivery.blocks += 1;
-                self.delivery.bytes += bytes;
-            }
+        if let Some(replicator) = &self.replicator {
+            let uploaded = replicator.take_uploaded();
+            self.delivery.blocks += uploaded.blocks;
+            self.delivery.bytes += uploaded.bytes;
         }
         match (self.delivery.is_open, self.delivery.since) {
             (true, None) if self.delivery.blocks > 0 => self.delivery.since = Some(Instant::now()),
