@@ -53,7 +53,6 @@ impl Announcements {
     /// Blocks came.
     pub(super) fn add(&mut self, range: Range<u64>) {
         if self.wanting {
-            self.removed.remove(range.clone());
             self.added.insert(range);
             self.added.widen_beyond(COARSE_RANGES_MAX);
         }
@@ -62,7 +61,6 @@ impl Announcements {
     /// Blocks went, or the peer thinks wrongly that we have them.
     pub(super) fn remove(&mut self, range: Range<u64>) {
         if self.wanting {
-            self.added.remove(range.clone());
             self.removed.insert(range);
             self.removed.widen_beyond(COARSE_RANGES_MAX);
         }

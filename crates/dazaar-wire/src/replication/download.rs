@@ -69,9 +69,6 @@ impl Replication {
     fn handle_block<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
         let block = data.index;
         self.requested.remove(block..block + 1);
-        if log.has(block) {
-            return Ok(());
-        }
         self.store(id, data, log).inspect_err(|_| self.release([block]))
     }
 

@@ -349,6 +349,25 @@ fn a_slow_reader_costs_its_requests_and_no_answers() {
 }
 
 #[test]
+fn nothing_that_was_asked_before_a_revocation_is_answered_after_it() {
+    let (mut jar, seller) = seller();
+    let status = |uploading| Message::Status { uploading, downloading: false };
+    assert_eq!(hear_all(&mut jar, seller), [status(true)]);
+    let ask = |jar: &mut Jar| {
+        say(jar, seller, Message::Request(Request { index: 3, bytes: 0, hash: false, nodes: 0 })).unwrap();
+        say(jar, seller, Message::Want { start: 0, length: WANT_BLOCKS }).unwrap();
+    };
+    ask(&mut jar);
+    jar.hosts[seller].feeds[0].set_uploading(EVIL, false);
+    ask(&mut jar);
+    assert_eq!(hear_all(&mut jar, seller), [status(false)]);
+    jar.hosts[seller].feeds[0].set_uploading(EVIL, true);
+    jar.hosts[seller].append(1);
+    assert_eq!(hear_all(&mut jar, seller)[0], status(true));
+    assert_eq!(hear_all(&mut jar, seller), []);
+}
+
+#[test]
 fn a_peer_that_holds_one_block_back() {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(3 * OVERTAKEN_MAX), jar.reader(Download::Linear));

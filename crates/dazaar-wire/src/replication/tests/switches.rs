@@ -64,6 +64,19 @@ fn a_revocation_that_is_over_before_anybody_looks() {
 }
 
 #[test]
+fn restored_after_the_first_want_was_ignored() {
+    let mut jar = Jar::new(3);
+    let (seller, buyer) = (jar.writer(50), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    jar.set_uploading(link, 0, false);
+    jar.settle();
+    jar.assert_holds(buyer, 0..0);
+    jar.set_uploading(link, 0, true);
+    jar.settle();
+    jar.assert_holds(buyer, 0..50);
+}
+
+#[test]
 fn one_peer_of_a_feed_is_revoked_and_the_other_is_not() {
     let mut jar = Jar::new(4);
     let (seller, paid, unpaid) = (jar.writer(500), jar.reader(Download::All), jar.reader(Download::All));
