@@ -1,0 +1,183 @@
+//! Our buyer, our seller.
+
+use crate::support::{Place, Process, Scene, csv, text};
+
+/// Starts a purchase with the market of `who`.
+fn buy(scene: &Scene, who: &str, place: &Place, arguments: &[&str]) -> Process {
+    scene.dazaar(who, &[&["buy", &place.seller, "--connect", &place.address], arguments].concat())
+}
+
+#[test]
+fn every_frame_is_authenticated() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(300));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all", "--require-authenticated"]);
+    let mut buyer =
+        buy(&scene, "buyer", &place, &["--require-authenticated", "--to", &scene.text_path("bought.csv")]);
+    assert_eq!(buyer.wait_for("connected")["authenticated"], true);
+    assert_eq!(seller.wait_for("buyer-connected")["authenticated"], true);
+    buyer.succeed();
+    assert_eq!(scene.read("bought.csv"), csv(300));
+}
+
+#[test]
+fn a_peer_that_cannot_authenticate_frames_is_refused_if_told_to() {
+    let scene = Scene::new();
+    let (_seller, place) = scene.js_seller(&[]);
+    let mut buyer = buy(&scene, "buyer", &place, &["--require-authenticated", "--timeout", "1"]);
+    assert!(!buyer.wait_for_end().success());
+    assert!(buyer.seen().iter().all(|event| event["event"] != "feed"), "{buyer}");
+
+    let data = scene.file("data.csv", csv(5));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all", "--require-authenticated"]);
+    let mut buyer = scene.js_buyer(&place, &["--until-length", "5"]);
+    buyer.wait_for("closed");
+    assert!(buyer.seen().iter().all(|event| event["event"] != "validated"), "{buyer}");
+    assert!(seller.is_running());
+}
+
+#[test]
+fn terms_are_signed_before_anything_is_delivered() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let terms = scene.file("terms.txt", "be nice\n");
+    let (mut seller, place) = scene.sell(&data, &["--admit-all", "--terms", &terms]);
+
+    let mut reader = buy(&scene, "buyer", &place, &[]);
+    let asked = reader.wait_for("terms");
+    assert!(text(&asked, "text").starts_with("be nice"));
+    reader.fail_with(4);
+
+    let key = scene.init("signer");
+    let mut signer = buy(&scene, "signer", &place, &["--accept-terms", &text(&asked, "hash")]);
+    assert_eq!(seller.wait_for("terms-accepted")["buyer"], key.as_str());
+    assert_eq!(signer.wait_for("done")["length"], 20);
+    signer.succeed();
+}
+
+#[test]
+fn time_is_granted_taken_back_and_granted_again() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &["--follow", "--interval", "50"]);
+    let key = scene.init("buyer");
+    let mut buyer = buy(&scene, "buyer", &place, &["--live", "--to", &scene.text_path("bought.csv")]);
+    buyer.wait_for("invalid");
+    scene.dazaar("seller", &["grant", &key, "2h"]).succeed();
+    buyer.wait_until("all 20 blocks", |event| event["event"] == "progress" && event["have"] == 20);
+    scene.dazaar("seller", &["revoke", &key]).succeed();
+    buyer.wait_for("invalid");
+    scene.file("data.csv", csv(25));
+    scene.dazaar("seller", &["grant", &key, "forever"]).succeed();
+    let mut admitted = false;
+    buyer.wait_until("all 25 blocks", |event| {
+        admitted |= event["event"] == "valid";
+        assert!(
+            admitted || event["event"] != "progress",
+            "a block came while the buyer was cut off: {event}"
+        );
+        event["event"] == "progress" && event["have"] == 25
+    });
+    buyer.interrupt();
+    assert_eq!(scene.read("bought.csv"), csv(25));
+    seller.interrupt();
+    let connections = seller.seen().iter().filter(|event| event["event"] == "buyer-connected").count();
+    assert_eq!(connections, 1, "{seller}");
+}
+
+#[test]
+fn every_buyer_has_a_feed_of_their_own() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(50));
+    let (_seller, place) = scene.sell(&data, &["--admit-all"]);
+    let feeds = ["anna", "bert", "cleo"].map(|who| {
+        let mut buyer = buy(&scene, who, &place, &["--to", &scene.text_path(&format!("{who}.csv"))]);
+        let feed = text(&buyer.wait_for("feed"), "feed");
+        buyer.succeed();
+        assert_eq!(scene.read(&format!("{who}.csv")), csv(50));
+        feed
+    });
+    assert!(
+        feeds[0] != feeds[1] && feeds[1] != feeds[2] && feeds[0] != feeds[2] && !feeds.contains(&place.feed)
+    );
+    let mut sales = scene.dazaar("seller", &["sales"]);
+    sales.succeed();
+    let sold: Vec<String> = sales.seen().iter().map(|sale| text(sale, "unique_feed")).collect();
+    assert!(feeds.iter().all(|feed| sold.contains(feed)), "{sales}");
+}
+
+#[test]
+fn a_purchase_survives_a_new_start_of_the_seller() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all"]);
+    let mut buyer = buy(&scene, "buyer", &place, &["--live", "--timeout", "0"]);
+    buyer.wait_until("all 20 blocks", |event| event["event"] == "progress" && event["have"] == 20);
+    seller.interrupt();
+    buyer.wait_for("disconnected");
+    scene.file("data.csv", csv(30));
+    let mut seller = scene.dazaar("seller", &["sell", &data, "--admit-all", "--listen", &place.address]);
+    assert_eq!(text(&seller.wait_for("listening"), "seller"), place.seller);
+    buyer.wait_until("all 30 blocks", |event| event["event"] == "progress" && event["have"] == 30);
+}
+
+#[test]
+fn a_link_and_a_card_are_enough_to_buy() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, _) = scene.sell(&data, &["--admit-all"]);
+    let link = text(seller.last("listening"), "link");
+    scene.dazaar("with-link", &["buy", &link, "--to", &scene.text_path("bought.csv")]).succeed();
+    assert_eq!(scene.read("bought.csv"), csv(20));
+
+    let mut show = scene.dazaar("seller", &["card", "show"]);
+    show.succeed();
+    let card = scene.file("card.json", show.last("card")["card"].to_string());
+    scene.dazaar("with-card", &["card", "verify", &card]).succeed();
+    let address = text(seller.last("listening"), "address");
+    scene.dazaar("with-card", &["buy", &card, "--connect", &address]).succeed();
+    assert!(seller.is_running());
+}
+
+#[test]
+fn a_forged_card_is_noticed() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    scene.init("seller");
+    scene.dazaar("seller", &["sell", &data, "--no-serve"]).succeed();
+    let mut show = scene.dazaar("seller", &["card", "show"]);
+    show.succeed();
+    let mut card = show.last("card")["card"].clone();
+    card["description"] = "something else".into();
+    let card = scene.file("card.json", card.to_string());
+    assert!(!scene.dazaar("buyer", &["card", "verify", &card]).wait_for_end().success());
+}
+
+#[test]
+fn a_buyer_sends_a_message() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all"]);
+    let key = scene.init("buyer");
+    let _buyer = buy(&scene, "buyer", &place, &["--live", "--send", r#"hello={"n":1}"#]);
+    let message = seller.wait_for("message");
+    assert_eq!((&message["from"], &message["name"]), (&key.into(), &"hello".into()));
+    assert_eq!(message["message"]["n"], 1);
+}
+
+#[test]
+fn single_blocks_are_bought_and_read_offline() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(400));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all"]);
+    let mut buyer = buy(&scene, "buyer", &place, &["--sparse", "--blocks", "3,5..10,399"]);
+    buyer.wait_for("done");
+    buyer.succeed();
+    seller.interrupt();
+    let mut reader = scene.dazaar("buyer", &["get", &place.seller, "5..10"]);
+    reader.succeed();
+    let lines: Vec<String> = csv(400).lines().map(|line| format!("{line}\n")).collect();
+    let read: Vec<String> = reader.seen().iter().map(|block| text(block, "text")).collect();
+    assert_eq!(read, lines[5..10]);
+    scene.dazaar("buyer", &["get", &place.seller, "4"]).fail_with(3);
+}
