@@ -5,4 +5,4 @@
 
 mod records;
 
-pub use records::{Format, Record, RecordReader, RowError, RowFault};
+pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};

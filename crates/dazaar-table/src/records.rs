@@ -6,6 +6,9 @@ use std::io::{self, BufRead};
 
 use dazaar_log::limits::MAX_BLOCK_BYTES;
 
+/// Bytes of the longest row. A block travels in one frame with its proof, and both must fit.
+pub const ROW_BYTES_MAX: usize = MAX_BLOCK_BYTES - 64 * 1024;
+
 /// How the rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -72,14 +75,14 @@ impl<R: BufRead> RecordReader<R> {
     /// Appends one line to the record; false at the end of the input.
     fn read_line(&mut self, record: &mut Record) -> Result<bool, RowError> {
         let at = |fault| RowError { line: record.line, fault };
-        let room = (MAX_BLOCK_BYTES).saturating_sub(record.bytes.len()) as u64;
+        let room = (ROW_BYTES_MAX).saturating_sub(record.bytes.len()) as u64;
         let mut limited = io::Read::take(&mut self.input, room + 1);
         let read =
             limited.read_until(b'\n', &mut record.bytes).map_err(|source| at(RowFault::Io { source }))?;
         if read as u64 > room {
             self.skip_line().map_err(|source| at(RowFault::Io { source }))?;
             self.lines += 1;
-            return Err(at(RowFault::TooLong { bytes_max: MAX_BLOCK_BYTES }));
+            return Err(at(RowFault::TooLong { bytes_max: ROW_BYTES_MAX }));
         }
         self.lines += u64::from(read > 0);
         Ok(read > 0)
@@ -208,10 +211,10 @@ pub enum RowFault {
         /// Byte in the row, from 1.
         column: usize,
     },
-    /// Larger than a block can be.
+    /// Longer than [`ROW_BYTES_MAX`].
     #[error("the row is longer than {bytes_max} bytes")]
     TooLong {
-        /// Bytes of the largest block.
+        /// Bytes of the longest row.
         bytes_max: usize,
     },
     /// The input could not be read.

@@ -99,9 +99,9 @@ fn deep_json_needs_no_stack() {
 
 #[test]
 fn a_row_longer_than_a_block_is_passed_over() {
-    let long = "x".repeat(MAX_BLOCK_BYTES + 1);
+    let long = "x".repeat(ROW_BYTES_MAX + 1);
     let input = format!("a\n{long}\nb\n");
-    let too_long = format!("line 2: the row is longer than {MAX_BLOCK_BYTES} bytes");
+    let too_long = format!("line 2: the row is longer than {ROW_BYTES_MAX} bytes");
     assert_eq!(read_all(Format::Csv, input.as_bytes()), [ok("a\n"), Err(too_long), ok("b\n")]);
 }
 
