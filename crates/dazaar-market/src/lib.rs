@@ -1,4 +1,4 @@
-//! Cards, links, terms, credit, and the seller's and the buyer's session machines.
+//! Cards, links, terms, and the seller's and the buyer's session machines.
 //!
 //! Knows nothing of sockets or logs: sessions eat extension messages and events, and say what to do next.
 //! No clock, no file, no dice, and no floating-point money.
@@ -9,7 +9,6 @@ pub mod address;
 pub mod buyer;
 pub mod card;
 pub mod extension;
-pub mod grant;
 pub mod identity_signature;
 pub mod legacy;
 pub mod limits;
@@ -24,7 +23,6 @@ pub use address::{Address, AddressError};
 pub use buyer::{BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason};
 pub use card::{Card, CardError, CardSignature};
 pub use extension::{Extension, display_text};
-pub use grant::{CreditError, GrantId, Granted, TimeCredit};
 pub use identity_signature::NONCE_BYTES;
 pub use legacy::{ImportedMarket, ImportedSale, LegacyError};
 pub use link::{Link, LinkError};

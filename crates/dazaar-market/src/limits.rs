@@ -23,8 +23,5 @@ pub const REASON_CHARS_MAX: usize = 400;
 /// Actions that wait for the driver of a session. Beyond it nothing more is taken from the peer, nor from the user.
 pub const ACTIONS_QUEUED_MAX: usize = 64;
 
-/// Bytes of the identifier of one grant of credit.
-pub const GRANT_ID_BYTES_MAX: usize = 128;
-
 /// A session's queue holds the longest messages without exceeding a few MiB.
 const _: () = assert!(ACTIONS_QUEUED_MAX * JSON_BYTES_MAX <= 4 * 1024 * 1024);

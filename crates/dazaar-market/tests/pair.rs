@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
 use dazaar_market::{
-    Acceptance, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, GrantId, MasterKey,
-    NONCE_BYTES, PeerKind, Sale, SellerAction, SellerConfig, SellerSession, Terms, TermsHash, TimeCredit,
-    UnsignedTerms,
+    Acceptance, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, MasterKey, NONCE_BYTES,
+    PeerKind, Sale, SellerAction, SellerConfig, SellerSession, Terms, TermsHash, UnsignedTerms, Verdict,
 };
+use serde_json::json;
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -16,7 +16,7 @@ struct Pair {
     now: Duration,
     seller: SellerSession,
     buyer: BuyerSession,
-    credit: TimeCredit,
+    paid_until: Duration,
     unique: FeedKey,
     stored_acceptance: Option<Acceptance>,
     stored_feed: Option<FeedKey>,
@@ -57,7 +57,7 @@ impl Pair {
             now: Duration::ZERO,
             seller: SellerSession::new(seller_config),
             buyer: BuyerSession::new(buyer_config),
-            credit: TimeCredit::new(),
+            paid_until: Duration::ZERO,
             unique: master.unique_feed(&master.feed("demo").public(), &buyer).public(),
             stored_acceptance: None,
             stored_feed: None,
@@ -80,9 +80,16 @@ impl Pair {
         self.run();
     }
 
-    fn grant(&mut self, id: &str, granted_ms: u64) {
-        let id = GrantId::new(id).expect("a short name");
-        self.credit.grant(self.now, id, granted_ms).expect("a new grant");
+    fn grant(&mut self, time: Duration) {
+        self.paid_until = self.now + time;
+    }
+
+    /// The answer of a validator that sells time.
+    fn verdict(&self) -> Verdict {
+        match self.paid_until.saturating_sub(self.now).as_millis() {
+            0 => Verdict::Refuse { reason: "No time left on subscription".to_owned() },
+            left => Verdict::Admit { info: Some(json!({ "type": "time", "remaining": left as u64 })) },
+        }
     }
 
     /// Until neither side has anything to do.
@@ -108,7 +115,7 @@ impl Pair {
                 self.buyer.handle_extension(name, &payload).expect("the seller keeps to the rules");
             }
             SellerAction::Validate { .. } => {
-                let verdict = self.credit.verdict(self.now);
+                let verdict = self.verdict();
                 self.seller.handle_verdict(self.now, verdict);
             }
             SellerAction::StoreAcceptance(acceptance) => {
@@ -116,14 +123,7 @@ impl Pair {
                 self.seller.handle_acceptance_stored(self.now);
             }
             SellerAction::PrepareFeed { .. } => self.seller.handle_feed(self.now, self.unique),
-            SellerAction::Upload(uploading) => {
-                self.uploading = uploading;
-                if uploading {
-                    self.credit.start(self.now);
-                } else {
-                    self.credit.pause(self.now);
-                }
-            }
+            SellerAction::Upload(uploading) => self.uploading = uploading,
             SellerAction::OpenFeed { key } => assert_eq!(key, self.unique),
             SellerAction::RefuseOffer { .. } | SellerAction::Notify(_) => {}
         }
@@ -157,7 +157,7 @@ fn a_sale_from_refusal_to_revocation_and_back() {
     pair.tick();
     assert!(pair.wire.is_empty() && pair.stored_feed.is_none());
 
-    pair.grant("first", 2_000);
+    pair.grant(Duration::from_secs(3));
     pair.tick();
     assert_eq!(pair.wire, ["one-time-feed", "valid"]);
     assert_eq!(pair.stored_feed, Some(pair.unique));
@@ -168,7 +168,7 @@ fn a_sale_from_refusal_to_revocation_and_back() {
     assert_eq!(pair.wire, ["invalid", "(No time left on subscription)"]);
     assert!(!pair.uploading);
 
-    pair.grant("second", 1_000);
+    pair.grant(Duration::from_secs(2));
     pair.wire.clear();
     pair.tick();
     assert_eq!(pair.wire, ["valid"]);
@@ -178,7 +178,7 @@ fn a_sale_from_refusal_to_revocation_and_back() {
 #[test]
 fn terms_are_accepted_before_anything_else() {
     let mut pair = Pair::new(Some("be nice"), Some(accept("be nice")));
-    pair.grant("first", 2_000);
+    pair.grant(Duration::from_secs(2));
     pair.connect();
     assert_eq!(pair.wire, ["seller-id", "terms-of-use", "< terms-acceptance", "one-time-feed", "valid"]);
     let stored = pair.stored_acceptance.expect("stored before the feed went out");
@@ -191,7 +191,7 @@ fn who_accepts_other_terms_gets_nothing() {
         [(None, EndReason::TermsMissing), (Some(accept("be good")), EndReason::TermsChanged)]
     {
         let mut pair = Pair::new(Some("be nice"), accepted);
-        pair.grant("first", 2_000);
+        pair.grant(Duration::from_secs(2));
         pair.connect();
         pair.tick();
         assert_eq!(pair.wire, ["seller-id", "terms-of-use"]);
@@ -204,7 +204,7 @@ fn who_accepts_other_terms_gets_nothing() {
 fn a_flipped_bit_costs_a_connection_and_not_the_purchase() {
     let mut pair = Pair::new(None, None);
     pair.damages_the_feed_key = true;
-    pair.grant("first", 2_000);
+    pair.grant(Duration::from_secs(2));
     pair.connect();
     assert!(matches!(pair.ended, Some(EndReason::FeedRefused { key }) if key != pair.unique));
     assert_eq!(pair.stored_feed, None);
