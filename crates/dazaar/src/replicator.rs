@@ -131,6 +131,10 @@ impl Replicator {
             let before = (log.length(), state.replication.progress(&log).bytes_down);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
             state.count_events(&log);
+            if state.peers.len() > 1 {
+                // What one peer says may be a reason to ask another.
+                state.wake_all();
+            }
             (log.length(), state.replication.progress(&log).bytes_down) != before
         };
         if changed {

@@ -17,17 +17,20 @@ impl Replication {
 
     pub(super) fn handle_have(&mut self, id: PeerId, have: &Have) -> Result<(), ReplicationFault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        if self.selection.download() == Download::None {
-            return Ok(());
-        }
+        // Who downloads nothing keeps no map; a claim that no feed can have is a fault all the same.
+        let mut forgotten = remote::RemoteMap::default();
+        let downloads = self.selection.download() != Download::None;
+        let remote = if downloads { &mut peer.remote } else { &mut forgotten };
         let claimed = match &have.bitfield {
-            None => peer.remote.handle_have(have.start, have.length)?,
+            None => remote.handle_have(have.start, have.length)?,
             Some(bits) => {
                 peer.wants.handle_answer(have.start, have.length);
-                peer.remote.handle_bitfield(have.start, bits)?
+                remote.handle_bitfield(have.start, bits)?
             }
         };
-        peer.wake(claimed);
+        if downloads {
+            peer.wake(claimed);
+        }
         Ok(())
     }
 
