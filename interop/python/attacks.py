@@ -59,7 +59,9 @@ def endless_varint(socket):
 
 @before
 def wrong_handshake(socket):
+    """Messages of the right size that say nothing, whichever of them is next."""
     socket.sendall(varint(58) + b"\xff" * 58)
+    socket.sendall(varint(90) + b"\xff" * 90)
 
 
 @before
