@@ -3,7 +3,6 @@
 mod session;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +10,8 @@ use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair};
 use dazaar_market::{Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::database::{Admission, Listing};
@@ -34,6 +33,9 @@ const OUTBOX_MAX: usize = 64;
 
 /// Pause after the system refused to accept a connection (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the connections of a seller that closes may take to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a listing is served.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,8 @@ struct Shared {
     options: SellerOptions,
     notices: broadcast::Sender<SellerNotice>,
     buyers: Mutex<BTreeMap<IdentityKey, BuyerState>>,
+    /// True once no more buyers are served.
+    closing: watch::Sender<bool>,
 }
 
 /// What is known of a buyer across their connections.
@@ -128,8 +132,6 @@ impl Seller {
             validate_interval: options.validate_interval,
         };
         let validator = validator(&listing.admission, market.database());
-        let notices = broadcast::Sender::new(NOTICES_MAX);
-        let buyers = Mutex::default();
         Ok(Self(Arc::new(Shared {
             market,
             listing,
@@ -138,8 +140,9 @@ impl Seller {
             validator,
             config,
             options,
-            notices,
-            buyers,
+            notices: broadcast::Sender::new(NOTICES_MAX),
+            buyers: Mutex::default(),
+            closing: watch::Sender::new(false),
         })))
     }
 
@@ -170,39 +173,57 @@ impl Seller {
         outboxes.iter().any(|outbox| outbox.try_send((name.to_owned(), message.clone())).is_ok())
     }
 
-    /// Serves everybody who connects to `listener`, until this future is dropped: then all connections end.
+    /// Ends all connections and lets [`serve`](Self::serve) return, once what was delivered is recorded.
+    pub fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Serves everybody who connects to `listener`, until [`close`](Self::close) is called.
     pub async fn serve(&self, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut sessions = JoinSet::new();
+        let mut closing = self.0.closing.subscribe();
         loop {
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             while sessions.try_join_next().is_some() {}
-            match listener.accept().await {
-                Ok((stream, address)) => {
-                    let seller = Arc::clone(&self.0);
-                    sessions.spawn(async move {
-                        seller.serve_one(stream, address).await;
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            let (stream, permit) = tokio::select! {
+                accepted = accept(&listener, &room) => accepted,
+                _ = closing.wait_for(|closing| *closing) => break,
+            };
+            let seller = Arc::clone(&self.0);
+            sessions.spawn(async move {
+                seller.serve_one(stream).await;
+                drop(permit);
+            });
         }
+        // Whoever does not finish in time is cut off with the set.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all()).await;
+    }
+}
+
+/// The next connection for which there is room.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    loop {
+        match (Arc::clone(room).acquire_owned().await, listener.accept().await) {
+            (Ok(permit), Ok((stream, _))) => return (stream, permit),
+            (Err(error), _) => tracing::error!(%error, "no more connections are counted"),
+            (_, Err(error)) => tracing::warn!(%error, "cannot accept a connection"),
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
 
 impl Shared {
-    async fn serve_one(self: Arc<Self>, stream: tokio::net::TcpStream, address: SocketAddr) {
+    async fn serve_one(self: Arc<Self>, stream: TcpStream) {
         // Small messages must not wait for more; a socket that cannot be told works all the same.
         let _ = stream.set_nodelay(true);
         let mut session = session::SellerConnection::new(Arc::clone(&self), stream);
-        let end = session.run().await;
+        let mut closing = self.closing.subscribe();
+        let end = tokio::select! {
+            end = session.run() => end,
+            _ = closing.wait_for(|closing| *closing) => session::SessionEnd::Closing,
+        };
         let buyer = session.buyer();
         session.finish().await;
-        tracing::debug!(%address, ?buyer, reason = %end, "connection ended");
         self.notify(SellerNotice::Disconnected { buyer, reason: end.to_string() });
     }
 

@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use self::source::Source;
 use super::{Context, serve};
 use crate::failure::Failure;
-use crate::signals::until_interrupted;
 
 /// Bytes of the largest card or terms file.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
@@ -144,14 +143,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     if arguments.no_serve {
         return follower.finished().await;
     }
-    let serving = serve::serve(context, &market, vec![listing], &arguments.serving);
-    until_interrupted(async {
-        tokio::select! {
-            result = serving => result,
-            Err(failure) = follower.failed() => Err(failure),
-        }
-    })
-    .await?;
+    serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await?;
     Ok(log.flush().await?)
 }
 

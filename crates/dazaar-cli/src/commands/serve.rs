@@ -73,30 +73,47 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if listings.is_empty() {
         return Err(Failure::input("nothing is sold here").hint("list something: dazaar sell <file>"));
     }
-    until_interrupted(serve(context, &market, listings, &arguments.serving)).await?;
-    Ok(())
+    serve(context, &market, listings, &arguments.serving, std::future::pending()).await
 }
 
-/// Serves the listings, each on a port of its own, until this future is dropped.
+/// Serves the listings, each on a port of its own, until Ctrl-C or until `failed` returns.
 pub(super) async fn serve(
     context: &Context,
     market: &Arc<Market>,
     listings: Vec<Listing>,
     serving: &Serving,
+    failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
+    let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
         let listener = bind(listing_address(&listing, serving, index)).await?;
         let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
-        let notices = seller.notices();
-        announce(&context.output, market, &seller, listener.local_addr()?, serving)?;
-        let output = Arc::clone(&context.output);
+        let (notices, output) = (seller.notices(), Arc::clone(&context.output));
+        announce(&output, market, &seller, listener.local_addr()?, serving)?;
         tasks.spawn(async move { watch_seller(notices, &output).await });
+        sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;
             Ok(())
         });
     }
+    let outcome = until_interrupted(async {
+        tokio::select! {
+            result = first_failure(&mut tasks) => result,
+            result = failed => result,
+        }
+    })
+    .await;
+    for seller in sellers.drain(..) {
+        seller.close();
+    }
+    first_failure(&mut tasks).await?;
+    outcome.map(drop)
+}
+
+/// Waits for the tasks to end, or for the first that fails.
+async fn first_failure(tasks: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| Failure::new(Kind::General, error))??;
     }

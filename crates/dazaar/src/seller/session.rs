@@ -85,6 +85,9 @@ impl SellerConnection {
         let Some(buyer) = self.buyer() else { return };
         self.machine.handle_closed();
         self.count_deliveries();
+        if let Err(error) = self.record_deliveries(&buyer) {
+            tracing::error!(%error, %buyer, "cannot record what was delivered");
+        }
         let question = self.question(buyer);
         if question.served_ms > 0 {
             // Nobody is told the answer: the question only charges what was not yet charged.
@@ -282,6 +285,8 @@ pub(super) enum SessionEnd {
     Connection(#[from] ConnectionError),
     #[error(transparent)]
     Misbehaved(#[from] dazaar_market::PeerFault),
+    #[error("the seller is shutting down")]
+    Closing,
     #[error("this buyer has enough connections")]
     TooManyConnections,
     #[error(transparent)]
