@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,12 +12,19 @@ use crate::event::Event;
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    /// Standard output is for the data itself; what is said to a person goes to stderr.
+    is_data_only: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Output {
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json, bar: Mutex::new(None) }
+        Self { json, is_data_only: AtomicBool::new(false), bar: Mutex::new(None) }
+    }
+
+    /// From now on standard output is for the data itself.
+    pub(crate) fn reserve_for_data(&self) {
+        self.is_data_only.store(true, Ordering::Relaxed);
     }
 
     /// Whether a machine reads.
@@ -36,6 +44,10 @@ impl Output {
                 Ok(())
             }
             event => match event.line() {
+                Some(line) if self.is_data_only.load(Ordering::Relaxed) => {
+                    self.remark(&line);
+                    Ok(())
+                }
                 Some(line) => self.suspended(|| writeln!(anstream::stdout().lock(), "{line}")),
                 None => Ok(()),
             },

@@ -76,8 +76,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    if context.output.is_json() && arguments.to.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::new(Kind::Usage, "--json and --to - would both write to standard output"));
+    if arguments.to.as_deref() == Some(Path::new("-")) {
+        if context.output.is_json() {
+            return Err(Failure::new(Kind::Usage, "--json and --to - would both write to standard output"));
+        }
+        context.output.reserve_for_data();
     }
     let messages = arguments.send.iter().map(|text| message(text)).collect::<Result<Vec<_>, _>>()?;
     let market = context.market_or_new()?;
