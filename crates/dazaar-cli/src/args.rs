@@ -51,4 +51,5 @@ pub(crate) enum Command {
     Sales(commands::sales::Arguments),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),
+    Bench(commands::bench::Arguments),
 }

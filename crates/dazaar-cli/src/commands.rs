@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+pub(crate) mod bench;
 pub(crate) mod buy;
 pub(crate) mod card;
 pub(crate) mod demo;
@@ -80,6 +81,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,
+        Command::Bench(arguments) => bench::run(&context, &arguments).await,
     }
 }
 

@@ -219,16 +219,14 @@ impl Event {
                 rss_bytes,
                 ratio,
             } => {
-                let (blocks, rate) = (
-                    indicatif::HumanCount(*blocks).to_string(),
-                    indicatif::HumanCount(*per_second as u64).to_string(),
-                );
+                let blocks = indicatif::HumanCount(*blocks).to_string();
+                let rate = indicatif::HumanCount(*per_second as u64).to_string();
+                let megabytes = bytes_per_second / 1e6;
+                let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}x"));
                 let memory =
-                    rss_bytes.map_or_else(String::new, |bytes| format!("  {}", indicatif::HumanBytes(bytes)));
-                let ratio = ratio.map_or_else(String::new, |ratio| format!("  {ratio:.1}x"));
+                    rss_bytes.map_or_else(String::new, |bytes| indicatif::HumanBytes(bytes).to_string());
                 format!(
-                    "{workload:<16} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>13} {:>10.1}{memory}{ratio}",
-                    bytes_per_second / 1e6
+                    "{workload:<15} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7} {memory}"
                 )
             }
             Self::Note { text } => text.clone(),

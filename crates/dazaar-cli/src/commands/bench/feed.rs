@@ -1,0 +1,100 @@
+//! Workloads on a feed alone: appending, opening, reading.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dazaar::SharedLog;
+use dazaar::folder::Folder;
+use dazaar::log::{FeedKeyPair, Log};
+
+use super::job::{Job, Sample};
+use crate::failure::{Failure, Kind};
+
+/// Blocks that are read with one call.
+const READ_BLOCKS: u64 = 1000;
+
+/// Odd, and without a pattern to its digits: its multiples visit a feed all over.
+const STRIDE: u64 = 2_654_435_761;
+
+/// Appends to a new feed.
+pub(super) fn append(job: &Job) -> Result<Sample, Failure> {
+    let log = create(&job.dir.join("feed"))?;
+    let began = Instant::now();
+    fill(&log, job.blocks, job.batch, job.block_bytes)?;
+    Ok(Sample::since(began))
+}
+
+/// A new feed.
+pub(super) fn create(folder: &Path) -> Result<Arc<SharedLog>, Failure> {
+    let pair = FeedKeyPair::from_seed(&[7; 32]);
+    Ok(SharedLog::new(Log::create(Folder::open(folder)?, pair)?))
+}
+
+/// Appends `blocks` blocks, `batch` at a time.
+pub(super) fn fill(log: &SharedLog, blocks: u64, batch: u64, block_bytes: usize) -> Result<(), Failure> {
+    let block = vec![0x41; block_bytes];
+    let together = vec![block.as_slice(); usize::try_from(batch).map_err(Failure::input)?];
+    for first in (0..blocks).step_by(together.len()) {
+        let count = usize::try_from(batch.min(blocks - first)).map_err(Failure::input)?;
+        log.append(together.get(..count).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// Opens a feed as a program does that wants to append to it.
+pub(super) fn open(job: &Job) -> Result<Sample, Failure> {
+    let began = Instant::now();
+    let log = open_feed(job)?;
+    let sample = Sample::since(began);
+    expect(log.length(), job.blocks)?;
+    Ok(Sample { rss_bytes: rss_bytes(), ..sample })
+}
+
+/// Reads blocks one by one, all over the feed.
+pub(super) fn get_random(job: &Job) -> Result<Sample, Failure> {
+    let log = open_feed(job)?;
+    let began = Instant::now();
+    for nth in 0..job.blocks {
+        let block = log.block(nth.wrapping_mul(STRIDE) % log.length())?;
+        expect(black_box(block).map_or(0, |block| block.len() as u64), job.block_bytes as u64)?;
+    }
+    Ok(Sample::since(began))
+}
+
+/// Reads blocks in order.
+pub(super) fn read_in_order(job: &Job) -> Result<Sample, Failure> {
+    let log = open_feed(job)?;
+    let began = Instant::now();
+    let mut next = 0;
+    while next < job.blocks {
+        let blocks = black_box(log.blocks(next..job.blocks.min(next + READ_BLOCKS))?);
+        if blocks.is_empty() {
+            break;
+        }
+        next += blocks.len() as u64;
+    }
+    expect(next, job.blocks)?;
+    Ok(Sample::since(began))
+}
+
+fn open_feed(job: &Job) -> Result<Log<Folder>, Failure> {
+    Ok(Log::open(Folder::open(job.feed()?)?)?)
+}
+
+/// A measurement of something else than what was meant is none.
+fn expect(found: u64, expected: u64) -> Result<(), Failure> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::General, format!("{expected} were expected, {found} found: this is a bug")))
+}
+
+/// Memory of this process, where the system tells.
+fn rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,77 @@
+//! Who is measured: a program that takes a job as its last argument and prints a sample.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::job::{Job, Sample};
+use crate::failure::{Failure, Kind};
+
+/// A program to measure.
+#[derive(Debug)]
+pub(super) enum Peer {
+    /// This one.
+    Dazaar,
+    /// npm hypercore 9, driven by this script.
+    Hypercore9 { script: PathBuf },
+}
+
+impl Peer {
+    /// This program, and npm's if there is a folder with it.
+    pub(super) fn all(interop: Option<&Path>) -> Result<Vec<Self>, Failure> {
+        let mut peers = vec![Self::Dazaar];
+        if let Some(interop) = interop {
+            let script = interop.join("js/bench.js");
+            if !script.is_file() || !interop.join("node_modules/hypercore").is_dir() {
+                let folder = interop.display();
+                return Err(Failure::input(format!("{folder} has no js/bench.js with npm hypercore"))
+                    .hint(format!("install it: npm ci --prefix {folder}")));
+            }
+            peers.push(Self::Hypercore9 { script });
+        }
+        Ok(peers)
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Dazaar => "dazaar",
+            Self::Hypercore9 { .. } => "hypercore-9",
+        }
+    }
+
+    pub(super) const fn is_ours(&self) -> bool {
+        matches!(self, Self::Dazaar)
+    }
+
+    /// Does the job in a new process.
+    pub(super) async fn measure(&self, job: &Job) -> Result<Sample, Failure> {
+        let mut command = self.command()?;
+        command.arg(serde_json::to_string(job).map_err(std::io::Error::from)?);
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let output = command.output().await.map_err(|error| {
+            Failure::new(Kind::General, format!("{} cannot be started: {error}", self.name()))
+        })?;
+        if !output.status.success() {
+            let workload = job.workload.name();
+            return Err(Failure::new(Kind::General, format!("{} failed at {workload}", self.name())));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failure::new(Kind::General, format!("{}: {error}", self.name())))
+    }
+
+    fn command(&self) -> Result<Command, Failure> {
+        Ok(match self {
+            Self::Dazaar => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(["bench", "--job"]);
+                command
+            }
+            Self::Hypercore9 { script } => {
+                let mut command = Command::new("node");
+                command.arg(script);
+                command
+            }
+        })
+    }
+}
