@@ -68,12 +68,14 @@ fn the_tests_that_documents_name_exist() {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let tops = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name));
+    let tops =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name));
     for document in files(&root().join("docs"), "md").into_iter().chain(tops) {
         let text = fs::read_to_string(&document).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = target.split('#').next().unwrap_or_default();
-            let is_here = path.is_empty() || path.contains("://") || document.parent().unwrap().join(path).exists();
+            let is_here =
+                path.is_empty() || path.contains("://") || document.parent().unwrap().join(path).exists();
             assert!(is_here, "{}: {target}", document.display());
         }
     }
@@ -114,12 +116,14 @@ fn commands_in(help: &str) -> Vec<&str> {
 
 /// Every event and its fields, from the source of the enum.
 fn events(source: &str) -> Vec<(String, Vec<String>)> {
-    let body = source.split("pub(crate) enum Event {").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
+    let body =
+        source.split("pub(crate) enum Event {").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
     let code: String = body.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
     let variants = code.split('}').filter_map(|variant| variant.split_once('{'));
     variants
         .map(|(name, fields)| {
-            let fields = fields.split(',').filter_map(|field| field.split_once(':')).map(|(name, _)| name.trim());
+            let fields =
+                fields.split(',').filter_map(|field| field.split_once(':')).map(|(name, _)| name.trim());
             (kebab(name.trim_matches([' ', ','])), fields.map(str::to_owned).collect())
         })
         .collect()
@@ -148,7 +152,10 @@ fn tests_named_in(document: &str) -> BTreeSet<String> {
     let rows = document.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |"));
     let columns = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
     let words = columns.flat_map(|column| column.split('`').skip(1).step_by(2));
-    words.filter(|word| word.contains('_')).map(str::to_owned).collect()
+    let is_name = |word: &str| {
+        word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    words.filter(|word| word.contains('_') && is_name(word)).map(str::to_owned).collect()
 }
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
