@@ -14,8 +14,9 @@ const DOCUMENTS_WITH_TESTS: [&str; 2] = ["docs/security.md", "docs/deviations.md
 const INTRODUCTION: &str = "\
 # Commands
 
-What `dazaar --help` and `dazaar <command> --help` print, for every command. This page is generated:
-`UPDATE_DOCS=1 cargo test -p dazaar-cli --test reference` writes it, and the same test compares it.
+What `dazaar --help` and `dazaar <command> --help` print, for every command; the options of every command stand
+here once. This page is generated: `UPDATE_DOCS=1 cargo test -p dazaar-cli --test reference` writes it, and the same
+test compares it.
 
 Step by step: [selling](guides/selling.md), [buying](guides/buying.md). Events and exit codes:
 [scripting](scripting.md).
@@ -83,9 +84,10 @@ fn every_link_leads_somewhere() {
 
 /// Appends the help of a command, and of all commands below it.
 fn describe(words: &[&str], page: &mut String) {
-    let help = help(words);
+    let mut help = help(words);
     if !words.is_empty() {
         page.push_str(&format!("\n## dazaar {}\n", words.join(" ")));
+        help = without_common_options(&help);
     }
     page.push_str(&format!("\n```text\n{}\n```\n", help.trim_end()));
     for command in commands_in(&help) {
@@ -105,6 +107,14 @@ fn help(words: &[&str]) -> String {
     assert!(output.status.success(), "{words:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// The help without the section that every command has, which ends before the next line that is not indented.
+fn without_common_options(help: &str) -> String {
+    let (before, section) = help.split_once("Options of every command:\n").unwrap();
+    let is_indented = |line: &&str| line.trim_end().is_empty() || line.starts_with(' ');
+    let after: String = section.split_inclusive('\n').skip_while(is_indented).collect();
+    format!("{before}{after}")
 }
 
 /// The names below `Commands:`.

@@ -23,8 +23,8 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// Turn data into a feed, list it, and serve it to buyers until Ctrl-C
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  dazaar sell trades.csv                      each buyer is served what you grant: dazaar grant <buyer> 2h
-  dazaar sell weather.jsonl --free            everybody, who may pass it on
+  dazaar sell trades.csv                      to buyers whom you grant time: dazaar grant
+  dazaar sell weather.jsonl --free            to everybody, who may pass it on
   tail -F ticks.csv | dazaar sell - --name ticks --format csv --follow
   dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
 pub(crate) struct Arguments {
