@@ -103,15 +103,15 @@ fn help(words: &[&str]) -> String {
         .env_remove("COLUMNS")
         .env_remove("DAZAAR_DIR")
         .output()
-        .unwrap();
+        .expect("the program runs");
     assert!(output.status.success(), "{words:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).expect("help is text");
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// The help without the section that every command has, which ends before the next line that is not indented.
 fn without_common_options(help: &str) -> String {
-    let (before, section) = help.split_once("Options of every command:\n").unwrap();
+    let (before, section) = help.split_once("Options of every command:\n").expect("every command has them");
     let is_indented = |line: &&str| line.trim_end().is_empty() || line.starts_with(' ');
     let after: String = section.split_inclusive('\n').skip_while(is_indented).collect();
     format!("{before}{after}")
@@ -126,8 +126,11 @@ fn commands_in(help: &str) -> Vec<&str> {
 
 /// Every event and its fields, from the source of the enum.
 fn events(source: &str) -> Vec<(String, Vec<String>)> {
-    let body =
-        source.split("pub(crate) enum Event {").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
+    let body = source
+        .split("pub(crate) enum Event {")
+        .nth(1)
+        .and_then(|rest| rest.split("\n}\n").next())
+        .expect("the enum is there");
     let code: String = body.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
     let variants = code.split('}').filter_map(|variant| variant.split_once('{'));
     variants
@@ -152,7 +155,11 @@ fn kebab(name: &str) -> String {
 
 /// The numbers of `enum Kind`.
 fn exit_codes(source: &str) -> Vec<String> {
-    let body = source.split("pub(crate) enum Kind {").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+    let body = source
+        .split("pub(crate) enum Kind {")
+        .nth(1)
+        .and_then(|rest| rest.split('}').next())
+        .expect("the enum is there");
     let codes = body.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = "));
     codes.map(|(_, code)| code.to_owned()).collect()
 }
@@ -170,8 +177,8 @@ fn tests_named_in(document: &str) -> BTreeSet<String> {
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a readable folder").path();
         if path.is_dir() && !path.ends_with("target") {
             found.extend(files(&path, extension));
         } else if path.extension().is_some_and(|found| found == extension) {
@@ -183,7 +190,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
+    fs::read_to_string(root().join(path)).expect(path)
 }
 
 fn root() -> PathBuf {
