@@ -16,6 +16,8 @@ pub enum Format {
     Csv,
     /// One JSON value a line.
     JsonLines,
+    /// Any line is a row, whatever stands on it.
+    Lines,
 }
 
 /// One row of the input.
@@ -57,10 +59,11 @@ impl<R: BufRead> RecordReader<R> {
             return Ok(None);
         }
         let at = |fault| RowError { line: record.line, fault };
-        if record.bytes.trim_ascii().is_empty() {
+        if self.format != Format::Lines && record.bytes.trim_ascii().is_empty() {
             return Err(at(RowFault::Empty));
         }
         match self.format {
+            Format::Lines => Ok(Some(record)),
             Format::Csv => self.finish_csv(record).map(Some),
             Format::JsonLines => {
                 check_utf8(&record.bytes).map_err(at)?;
@@ -75,7 +78,7 @@ impl<R: BufRead> RecordReader<R> {
     /// Appends one line to the record; false at the end of the input.
     fn read_line(&mut self, record: &mut Record) -> Result<bool, RowError> {
         let at = |fault| RowError { line: record.line, fault };
-        let room = (ROW_BYTES_MAX).saturating_sub(record.bytes.len()) as u64;
+        let room = ROW_BYTES_MAX.saturating_sub(record.bytes.len()) as u64;
         let mut limited = io::Read::take(&mut self.input, room + 1);
         let read =
             limited.read_until(b'\n', &mut record.bytes).map_err(|source| at(RowFault::Io { source }))?;

@@ -25,17 +25,17 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 #[command(after_help = "Examples:
   dazaar sell trades.csv                      to buyers whom you grant time: dazaar grant
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
-  tail -F ticks.csv | dazaar sell - --name ticks --format csv --follow
+  tail -F ticks.log | dazaar sell - --name ticks --follow
   dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
 pub(crate) struct Arguments {
-    /// CSV or JSON lines (.gz too), the folder of a feed, or - for standard input
+    /// CSV, JSON lines or other text (.gz too), the folder of a feed, or - for standard input
     source: PathBuf,
 
     /// What to call it [default: the file's name]
     #[arg(long)]
     name: Option<String>,
 
-    /// How the rows are written [default: by the file's name]
+    /// How the rows are written [default: by the file's name; lines for standard input]
     #[arg(long, value_enum)]
     format: Option<RowFormat>,
 
@@ -97,8 +97,12 @@ struct AdmissionArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RowFormat {
+    /// Comma separated values with a header; each row must have as many fields
     Csv,
+    /// One JSON value a line
     Jsonl,
+    /// Any text, a row each line
+    Lines,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

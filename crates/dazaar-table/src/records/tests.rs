@@ -92,6 +92,12 @@ fn json_lines_are_checked_one_by_one() {
 }
 
 #[test]
+fn any_line_is_a_row_of_lines() {
+    let input = b"free\n\n\"text, {\nend";
+    assert_eq!(read_all(Format::Lines, input), [ok("free\n"), ok("\n"), ok("\"text, {\n"), ok("end")]);
+}
+
+#[test]
 fn deep_json_needs_no_stack() {
     let rows = read_all(Format::JsonLines, "[".repeat(1_000_000).as_bytes());
     assert_eq!(rows, [bad("line 1: not JSON at byte 1000000: EOF while parsing a list")]);
@@ -119,5 +125,8 @@ proptest! {
     fn any_bytes_end(input in prop::collection::vec(any::<u8>(), 0..2000)) {
         read_all(Format::Csv, &input);
         read_all(Format::JsonLines, &input);
+        let mut lines = RecordReader::new(&input[..], Format::Lines);
+        let rows: Vec<u8> = std::iter::from_fn(|| lines.read().unwrap()).flat_map(|row| row.bytes).collect();
+        prop_assert_eq!(rows, input);
     }
 }

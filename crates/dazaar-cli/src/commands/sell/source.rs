@@ -101,7 +101,9 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
         let name = arguments.source.to_string_lossy().to_lowercase();
         let name = name.trim_end_matches(".gz");
         let ends = |extensions: &[&str]| extensions.iter().any(|extension| name.ends_with(extension));
-        if ends(&[".csv"]) {
+        if name == "-" {
+            Some(Format::Lines)
+        } else if ends(&[".csv"]) {
             Some(Format::Csv)
         } else if ends(&[".jsonl", ".ndjson"]) {
             Some(Format::JsonLines)
@@ -112,9 +114,10 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
     match arguments.format {
         Some(RowFormat::Csv) => Ok(Format::Csv),
         Some(RowFormat::Jsonl) => Ok(Format::JsonLines),
+        Some(RowFormat::Lines) => Ok(Format::Lines),
         None => by_name().ok_or_else(|| {
             Failure::input("the name does not say how the rows are written")
-                .hint("add --format csv or --format jsonl")
+                .hint("add --format csv, jsonl or lines")
         }),
     }
 }
