@@ -25,7 +25,7 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 #[command(after_help = "Examples:
   dazaar sell trades.csv                      to buyers whom you grant time: dazaar grant
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
-  tail -F ticks.log | dazaar sell - --name ticks --follow
+  tail -n +1 -F ticks.log | dazaar sell - --name ticks --follow
   dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
 pub(crate) struct Arguments {
     /// CSV, JSON lines or other text (.gz too), the folder of a feed, or - for standard input
