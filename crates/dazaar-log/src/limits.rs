@@ -26,3 +26,7 @@ pub const MAX_READ_BLOCKS: u64 = 4096;
 
 /// Bytes after which one call that reads several blocks stops.
 pub const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top twelve levels of
+/// a tree. A power of two.
+pub const UPPER_NODES_KEPT: usize = 4096;

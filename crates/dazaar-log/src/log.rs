@@ -30,6 +30,7 @@ mod open;
 mod read;
 mod recover;
 mod replicate;
+mod upper_nodes;
 
 pub use audit::Audit;
 pub use error::LogError;
@@ -37,6 +38,7 @@ pub use replicate::Stored;
 
 use append::Batch;
 use held::Held;
+use upper_nodes::UpperNodes;
 
 /// A log and the storage that it lives in.
 pub struct Log<S> {
@@ -45,6 +47,7 @@ pub struct Log<S> {
     pair: Option<FeedKeyPair>,
     head: Head,
     held: Held,
+    upper_nodes: UpperNodes,
     /// The number of the next commit record.
     sequence: u64,
     /// The signatures file may have entries for lengths beyond ours.
@@ -125,7 +128,12 @@ impl<S: Storage> Log<S> {
         if !self.tree().contains(index) {
             return Ok(None);
         }
-        disk::read_node(&self.storage, index)?.map(Some).ok_or_else(|| LogError::corrupt_node(index))
+        if let Some(node) = self.upper_nodes.find(index) {
+            return Ok(Some(node));
+        }
+        let node = disk::read_node(&self.storage, index)?.ok_or_else(|| LogError::corrupt_node(index))?;
+        self.upper_nodes.keep(node);
+        Ok(Some(node))
     }
 
     /// The hash over the roots of the first `length` blocks; `None` if not all of them are here.

@@ -6,6 +6,7 @@ use super::append::Batch;
 use super::disk::read_array;
 use super::error::{LogError, at};
 use super::held::Held;
+use super::upper_nodes::UpperNodes;
 use super::{Head, Log};
 use crate::commit::Slot;
 use crate::key::{FeedKey, FeedKeyPair};
@@ -70,6 +71,7 @@ impl<S: Storage> Log<S> {
             pair,
             head: Head::default(),
             held,
+            upper_nodes: UpperNodes::default(),
             sequence: 0,
             surplus_signatures: false,
             poisoned: false,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::{MAX_BLOCK_BYTES, MAX_READ_BLOCKS, MAX_READ_BYTES};
+use crate::sleep::{NODE_BYTES, node_offset};
 
 #[test]
 fn every_byte_is_found() {
@@ -104,6 +105,21 @@ fn cleared_blocks_free_their_bytes_and_can_come_back() {
     assert_eq!(log.store(verified).unwrap(), Stored { block: Some(2), length: 6 });
     assert_eq!(log.block(2).unwrap().unwrap(), row(2));
     assert_eq!(log.append(&["x"]).unwrap(), 6..7);
+}
+
+#[test]
+fn an_upper_node_is_read_once() {
+    let mut log = log();
+    log.append(&rows(0..100)).unwrap();
+    let mut fresh = Log::open(log.storage.clone()).unwrap();
+    (0..100).for_each(|index| assert_eq!(log.block(index).unwrap().unwrap(), row(index)));
+    for index in (0..200).map(NodeIndex).filter(|index| index.block().is_none()) {
+        for log in [&mut log, &mut fresh] {
+            log.storage.write(FileName::Tree, node_offset(index), &[0; NODE_BYTES]).unwrap();
+        }
+    }
+    (0..100).for_each(|index| assert_eq!(log.block(index).unwrap().unwrap(), row(index)));
+    assert!(matches!(fresh.block(33), Err(LogError::Corrupt { file: FileName::Tree, .. })));
 }
 
 #[test]
