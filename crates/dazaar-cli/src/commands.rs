@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod actor;
 pub(crate) mod bench;
 pub(crate) mod buy;
 pub(crate) mod card;
@@ -15,11 +16,13 @@ pub(crate) mod sell;
 pub(crate) mod serve;
 pub(crate) mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dazaar::Market;
 use dazaar::database::Listing;
+use dazaar::folder::Folder;
+use dazaar::log::Log;
 use etcetera::BaseStrategy as _;
 
 use crate::args::{Args, Command};
@@ -66,6 +69,8 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
             .data_dir()
             .join("dazaar"),
     };
+    // Records name folders within it, and must mean the same wherever the program is started.
+    let dir = std::path::absolute(dir)?;
     let context = Context { dir, passphrase_file: args.passphrase_file, output: Arc::clone(output) };
     match args.command {
         Command::Init(arguments) => init::run(&context, &arguments),
@@ -85,15 +90,25 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
     }
 }
 
+/// The feed in a folder as it is now, whether or not somebody else is writing it.
+pub(crate) fn read_feed(folder: &Path) -> Result<Log<Folder>, Failure> {
+    let storage = Folder::snapshot(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::input(format!("there is no feed in {}", folder.display())),
+        _ => Failure::input(format!("{}: {error}", folder.display())),
+    })?;
+    Ok(Log::open(storage)?)
+}
+
 /// The listing that is meant: by name, feed key or seller key, or the only one there is.
 pub(crate) fn find_listing(market: &Market, wanted: Option<&str>) -> Result<Listing, Failure> {
     let mut listings = market.database().listings()?;
     let Some(wanted) = wanted else {
+        let names: Vec<_> = listings.iter().map(|listing| listing.name.as_str()).collect();
+        let names = names.join(", ");
         return match (listings.pop(), listings.is_empty()) {
             (Some(listing), true) => Ok(listing),
-            (Some(_), false) => {
-                Err(Failure::input("several things are sold here").hint("say which with --listing <name>"))
-            }
+            (Some(_), false) => Err(Failure::input("several things are sold here")
+                .hint(format!("say which one by its name: {names}"))),
             (None, _) => {
                 Err(Failure::input("nothing is sold here").hint("list something: dazaar sell <file>"))
             }

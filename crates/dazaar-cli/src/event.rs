@@ -37,7 +37,12 @@ pub(crate) enum Event {
     /// A buyer was admitted.
     BuyerValid { buyer: String, info: Value },
     /// A buyer was refused.
-    BuyerInvalid { buyer: String, error: String },
+    BuyerInvalid {
+        buyer: String,
+        error: String,
+        /// The command that admits this buyer, if one does.
+        remedy: Option<String>,
+    },
     /// A buyer signed the terms.
     TermsAccepted { buyer: String },
     /// The other side sent a message of its own.
@@ -59,7 +64,7 @@ pub(crate) enum Event {
     /// How far the download is.
     Progress { have: u64, length: u64, bytes: u64 },
     /// Everything that was asked for is here.
-    Done { length: u64 },
+    Done { length: u64, have: u64 },
     /// A block that was asked for.
     Block { index: u64, bytes: usize, text: Option<String> },
     /// What a buyer may still use.
@@ -111,6 +116,8 @@ pub(crate) enum Event {
         rss_bytes: Option<u64>,
         ratio: Option<f64>,
     },
+    /// Why the program ends early.
+    Error { code: u8, error: String, hint: Option<String> },
     /// Text that stands for itself.
     Note { text: String },
 }
@@ -158,8 +165,10 @@ impl Event {
                 format!("Buyer {} left: {reason}", buyer.as_deref().map_or("(unknown)", short))
             }
             Self::BuyerValid { buyer, info } => format!("Buyer {} admitted{}", short(buyer), describe(info)),
-            Self::BuyerInvalid { buyer, error } => {
-                format!("Buyer {} refused: {error}\n  admit with: dazaar grant {buyer} 1h", short(buyer))
+            Self::BuyerInvalid { buyer, error, remedy } => {
+                let remedy =
+                    remedy.as_ref().map(|remedy| format!("\n  admit with: {remedy}")).unwrap_or_default();
+                format!("Buyer {} refused: {error}{remedy}", short(buyer))
             }
             Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
             Self::Message { from, name, message } => {
@@ -179,7 +188,8 @@ impl Event {
             Self::Invalid { error } => format!("Not admitted: {error}"),
             Self::Progress { .. } | Self::SellerId { .. } => return None,
             Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
-            Self::Done { length } => format!("Done: {length} blocks, all verified"),
+            Self::Done { length, have } if have == length => format!("Done: {length} blocks, all verified"),
+            Self::Done { length, have } => format!("Done: {have} of {length} blocks are here, all verified"),
             Self::Block { text: Some(text), .. } => text.trim_end_matches(['\n', '\r']).to_owned(),
             Self::Granted { buyer, remaining_ms, .. } => match remaining_ms {
                 Some(left) => format!("Buyer {} has {} left", short(buyer), duration(*left)),
@@ -224,11 +234,12 @@ impl Event {
                 let megabytes = bytes_per_second / 1e6;
                 let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}x"));
                 let memory =
-                    rss_bytes.map_or_else(String::new, |bytes| indicatif::HumanBytes(bytes).to_string());
+                    rss_bytes.map_or_else(String::new, |bytes| format!("  {}", indicatif::HumanBytes(bytes)));
                 format!(
-                    "{workload:<15} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7} {memory}"
+                    "{workload:<15} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}{memory}"
                 )
             }
+            Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })
     }

@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use crate::event::Event;
+use crate::output::Output;
 use dazaar::database::DatabaseError;
 use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
 use dazaar::{MarketError, PublishError};
-use serde_json::json;
-
-use crate::output::Output;
 
 /// Why the program ends, and how.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ impl Failure {
     /// Tells the user, and ends the program.
     pub(crate) fn report(&self, output: &Output) -> ExitCode {
         // A reader that is gone needs no report.
-        let _ = if output.is_json() { self.report_json() } else { Ok(()) };
+        let _ = if output.is_json() { self.report_json(output) } else { Ok(()) };
         if self.kind != Kind::Interrupted && !self.message.is_empty() {
             output.remark(&format!("error: {}", self.message));
             if let Some(hint) = &self.hint {
@@ -68,10 +67,9 @@ impl Failure {
         ExitCode::from(self.kind as u8)
     }
 
-    fn report_json(&self) -> io::Result<()> {
-        let line =
-            json!({ "event": "error", "code": self.kind as u8, "error": self.message, "hint": self.hint });
-        io::Write::write_all(&mut io::stdout(), format!("{line}\n").as_bytes())
+    fn report_json(&self, output: &Output) -> io::Result<()> {
+        let (error, hint) = (self.message.clone(), self.hint.clone());
+        output.event(&Event::Error { code: self.kind as u8, error, hint })
     }
 }
 
@@ -101,6 +99,7 @@ impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let failure = Self::new(Kind::General, &error);
         match error {
+            DatabaseError::GrantDiffers { .. } => Self::input(error).hint("each grant has a name of its own"),
             DatabaseError::NameTaken { .. } => Self::input(error).hint("choose another with --name"),
             _ => failure,
         }
@@ -128,6 +127,13 @@ impl From<MarketError> for Failure {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
-        Self::input(error)
+        let failure = Self::input(&error);
+        match error {
+            PublishError::Differs { .. } => failure.hint("publish other rows as another feed, with --name"),
+            PublishError::Grew { .. } => {
+                failure.hint("use --follow for a file that grows: it waits for whole lines")
+            }
+            _ => failure,
+        }
     }
 }

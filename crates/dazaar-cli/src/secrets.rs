@@ -35,6 +35,9 @@ pub(crate) fn new_passphrase(file: Option<&Path>, ask: bool) -> Result<Option<Se
     if !ask {
         return Ok(None);
     }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::input("nobody is there to type a passphrase").hint("use --passphrase-file"));
+    }
     let first = rpassword::prompt_password("New passphrase: ")?;
     if first != rpassword::prompt_password("Once more: ")? {
         return Err(Failure::input("the two passphrases differ"));

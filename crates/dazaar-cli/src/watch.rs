@@ -9,13 +9,14 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Reports what happens at a seller, for as long as it exists.
+/// Reports what happens at a seller, for as long as it exists. `remedy` gives the command that admits a buyer.
 pub(crate) async fn watch_seller(
     mut notices: Receiver<SellerNotice>,
+    remedy: impl Fn(&str) -> Option<String>,
     output: &Output,
 ) -> Result<(), Failure> {
     while let Some(notice) = next(&mut notices).await {
-        if let Some(event) = seller_event(notice) {
+        if let Some(event) = seller_event(notice, &remedy) {
             output.event(&event)?;
         }
     }
@@ -33,7 +34,7 @@ pub(crate) async fn next<T: Clone>(notices: &mut Receiver<T>) -> Option<T> {
     }
 }
 
-fn seller_event(notice: SellerNotice) -> Option<Event> {
+fn seller_event(notice: SellerNotice, remedy: impl Fn(&str) -> Option<String>) -> Option<Event> {
     Some(match notice {
         SellerNotice::Connected { buyer, authenticated } => {
             Event::BuyerConnected { buyer: buyer.to_string(), authenticated }
@@ -48,7 +49,9 @@ fn seller_event(notice: SellerNotice) -> Option<Event> {
                 SellerEvent::Admitted { info } => {
                     Event::BuyerValid { buyer, info: info.unwrap_or(Value::Null) }
                 }
-                SellerEvent::Refused { reason } => Event::BuyerInvalid { buyer, error: reason },
+                SellerEvent::Refused { reason } => {
+                    Event::BuyerInvalid { remedy: remedy(&buyer), buyer, error: reason }
+                }
                 SellerEvent::UserMessage { name, message } => Event::Message { from: buyer, name, message },
                 SellerEvent::ServedUnsigned => Event::Note {
                     text: format!("buyer {buyer} cannot sign the terms and is served all the same"),

@@ -68,7 +68,10 @@ impl<R: BufRead> RecordReader<R> {
             Format::JsonLines => {
                 check_utf8(&record.bytes).map_err(at)?;
                 serde_json::from_slice::<serde::de::IgnoredAny>(&record.bytes).map_err(|error| {
-                    at(RowFault::NotJson { column: error.column(), reason: reason(&error) })
+                    // What is missing at the end is reported on the line after it.
+                    let end = record.bytes.trim_ascii_end().len();
+                    let column = if error.line() == 1 { error.column().min(end) } else { end };
+                    at(RowFault::NotJson { column, reason: reason(&error) })
                 })?;
                 Ok(Some(record))
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, Address, EndReason, TermsHash};
+use dazaar_market::{Acceptance, Address, Link, TermsHash};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::timeout;
 
 use crate::clock::now_ms;
+use crate::connection::{ConnectionError, explain};
 use crate::database::Purchase;
 use crate::market::{Market, MarketError};
 use crate::replicator::Replicator;
@@ -38,13 +39,28 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 /// The longest pause between attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// What to buy, and how.
+/// What to buy, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Who sells, and where they may be reached.
+    pub link: Link,
+    /// The card, as JSON.
+    pub card: Option<String>,
+    /// Terms of use that are accepted.
+    pub terms: Option<TermsHash>,
+}
+
+impl From<Link> for Order {
+    fn from(link: Link) -> Self {
+        Self { link, card: None, terms: None }
+    }
+}
+
+/// How to buy.
 #[derive(Debug, Clone)]
 pub struct BuyerOptions {
     /// Which blocks to download without being asked.
     pub download: Download,
-    /// Terms of use that are accepted.
-    pub terms: Option<TermsHash>,
     /// Whether frames must be authenticated.
     pub security: SecurityPolicy,
     /// Who decides, again and again, whether to download from this seller; nobody if there is no doubt.
@@ -53,7 +69,7 @@ pub struct BuyerOptions {
 
 impl Default for BuyerOptions {
     fn default() -> Self {
-        Self { download: Download::All, terms: None, security: SecurityPolicy::Offer, vetting: None }
+        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None }
     }
 }
 
@@ -64,7 +80,7 @@ pub struct Buyer(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     market: Arc<Market>,
-    seller: IdentityKey,
+    order: Order,
     options: BuyerOptions,
     acceptance: Option<Acceptance>,
     /// Known from the moment when the seller gave us a feed.
@@ -96,16 +112,17 @@ pub enum BuyerNotice {
 }
 
 impl Buyer {
-    /// Gets ready to buy from `seller`; what is known of an earlier purchase is used.
-    pub fn new(market: Arc<Market>, seller: IdentityKey, options: BuyerOptions) -> Result<Self, MarketError> {
+    /// Gets ready to buy; what is known of an earlier purchase from the same seller is used.
+    pub fn new(market: Arc<Market>, order: Order, options: BuyerOptions) -> Result<Self, MarketError> {
+        let seller = order.link.seller;
         let purchase = market.database().purchase(&seller)?;
-        let terms = options.terms.or_else(|| purchase.as_ref()?.terms_hash.map(TermsHash));
+        let terms = order.terms.or_else(|| purchase.as_ref()?.terms_hash.map(TermsHash));
         let accepted_at_ms = u64::try_from(now_ms()).unwrap_or(0);
         let acceptance = terms
             .map(|terms| Acceptance::sign(market.buyer(), seller, terms, accepted_at_ms, &rand::random()));
         let buyer = Self(Arc::new(Shared {
             market,
-            seller,
+            order,
             options,
             acceptance,
             replicator: OnceLock::new(),
@@ -121,7 +138,7 @@ impl Buyer {
 
     /// Who sells.
     pub fn seller(&self) -> IdentityKey {
-        self.0.seller
+        self.0.order.link.seller
     }
 
     /// The feed, once the seller has given us one.
@@ -146,15 +163,17 @@ impl Buyer {
         has_room
     }
 
-    /// Connects to the first address that answers, and again whenever the connection ends. Returns only when trying
-    /// again is pointless.
-    pub async fn run(&self, addresses: &[Address]) -> BuyerEnd {
+    /// Connects to the first of the order's addresses that answers, and again whenever the connection ends. Returns only
+    /// when trying again is pointless.
+    pub async fn run(&self) -> BuyerEnd {
+        let addresses = &self.0.order.link.addresses;
         let mut pause = PAUSE_FIRST;
         for address in addresses.iter().cycle() {
             match self.connect(address).await {
                 Attempt::Final(end) => return end,
                 Attempt::Served => pause = PAUSE_FIRST,
-                Attempt::Failed => {}
+                Attempt::Failed(end) if addresses.len() == 1 && end.is_about_identity() => return end,
+                Attempt::Failed(_) => {}
             }
             // Sellers that come back must not be stormed by all their buyers at the same moment.
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
@@ -165,36 +184,46 @@ impl Buyer {
 
     /// One connection to one address, from beginning to end.
     async fn connect(&self, address: &Address) -> Attempt {
-        let stream =
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port()))).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return self.disconnected(address, &error.to_string(), Attempt::Failed),
-                Err(_) => return self.disconnected(address, "no answer", Attempt::Failed),
-            };
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())));
+        let stream = match connecting.await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return self.failed(address, ConnectionError::from(error).into()),
+            Err(_) => {
+                let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                return self.failed(address, ConnectionError::from(silent).into());
+            }
+        };
         // Small messages must not wait for more; a socket that cannot be told works all the same.
         let _ = stream.set_nodelay(true);
         let mut session = session::BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
         let end = session.run().await;
-        let attempt = match &end {
-            BuyerEnd::Terms(_) | BuyerEnd::Market(_) => Attempt::Final(end),
-            end if session.is_connected() => self.disconnected(address, &end.to_string(), Attempt::Served),
-            end => self.disconnected(address, &end.to_string(), Attempt::Failed),
-        };
+        let was_connected = session.is_connected();
         session.finish().await;
-        attempt
+        if end.is_final() {
+            return Attempt::Final(end);
+        }
+        if was_connected {
+            self.disconnected(address, &end);
+            return Attempt::Served;
+        }
+        self.failed(address, end)
     }
 
-    fn disconnected(&self, address: &Address, reason: &str, attempt: Attempt) -> Attempt {
-        let (address, reason) = (address.clone(), reason.to_owned());
+    fn failed(&self, address: &Address, end: BuyerEnd) -> Attempt {
+        self.disconnected(address, &end);
+        Attempt::Failed(end)
+    }
+
+    fn disconnected(&self, address: &Address, end: &BuyerEnd) {
+        let (address, reason) = (address.clone(), explain(end));
         self.0.notify(BuyerNotice::Disconnected { address, reason });
-        attempt
     }
 }
 
 /// How a connection turned out.
 enum Attempt {
     /// There was none, or the other side was not the seller.
-    Failed,
+    Failed(BuyerEnd),
     /// It was good while it lasted.
     Served,
     /// Another would end the same way.
@@ -221,26 +250,16 @@ impl Shared {
 
 impl Market {
     /// Records that I buy from a seller.
-    pub fn remember_purchase(
-        &self,
-        link: &dazaar_market::Link,
-        card: Option<String>,
-        terms: Option<TermsHash>,
-    ) -> Result<(), MarketError> {
+    fn remember_purchase(&self, order: &Order) -> Result<(), MarketError> {
         let purchase = Purchase {
-            seller: link.seller,
+            seller: order.link.seller,
             feed: None,
-            name: link.name.clone(),
-            card,
-            addresses: link.addresses.iter().map(ToString::to_string).collect(),
-            terms_hash: terms.map(|terms| terms.0),
+            name: order.link.name.clone(),
+            card: order.card.clone(),
+            addresses: order.link.addresses.iter().map(ToString::to_string).collect(),
+            terms_hash: order.terms.map(|terms| terms.0),
             since_ms: now_ms(),
         };
         Ok(self.database().put_purchase(&purchase)?)
     }
-}
-
-/// Whether this end of a session means that the terms must be accepted first.
-pub(crate) const fn is_about_terms(reason: EndReason) -> bool {
-    matches!(reason, EndReason::TermsMissing | EndReason::TermsChanged)
 }

@@ -21,7 +21,7 @@ pub use dazaar_log as log;
 pub use dazaar_market as cards;
 pub use dazaar_wire as wire;
 
-pub use buyer::{Buyer, BuyerNotice, BuyerOptions};
+pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};
 pub use clock::now_ms;
 pub use connection::ConnectionError;
 pub use import::{ImportError, Imported, read_legacy};

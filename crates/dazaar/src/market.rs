@@ -158,9 +158,16 @@ impl Market {
         Ok(log)
     }
 
-    /// Lists a feed, or changes what is listed. The card is the stored one unless a newer one is given; it always
-    /// names this seller and carries this seller's signature.
+    /// Lists a feed, or changes what is listed; see [`draft`](Self::draft).
     pub fn list(&self, offer: Offer, now_ms: i64) -> Result<Listing, MarketError> {
+        let listing = self.draft(offer, now_ms)?;
+        self.database.put_listing(&listing)?;
+        Ok(listing)
+    }
+
+    /// What listing a feed, or changing what is listed, would record. The card is the stored one unless a newer one is given; it always
+    /// names this seller and carries this seller's signature.
+    pub fn draft(&self, offer: Offer, now_ms: i64) -> Result<Listing, MarketError> {
         let stored = self.database.listing(&offer.feed)?;
         let mut listing = Listing {
             feed: offer.feed,
@@ -184,7 +191,6 @@ impl Market {
             (None, None) => Card { name: Some(listing.name.clone()), ..Card::new(identity.public()) },
         };
         listing.card = Self::signed(card, &identity)?;
-        self.database.put_listing(&listing)?;
         Ok(listing)
     }
 

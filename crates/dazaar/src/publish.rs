@@ -29,6 +29,12 @@ impl<'a> Publisher<'a> {
         Self { log, position: 0, batch: Vec::new(), batch_bytes: 0 }
     }
 
+    /// Publishes a source that goes on where the feed ends.
+    pub fn appending(log: &'a SharedLog) -> Self {
+        let position = log.lock().length();
+        Self { position, ..Self::new(log) }
+    }
+
     /// The next record of the source.
     ///
     /// # Errors
@@ -58,8 +64,13 @@ impl<'a> Publisher<'a> {
             let known = held.min(batch.len());
             for (block, record) in (self.position..).zip(batch.iter().take(known)) {
                 // A block that was cleared cannot be compared; it was published once, and that is all that matters.
-                if log.block(block)?.is_some_and(|published| published != record.as_slice()) {
-                    return Err(PublishError::Differs { block });
+                match log.block(block)? {
+                    Some(published) if published == record.as_slice() => {}
+                    Some(published) if record.starts_with(&published) => {
+                        return Err(PublishError::Grew { block });
+                    }
+                    Some(_) => return Err(PublishError::Differs { block }),
+                    None => {}
                 }
             }
             known
@@ -78,6 +89,12 @@ pub enum PublishError {
     #[error("row {} differs from what was published: a feed cannot be changed, only continued", .block + 1)]
     Differs {
         /// The first block that differs.
+        block: u64,
+    },
+    /// The last row was published before its line was complete.
+    #[error("row {} was published before its line had an end, and is longer now", .block + 1)]
+    Grew {
+        /// The block.
         block: u64,
     },
     /// The feed cannot be read or written.

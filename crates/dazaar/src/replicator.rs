@@ -31,6 +31,8 @@ struct State {
     /// Whether peers, also those to come, are served and asked.
     uploading: bool,
     downloading: bool,
+    /// Whether any peer has told what it has, so that the length is more than what we knew before.
+    is_informed: bool,
     /// Blocks of the log that the peers were told of.
     announced: u64,
     uploaded: Uploaded,
@@ -54,6 +56,7 @@ impl Replicator {
             peers_ever: 0,
             uploading: true,
             downloading: true,
+            is_informed: false,
             announced: log.lock().length(),
             uploaded: Uploaded::default(),
         };
@@ -75,9 +78,15 @@ impl Replicator {
         self.state().replication.progress(&self.log.lock())
     }
 
-    /// Whether everything that is wanted is here.
+    /// Whether everything that is wanted is here, as far as a peer has told us what there is.
     pub fn is_complete(&self) -> bool {
-        self.state().replication.is_complete(&self.log.lock())
+        let state = self.state();
+        state.is_informed && state.replication.is_complete(&self.log.lock())
+    }
+
+    /// Whether a peer has told us what it has.
+    pub fn is_informed(&self) -> bool {
+        self.state().is_informed
     }
 
     /// Wants these blocks, all of them or besides others.
@@ -128,6 +137,7 @@ impl Replicator {
         let changed = {
             let mut state = self.state();
             let mut log = self.log.lock();
+            state.is_informed |= matches!(message, Message::Have(_));
             let before = (log.length(), state.replication.progress(&log).bytes_down);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
             state.count_events(&log);

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::connection::explain;
 use crate::database::{Admission, Listing};
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
@@ -224,7 +225,7 @@ impl Shared {
         };
         let buyer = session.buyer();
         session.finish().await;
-        self.notify(SellerNotice::Disconnected { buyer, reason: end.to_string() });
+        self.notify(SellerNotice::Disconnected { buyer, reason: explain(&end) });
     }
 
     fn notify(&self, notice: SellerNotice) {

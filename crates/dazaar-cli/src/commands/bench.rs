@@ -121,7 +121,7 @@ fn row(workload: Workload, scale: u64, peer: &Peer, sample: Sample, ratio: Optio
 /// What stands above the rows for a person.
 fn heading() -> String {
     format!(
-        "{:<15} {:<12} {:>10} {:>9} {:>14} {:>9} {:>7} memory",
+        "{:<15} {:<12} {:>10} {:>9} {:>14} {:>9} {:>7}  memory",
         "workload", "peer", "blocks", "seconds", "blocks/s", "MB/s", "ratio"
     )
 }

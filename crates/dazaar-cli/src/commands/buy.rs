@@ -3,6 +3,7 @@
 mod deliver;
 mod follow;
 
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use clap::Args;
 use dazaar::cards::{Address, Card, CardSignature, Link, TermsHash};
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
-use dazaar::{Buyer, BuyerOptions, Market, validator};
+use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
 
 use self::deliver::Delivery;
 use super::Context;
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     live: bool,
 
-    /// Download only the blocks that are asked for
+    /// Download only the blocks that are asked for; without --blocks, only learn how many there are
     #[arg(long)]
     sparse: bool,
 
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
     blocks: Option<Blocks>,
 
     /// Write the rows, in order, to a file or (-) to standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short = 'o', visible_alias = "output", value_name = "FILE")]
     to: Option<PathBuf>,
 
     /// Accept the seller's terms of use: the file with the terms, or their hash
@@ -86,10 +87,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let market = context.market_or_new()?;
     let (link, card) = arguments.link(&market)?;
     let terms = arguments.accept_terms.as_deref().map(accepted_terms).transpose()?;
-    market.remember_purchase(&link, card, terms)?;
     let options = BuyerOptions {
         download: arguments.download(),
-        terms,
         security: if arguments.require_authenticated {
             SecurityPolicy::Require
         } else {
@@ -100,7 +99,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
             .as_ref()
             .map(|command| validator::command(["sh", "-c", command].map(str::to_owned).to_vec())),
     };
-    let buyer = Buyer::new(Arc::clone(&market), link.seller, options)?;
+    let buyer = Buyer::new(Arc::clone(&market), Order { link, card, terms }, options)?;
     for (name, value) in messages {
         buyer.send(&name, &value);
     }
@@ -108,9 +107,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let follow = follow::Follow {
         output: &context.output,
         buyer: &buyer,
-        addresses: &link.addresses,
         no_wait: arguments.no_wait,
         patience: (arguments.timeout > 0).then(|| Duration::from_secs(arguments.timeout)),
+        is_admitted: Cell::default(),
+        obstacle: RefCell::default(),
     };
     let outcome = until_interrupted(follow.until(delivery)).await;
     if let Some(feed) = buyer.feed() {

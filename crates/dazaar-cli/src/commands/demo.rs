@@ -1,7 +1,5 @@
 //! `dazaar demo`: a seller and a buyer, two processes on this machine, and a real data set between them.
 
-mod actor;
-
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
@@ -9,8 +7,8 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::Value;
 
-use self::actor::Actor;
 use super::Context;
+use super::actor::Actor;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 
@@ -136,7 +134,7 @@ impl Demo<'_> {
         }
         let seconds = self.began.elapsed().as_secs_f32();
         self.say(&format!("Both files are identical: {} rows. It took {seconds:.1} s", lines(&copy)))?;
-        Ok(self.context.output.event(&Event::Done { length: lines(&copy) })?)
+        Ok(self.context.output.event(&Event::Done { length: lines(&copy), have: lines(&copy) })?)
     }
 
     fn actor(&self, name: &str, arguments: &[&str]) -> Result<Actor, Failure> {

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dazaar::Market;
 use dazaar::folder::Folder;
-use dazaar::log::Log;
 
-use super::Context;
+use super::{Context, read_feed};
 use crate::blocks::Blocks;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -27,29 +26,30 @@ pub(crate) struct Arguments {
     blocks: Option<Blocks>,
 
     /// File to write to
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, visible_alias = "to", value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let folder = find_feed(context, &arguments.feed)?;
-    let log = Log::open(Folder::snapshot(&folder)?)?;
+    let log = read_feed(&folder)?;
     let wanted = arguments.blocks.clone().map_or_else(|| "0..".parse(), Ok).map_err(Failure::input)?;
     let mut sink = Sink::new(context, arguments.output.as_deref())?;
     for range in wanted.ranges(log.length()) {
         for index in range {
-            let block = log.block(index)?.ok_or_else(|| {
-                Failure::input(format!(
-                    "block {index} is not held here; the feed has {} blocks, {} of them held",
-                    log.length(),
-                    log.downloaded()
-                ))
-                .hint("download it: dazaar buy <seller> --sparse --blocks ...")
-            })?;
+            let block = log.block(index)?.ok_or_else(|| missing(index, log.length(), log.downloaded()))?;
             sink.block(index, &block)?;
         }
     }
     sink.finish()
+}
+
+fn missing(index: u64, length: u64, held: u64) -> Failure {
+    if index >= length {
+        return Failure::input(format!("block {index} is wanted, but the feed has {length} blocks here"));
+    }
+    Failure::input(format!("block {index} is not held here; {held} of {length} blocks are"))
+        .hint(format!("download it: dazaar buy <seller> --sparse --blocks {index}"))
 }
 
 /// The folder that is meant: a path, or something that the market knows.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use dazaar::cards::Card;
-use dazaar::database::Admission;
+use dazaar::database::{Admission, Listing};
 use dazaar::log::IdentityKey;
 use dazaar::{Market, Offer, SharedLog, now_ms};
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 #[command(after_help = "Examples:
   dazaar sell trades.csv                      to buyers whom you grant time: dazaar grant
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
-  tail -n +1 -F ticks.log | dazaar sell - --name ticks --follow
+  tail -F ticks.log | dazaar sell - --name ticks --follow
   dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
 pub(crate) struct Arguments {
     /// CSV, JSON lines or other text (.gz too), the folder of a feed, or - for standard input
@@ -127,7 +127,6 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     let name = arguments.name.clone().unwrap_or_else(|| source.name());
     let (log, folder) = open_feed(&market, &source, &name)?;
 
-    let follower = import::begin(&source, &log, arguments.on_error, context)?;
     let offer = Offer {
         feed: log.key(),
         name,
@@ -138,7 +137,10 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         admission: arguments.admission.admission(),
         listen: arguments.serving.listen(),
     };
-    let listing = market.list(offer, now_ms())?;
+    let listing = market.draft(offer, now_ms())?;
+    let follower = import::begin(&source, &log, arguments.on_error, context)?;
+    tell_changes(context, &market, &listing)?;
+    market.database().put_listing(&listing)?;
     for buyer in &arguments.allow {
         let id = format!("allow-{buyer}-{}", listing.feed);
         market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
@@ -149,6 +151,18 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     }
     serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await?;
     Ok(log.flush().await?)
+}
+
+/// Listing anew what is listed changes its conditions. That may be meant, or forgotten.
+fn tell_changes(context: &Context, market: &Market, listing: &Listing) -> Result<(), Failure> {
+    let Some(before) = market.database().listing(&listing.feed)? else { return Ok(()) };
+    if before.terms != listing.terms {
+        context.output.remark(&format!("The terms of use of `{}` are other ones now", listing.name));
+    }
+    if before.admission != listing.admission {
+        context.output.remark(&format!("Other buyers are admitted to `{}` now than before", listing.name));
+    }
+    Ok(())
 }
 
 /// The feed for the source: a folder as it stands, anything else a feed of mine with this name.

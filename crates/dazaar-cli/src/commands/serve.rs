@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dazaar::cards::Address;
-use dazaar::database::Listing;
+use dazaar::database::{Admission, Listing};
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, Seller, SellerOptions};
 use tokio::net::TcpListener;
@@ -91,7 +91,8 @@ pub(super) async fn serve(
         let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
         announce(&output, market, &seller, listener.local_addr()?, serving)?;
-        tasks.spawn(async move { watch_seller(notices, &output).await });
+        let remedy = remedy(context, seller.listing());
+        tasks.spawn(async move { watch_seller(notices, remedy, &output).await });
         sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;
@@ -110,6 +111,13 @@ pub(super) async fn serve(
     }
     first_failure(&mut tasks).await?;
     outcome.map(drop)
+}
+
+/// The command that admits a buyer to a listing, if that is how buyers are admitted.
+fn remedy(context: &Context, listing: &Listing) -> impl Fn(&str) -> Option<String> + use<> {
+    let command = (listing.admission == Admission::Granted)
+        .then(|| format!("dazaar --dir {} grant --listing {}", context.dir.display(), listing.name));
+    move |buyer| command.as_ref().map(|command| format!("{command} {buyer} 1h"))
 }
 
 /// Waits for the tasks to end, or for the first that fails.

@@ -4,9 +4,8 @@ use clap::Args;
 use dazaar::Market;
 use dazaar::database::{Listing, Purchase};
 use dazaar::folder::Folder;
-use dazaar::log::Log;
 
-use super::Context;
+use super::{Context, read_feed};
 use crate::event::Event;
 use crate::failure::Failure;
 
@@ -30,7 +29,7 @@ pub(crate) fn run(context: &Context, _: &Arguments) -> Result<(), Failure> {
 }
 
 fn describe_listing(market: &Market, listing: Listing) -> Result<Event, Failure> {
-    let log = Log::open(Folder::snapshot(&listing.folder)?)?;
+    let log = read_feed(&listing.folder)?;
     Ok(Event::Listing {
         seller: market.seller_identity(&listing).public().to_string(),
         feed: listing.feed.to_string(),
@@ -48,7 +47,7 @@ fn describe_purchase(market: &Market, purchase: Purchase) -> Result<Event, Failu
         purchase.feed.map(|feed| market.purchase_folder(&feed)).filter(|folder| Folder::is_feed(folder));
     let (have, length, bytes) = match folder {
         Some(folder) => {
-            let log = Log::open(Folder::snapshot(&folder)?)?;
+            let log = read_feed(&folder)?;
             (log.downloaded(), log.length(), log.byte_length())
         }
         None => (0, 0, 0),

@@ -1,5 +1,7 @@
 //! Our buyer, our seller.
 
+use serde_json::Value;
+
 use crate::support::{Place, Process, Scene, csv, text};
 
 /// Starts a purchase with the market of `who`.
@@ -24,8 +26,8 @@ fn every_frame_is_authenticated() {
 fn a_peer_that_cannot_authenticate_frames_is_refused_if_told_to() {
     let scene = Scene::new();
     let (_seller, place) = scene.js_seller(&[]);
-    let mut buyer = buy(&scene, "buyer", &place, &["--require-authenticated", "--timeout", "1"]);
-    assert!(!buyer.wait_for_end().success());
+    let mut buyer = buy(&scene, "buyer", &place, &["--require-authenticated"]);
+    buyer.fail_with(4);
     assert!(buyer.seen().iter().all(|event| event["event"] != "feed"), "{buyer}");
 
     let data = scene.file("data.csv", csv(5));
@@ -180,4 +182,71 @@ fn single_blocks_are_bought_and_read_offline() {
     let read: Vec<String> = reader.seen().iter().map(|block| text(block, "text")).collect();
     assert_eq!(read, lines[5..10]);
     scene.dazaar("buyer", &["get", &place.seller, "4"]).fail_with(3);
+}
+
+#[test]
+fn a_complete_copy_asks_whether_there_is_more() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all"]);
+    buy(&scene, "buyer", &place, &[]).succeed();
+    seller.interrupt();
+
+    scene.file("data.csv", csv(30));
+    let mut seller = scene.dazaar("seller", &["sell", &data, "--admit-all", "--listen", "127.0.0.1:0"]);
+    let address = text(&seller.wait_for("listening"), "address");
+    let to = scene.text_path("bought.csv");
+    let mut buyer = scene.dazaar("buyer", &["buy", &place.seller, "--connect", &address, "--to", &to]);
+    assert_eq!(buyer.wait_for("done")["length"], 30);
+    assert_eq!(scene.read("bought.csv"), csv(30));
+}
+
+#[test]
+fn a_seller_who_does_not_pass_the_check_is_not_downloaded_from() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (_seller, place) = scene.sell(&data, &["--admit-all"]);
+    scene.file("verdict", "exit 1");
+    let mut buyer = buy(&scene, "buyer", &place, &["--vet-command", "sh verdict"]);
+    let says = |event: &Value, words: &str| event["text"].as_str().is_some_and(|text| text.contains(words));
+    buyer.wait_until("a bad verdict", |event| says(event, "did not pass the check"));
+    assert!(buyer.seen().iter().all(|event| event["event"] != "done"), "{buyer}");
+    scene.file("verdict", "exit 0");
+    assert_eq!(buyer.wait_for("done")["have"], 20);
+    let early = buyer.seen().iter().take_while(|event| !says(event, "passed the check"));
+    assert!(early.filter(|event| event["event"] == "progress").all(|event| event["have"] == 0), "{buyer}");
+}
+
+#[test]
+fn somebody_else_at_the_address_is_named() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let (_seller, place) = scene.sell(&data, &["--admit-all"]);
+    let other = "11".repeat(32);
+    let mut buyer = scene.dazaar("buyer", &["buy", &other, "--connect", &place.address]);
+    buyer.fail_with(5);
+    assert!(text(buyer.last("error"), "error").contains(&place.seller), "{buyer}");
+    let mut status = scene.dazaar("buyer", &["status"]);
+    status.succeed();
+    assert!(status.seen().is_empty(), "nothing was bought: {status}");
+}
+
+#[test]
+fn a_file_keeps_what_it_held_until_rows_arrive() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let (_seller, place) = scene.sell(&data, &[]);
+    let to = scene.file("bought.csv", "precious");
+    buy(&scene, "buyer", &place, &["--to", &to, "--no-wait"]).fail_with(4);
+    assert_eq!(scene.read("bought.csv"), "precious");
+}
+
+#[test]
+fn a_sparse_purchase_without_blocks_learns_the_length() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let (_seller, place) = scene.sell(&data, &["--admit-all"]);
+    let mut buyer = buy(&scene, "buyer", &place, &["--sparse"]);
+    let done = buyer.wait_for("done");
+    assert_eq!((&done["length"], &done["have"]), (&5.into(), &0.into()));
 }

@@ -1,6 +1,6 @@
 //! The program by itself: markets, keys, and the demo.
 
-use crate::support::{Scene, text};
+use crate::support::{Scene, csv, text};
 
 #[test]
 fn the_demo_ends_with_two_identical_files() {
@@ -50,4 +50,16 @@ fn mistakes_on_the_command_line_have_their_exit_code() {
     scene.dazaar("market", &["buy"]).fail_with(2);
     scene.dazaar("market", &["sell", "no-such-file.csv"]).fail_with(3);
     scene.dazaar("market", &["buy", &"ab".repeat(32)]).fail_with(5);
+}
+
+#[test]
+fn a_market_is_the_same_from_wherever_it_is_named() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let mut here = scene.dazaar_in(".", &["--dir", "market", "sell", &data, "--no-serve"]);
+    here.succeed();
+    std::fs::create_dir(scene.path("elsewhere")).unwrap();
+    let mut there = scene.dazaar_in("elsewhere", &["--dir", "../market", "status"]);
+    there.succeed();
+    assert_eq!(there.last("listing")["length"], 5);
 }

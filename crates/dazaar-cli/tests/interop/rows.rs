@@ -88,3 +88,34 @@ fn rows_are_published_as_they_are_piped_in() {
         buyer.wait_until("one more", |event| event["event"] == "progress" && event["have"] == row);
     }
 }
+
+#[test]
+fn a_card_that_is_wrong_stops_the_import_before_anything_is_imported() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let card = scene.file("card.json", r#"{"name": 7}"#);
+    list(&scene, &data, &["--card", &card]).fail_with(3);
+    list(&scene, &scene.file("data.csv", csv(3)), &[]).succeed();
+    assert_eq!(held(&scene, "data"), csv(3));
+}
+
+#[test]
+fn a_pipe_goes_on_where_the_feed_ends() {
+    let scene = Scene::new();
+    for _ in 0..2 {
+        let mut seller = list(&scene, "-", &["--name", "ticks", "--follow"]);
+        seller.say("tick");
+        seller.close_stdin();
+        seller.succeed();
+    }
+    assert_eq!(held(&scene, "ticks"), "tick\ntick\n");
+}
+
+#[test]
+fn a_last_row_that_grew_is_explained() {
+    let scene = Scene::new();
+    list(&scene, &scene.file("data.csv", "a,b\n1,2"), &[]).succeed();
+    let mut again = list(&scene, &scene.file("data.csv", "a,b\n1,23\n"), &[]);
+    again.fail_with(3);
+    assert!(text(again.last("error"), "hint").contains("--follow"), "{again}");
+}

@@ -98,6 +98,12 @@ fn any_line_is_a_row_of_lines() {
 }
 
 #[test]
+fn json_that_ends_too_soon_is_wrong_at_its_end() {
+    let rows = read_all(Format::JsonLines, b"{\"a\":1\n");
+    assert_eq!(rows, [bad("line 1: not JSON at byte 6: EOF while parsing an object")]);
+}
+
+#[test]
 fn deep_json_needs_no_stack() {
     let rows = read_all(Format::JsonLines, "[".repeat(1_000_000).as_bytes());
     assert_eq!(rows, [bad("line 1: not JSON at byte 1000000: EOF while parsing a list")]);

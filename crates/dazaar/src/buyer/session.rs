@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
-use dazaar_log::IdentityKey;
+use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerSession, EndReason};
+use dazaar_wire::PeerFault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
 use tokio::net::TcpStream;
 
-use super::{BuyerNotice, Shared, is_about_terms};
+use super::{BuyerNotice, Shared};
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
 use crate::validator::{Asked, Question};
@@ -20,6 +21,10 @@ pub(super) struct BuyerConnection {
     machine: BuyerSession,
     address: Address,
     is_connected: bool,
+    /// What the seller sells us, once they have said it.
+    feed: Option<FeedKey>,
+    /// Whether the validator lets us download; also before there is a feed.
+    downloading: bool,
     /// The answer about the seller, on its way.
     verdict: Asked,
 }
@@ -29,20 +34,29 @@ impl BuyerConnection {
         let config = Config {
             role: Role::Initiator,
             identity: buyer.market.buyer(),
-            expected: Some(buyer.seller),
+            expected: Some(buyer.order.link.seller),
             security: buyer.options.security,
             seed: rand::random(),
             extensions: dazaar_market::extension::names(),
         };
         let connection = Connection::new(stream, config);
         let machine = BuyerSession::new(BuyerConfig {
-            seller: buyer.seller,
+            seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
             acceptance: buyer.acceptance,
             vet_seller: buyer.options.vetting.is_some(),
             validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
         });
-        Self { buyer, connection, machine, address, is_connected: false, verdict: Asked::default() }
+        Self {
+            buyer,
+            connection,
+            machine,
+            address,
+            is_connected: false,
+            feed: None,
+            downloading: true,
+            verdict: Asked::default(),
+        }
     }
 
     /// Whether the seller was reached.
@@ -84,6 +98,7 @@ impl BuyerConnection {
         match event {
             Event::Connected { security, .. } => {
                 self.is_connected = true;
+                self.buyer.market.remember_purchase(&self.buyer.order)?;
                 let authenticated = security == Security::Authenticated;
                 self.buyer.notify(BuyerNotice::Connected { address: self.address.clone(), authenticated });
                 self.machine.handle_connected();
@@ -112,19 +127,20 @@ impl BuyerConnection {
                         .map_err(ConnectionError::from)?;
                 }
                 BuyerAction::OpenFeed { key } => {
+                    self.feed = Some(key);
                     self.connection.session().open(key).map_err(ConnectionError::from)?;
                 }
                 BuyerAction::StoreFeed { key } => {
                     self.buyer
                         .market
                         .database()
-                        .set_purchase_feed(&self.buyer.seller, &key)
+                        .set_purchase_feed(&self.buyer.order.link.seller, &key)
                         .map_err(MarketError::from)?;
                 }
                 BuyerAction::Notify(event) => self.buyer.notify(BuyerNotice::Session(event)),
-                BuyerAction::End(reason) if is_about_terms(reason) => return Err(BuyerEnd::Terms(reason)),
                 BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
                 BuyerAction::Download(downloading) => {
+                    self.downloading = downloading;
                     if let Some(replicator) = self.buyer.replicator.get() {
                         replicator.set_downloading(downloading);
                     }
@@ -139,6 +155,7 @@ impl BuyerConnection {
     fn handle_opened(&mut self, channel: Channel) -> Result<(), BuyerEnd> {
         if let Some(key) = self.connection.session().feed(channel) {
             let replicator = self.buyer.begin_feed(&key)?;
+            replicator.set_downloading(self.downloading);
             self.connection.attach(channel, replicator);
             self.machine.handle_feed_opened();
         }
@@ -146,8 +163,7 @@ impl BuyerConnection {
     }
 
     fn ask(&mut self, seller: IdentityKey) {
-        let feed = self.buyer.replicator.get().map(|replicator| replicator.key());
-        if let (Some(validator), Some(feed)) = (&self.buyer.options.vetting, feed) {
+        if let (Some(validator), Some(feed)) = (&self.buyer.options.vetting, self.feed) {
             let buyer = self.buyer.market.buyer().public();
             self.verdict.ask(Arc::clone(validator), Question { seller, buyer, feed, served_ms: 0 });
         }
@@ -173,16 +189,35 @@ pub enum BuyerEnd {
     /// The seller broke a rule of the market.
     #[error(transparent)]
     Misbehaved(#[from] dazaar_market::PeerFault),
-    /// The terms of use must be accepted first.
-    #[error("{0}")]
-    Terms(EndReason),
     /// The session could lead nowhere.
-    #[error("{0}")]
-    Ended(EndReason),
+    #[error(transparent)]
+    Ended(#[from] EndReason),
     /// Our own records or feeds cannot be used.
     #[error(transparent)]
     Market(#[from] MarketError),
     /// Nobody said where the seller can be reached.
     #[error("no address of the seller is known")]
     NoAddress,
+}
+
+impl BuyerEnd {
+    /// Whether the terms of use must be accepted first.
+    pub const fn is_about_terms(&self) -> bool {
+        matches!(self, Self::Ended(EndReason::TermsMissing | EndReason::TermsChanged))
+    }
+
+    /// Whether somebody else than the seller was reached.
+    pub const fn is_about_identity(&self) -> bool {
+        matches!(self, Self::Connection(ConnectionError::Peer(PeerFault::WrongIdentity { .. })))
+    }
+
+    /// Whether the seller does not authenticate frames, and we insist.
+    pub const fn is_about_security(&self) -> bool {
+        matches!(self, Self::Connection(ConnectionError::Peer(PeerFault::NotAuthenticated)))
+    }
+
+    /// Whether the next connection would end the same way.
+    pub(super) const fn is_final(&self) -> bool {
+        self.is_about_security() || self.is_about_terms() || matches!(self, Self::Market(_) | Self::NoAddress)
+    }
 }

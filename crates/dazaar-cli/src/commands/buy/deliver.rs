@@ -16,7 +16,7 @@ use crate::output::Output;
 
 /// What is still to be handed over, and where to.
 pub(super) struct Delivery {
-    sink: Option<Box<dyn Write + Send>>,
+    sink: Option<Sink>,
     goal: Goal,
     is_live: bool,
 }
@@ -25,7 +25,7 @@ pub(super) struct Delivery {
 enum Goal {
     /// All rows in order; `next` is the first that was not handed over yet.
     All { next: u64 },
-    /// Nothing: blocks are asked for some other time.
+    /// Nothing: how long the feed is, is all that is wanted.
     Nothing,
     /// Blocks that were asked for; those with an open end are known once the length is.
     Blocks { typed: Blocks, missing: Option<VecDeque<Range<u64>>> },
@@ -33,13 +33,7 @@ enum Goal {
 
 impl Delivery {
     pub(super) fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let sink: Option<Box<dyn Write + Send>> = match arguments.to.as_deref() {
-            None => None,
-            Some(path) if path == Path::new("-") => Some(Box::new(io::stdout())),
-            Some(path) => Some(Box::new(io::BufWriter::new(
-                File::create(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?,
-            ))),
-        };
+        let sink = arguments.to.as_deref().map(Sink::new).transpose()?;
         let goal = match &arguments.blocks {
             Some(typed) => Goal::Blocks { typed: typed.clone(), missing: None },
             None if arguments.sparse => Goal::Nothing,
@@ -52,7 +46,7 @@ impl Delivery {
     pub(super) fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
         let sink = self.sink.as_mut();
         let is_done = match &mut self.goal {
-            Goal::Nothing => false,
+            Goal::Nothing => feed.is_informed(),
             Goal::All { next } => {
                 if let Some(sink) = sink {
                     write_rows(sink, feed, next)?;
@@ -73,8 +67,44 @@ impl Delivery {
     }
 }
 
+/// Where rows go. What a file held before is gone only once there is a row to write.
+enum Sink {
+    Stdout,
+    Untouched(File),
+    File(io::BufWriter<File>),
+}
+
+impl Sink {
+    fn new(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        file.map(Self::Untouched).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+    }
+
+    fn write(&mut self, row: &[u8]) -> io::Result<()> {
+        if let Self::Untouched(file) = self {
+            file.set_len(0)?;
+            *self = Self::File(io::BufWriter::new(file.try_clone()?));
+        }
+        match self {
+            Self::File(file) => file.write_all(row),
+            _ => io::stdout().write_all(row),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().flush(),
+            Self::Untouched(_) => Ok(()),
+            Self::File(file) => file.flush(),
+        }
+    }
+}
+
 /// Writes the rows that are here, in order, up to the first that is not.
-fn write_rows(sink: &mut impl Write, feed: &Replicator, next: &mut u64) -> Result<(), Failure> {
+fn write_rows(sink: &mut Sink, feed: &Replicator, next: &mut u64) -> Result<(), Failure> {
     let before = *next;
     loop {
         let rows = feed.log().lock().blocks(*next..u64::MAX)?;
@@ -82,7 +112,7 @@ fn write_rows(sink: &mut impl Write, feed: &Replicator, next: &mut u64) -> Resul
             break;
         }
         for row in &rows {
-            sink.write_all(row)?;
+            sink.write(row)?;
         }
         *next += rows.len() as u64;
     }
@@ -114,7 +144,7 @@ fn ask(typed: &Blocks, feed: &Replicator) -> Result<Option<VecDeque<Range<u64>>>
 /// Hands over the blocks that are here, in the order in which they were asked for; true if those were the last.
 fn hand_over(
     missing: &mut VecDeque<Range<u64>>,
-    mut sink: Option<&mut Box<dyn Write + Send>>,
+    mut sink: Option<&mut Sink>,
     feed: &Replicator,
     output: &Output,
 ) -> Result<bool, Failure> {
@@ -125,7 +155,7 @@ fn hand_over(
                 return Ok(false);
             };
             match &mut sink {
-                Some(sink) => sink.write_all(&block)?,
+                Some(sink) => sink.write(&block)?,
                 None => output.event(&Event::block(index, &block))?,
             }
         }

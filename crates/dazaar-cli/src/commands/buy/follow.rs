@@ -1,10 +1,11 @@
 //! Keeps a purchase going and reports on it, until everything that was asked for is there.
 
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::cards::{Address, BuyerEvent};
+use dazaar::cards::BuyerEvent;
 use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until};
@@ -22,17 +23,20 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) struct Follow<'a> {
     pub(super) output: &'a Output,
     pub(super) buyer: &'a Buyer,
-    pub(super) addresses: &'a [Address],
     pub(super) no_wait: bool,
     /// How long to go on without a connection.
     pub(super) patience: Option<Duration>,
+    /// What the seller said last about admitting us.
+    pub(super) is_admitted: Cell<bool>,
+    /// Why there was no connection when one was tried last.
+    pub(super) obstacle: RefCell<Option<String>>,
 }
 
 impl Follow<'_> {
     /// Runs until `delivery` is complete.
     pub(super) async fn until(&self, mut delivery: Delivery) -> Result<(), Failure> {
         let mut notices = self.buyer.notices();
-        let mut connection = pin!(self.buyer.run(self.addresses));
+        let mut connection = pin!(self.buyer.run());
         let mut report = interval(REPORT_INTERVAL);
         let changed = Arc::new(Notify::new());
         let mut feed = self.buyer.feed().cloned();
@@ -65,8 +69,7 @@ impl Follow<'_> {
                     }
                 }
                 () = expired(give_up) => {
-                    return Err(Failure::new(Kind::Unreachable, "the seller cannot be reached")
-                        .hint("is it running, and is the address right? --connect host:port tries another"));
+                    return Err(self.unreachable());
                 }
             }
             if let Some(feed) = &feed
@@ -74,7 +77,10 @@ impl Follow<'_> {
             {
                 self.report(feed, &mut last_report)?;
                 self.output.finish_progress();
-                return Ok(self.output.event(&Event::Done { length: feed.progress().length })?);
+                let progress = feed.progress();
+                return Ok(self
+                    .output
+                    .event(&Event::Done { length: progress.length, have: progress.have })?);
             }
         }
     }
@@ -95,11 +101,32 @@ impl Follow<'_> {
             BuyerNotice::Session(BuyerEvent::Invalid { reason }) if self.no_wait => Some(reason.clone()),
             _ => None,
         };
-        self.output.event(&buyer_event(&self.buyer.seller().to_string(), notice))?;
+        if let BuyerNotice::Disconnected { reason, .. } = &notice {
+            self.obstacle.replace(Some(reason.clone()));
+        }
+        let is_news = match &notice {
+            BuyerNotice::Session(BuyerEvent::Valid { .. }) => !self.is_admitted.replace(true),
+            BuyerNotice::Session(BuyerEvent::Invalid { .. }) | BuyerNotice::Disconnected { .. } => {
+                self.is_admitted.set(false);
+                true
+            }
+            _ => true,
+        };
+        // The seller repeats itself every second: a machine may count the time that is left, a person need not.
+        if is_news || self.output.is_json() {
+            self.output.event(&buyer_event(&self.buyer.seller().to_string(), notice))?;
+        }
         match refusal {
             Some(reason) => Err(Failure::new(Kind::Refused, format!("the seller refuses: {reason}"))),
             None => Ok(()),
         }
+    }
+
+    fn unreachable(&self) -> Failure {
+        let obstacle = self.obstacle.borrow();
+        let reason = obstacle.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        Failure::new(Kind::Unreachable, format!("the seller cannot be reached{reason}"))
+            .hint("is it running, and is the address right? --connect host:port tries another")
     }
 
     fn report(&self, feed: &Arc<Replicator>, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
@@ -114,13 +141,17 @@ impl Follow<'_> {
 }
 
 fn ended(end: &BuyerEnd) -> Failure {
-    match end {
-        BuyerEnd::Terms(_) => {
-            Failure::new(Kind::Refused, end).hint("read them above, then add --accept-terms <hash>")
-        }
-        BuyerEnd::NoAddress => Failure::new(Kind::Unreachable, end),
-        end => Failure::new(Kind::General, end),
+    if end.is_about_terms() {
+        return Failure::new(Kind::Refused, end).hint("read them above, then add --accept-terms <hash>");
     }
+    if end.is_about_security() {
+        return Failure::new(Kind::Refused, end)
+            .hint("leave out --require-authenticated to buy all the same");
+    }
+    if end.is_about_identity() || matches!(end, BuyerEnd::NoAddress) {
+        return Failure::new(Kind::Unreachable, end);
+    }
+    Failure::new(Kind::General, end)
 }
 
 async fn expired(at: Option<Instant>) {

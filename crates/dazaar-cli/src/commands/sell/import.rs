@@ -46,16 +46,19 @@ pub(super) fn begin(
             check(RecordReader::new(rows, format))?;
         }
         if let Some((rows, format)) = source.rows()? {
-            Import::new(log, on_error, &context.output).run(RecordReader::new(rows, format))?;
+            let publisher = Publisher::new(log);
+            Import::new(log, on_error, &context.output).run(RecordReader::new(rows, format), publisher)?;
         }
         return Ok(Follower(None));
     }
     let Some((rows, format)) = source.rows()? else { return Ok(Follower(None)) };
     let (sender, outcome) = oneshot::channel();
     let (log, output) = (Arc::clone(log), Arc::clone(&context.output));
+    let repeats = source.repeats();
     // A thread of its own, not one of the runtime's: reading may wait forever, which must not keep the program alive.
     std::thread::spawn(move || {
-        let result = Import::new(&log, on_error, &output).run(RecordReader::new(rows, format));
+        let publisher = if repeats { Publisher::new(&log) } else { Publisher::appending(&log) };
+        let result = Import::new(&log, on_error, &output).run(RecordReader::new(rows, format), publisher);
         // Nobody waits any more if the program is about to end.
         let _ = sender.send(result);
     });
@@ -82,8 +85,7 @@ impl<'a> Import<'a> {
         Self { log, on_error, output, rows: 0, skipped: 0 }
     }
 
-    fn run(mut self, mut rows: RecordReader<Input>) -> Result<(), Failure> {
-        let mut publisher = Publisher::new(self.log);
+    fn run(mut self, mut rows: RecordReader<Input>, mut publisher: Publisher<'_>) -> Result<(), Failure> {
         loop {
             match rows.read() {
                 Ok(Some(record)) => {

@@ -90,6 +90,11 @@ impl Source {
         Ok(Some((BufReader::with_capacity(256 * 1024, input), format)))
     }
 
+    /// Whether reading it again gives the same rows from the first one on. A stream goes on where the feed ends.
+    pub(super) const fn repeats(&self) -> bool {
+        !matches!(self, Self::Stream { .. })
+    }
+
     /// Whether rows may come as long as we live, so that they cannot all be checked first.
     pub(super) const fn is_endless(&self) -> bool {
         matches!(self, Self::Growing { .. } | Self::Stream { .. })

@@ -105,7 +105,7 @@ fn a_proof_that_contradicts_what_we_hold_changes_nothing() {
     let mut buyer = scene.dazaar("buyer", &["buy", &place.seller, "--connect", &place.address, "--live"]);
     buyer.wait_until("the fork", |event| {
         event["event"] == "disconnected"
-            && event["error"].as_str().is_some_and(|error| error.contains("block 10"))
+            && event["error"].as_str().is_some_and(|error| error.contains("the feed has forked"))
     });
     buyer.interrupt();
     let to = scene.text_path("held.txt");

@@ -57,6 +57,13 @@ impl Scene {
         Process::start(&format!("dazaar {} ({who})", arguments.join(" ")), command)
     }
 
+    /// Runs our program in a folder of the test, with nothing but these arguments.
+    pub(crate) fn dazaar_in(&self, folder: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
+        command.env_remove("DAZAAR_DIR").current_dir(self.path(folder)).arg("--json").args(arguments);
+        Process::start(&format!("dazaar {} (in {folder})", arguments.join(" ")), command)
+    }
+
     /// Sells `source` to everybody until the end of the test; the process and where it is.
     pub(crate) fn sell(&self, source: &str, arguments: &[&str]) -> (Process, Place) {
         self.init("seller");

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::failure::{Failure, Kind};
 
-/// How long anything in the demo may take.
+/// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running process. It ends with its owner.
