@@ -1,0 +1,175 @@
+//! The library as a program uses it: a seller and a buyer in one process, on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dazaar::cards::{BuyerEvent, Link, SellerEvent};
+use dazaar::database::{Admission, Listing};
+use dazaar::log::IdentityKey;
+use dazaar::{
+    Buyer, BuyerNotice, BuyerOptions, Market, Offer, Replicator, Seller, SellerNotice, SellerOptions,
+    SharedLog, now_ms,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long anything may take before the test fails.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A seller that serves, and a buyer who has not begun.
+struct Scene {
+    _folders: TempDir,
+    log: Arc<SharedLog>,
+    seller: Seller,
+    buyer: Buyer,
+    serving: JoinHandle<()>,
+    buyer_key: IdentityKey,
+    market: Arc<Market>,
+    listing: Listing,
+}
+
+impl Scene {
+    async fn new(admission: Admission) -> Self {
+        let folders = TempDir::new().unwrap();
+        let market = market(&folders.path().join("seller"));
+        let log = market.own_feed("ticks").unwrap();
+        log.append(&["one", "two", "three"]).unwrap();
+        let listing = market.list(offer(&market, &log, admission), now_ms()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let link = market.link(&listing, vec![address]);
+        let options =
+            SellerOptions { validate_interval: Duration::from_millis(20), ..SellerOptions::default() };
+        let seller = Seller::new(Arc::clone(&market), listing.clone(), options).unwrap();
+        let server = seller.clone();
+        let serving = tokio::spawn(async move { server.serve(listener).await });
+        let (buyer, buyer_key) = buyer(&folders.path().join("buyer"), link);
+        Self { _folders: folders, log, seller, buyer, serving, buyer_key, market, listing }
+    }
+}
+
+fn market(dir: &Path) -> Arc<Market> {
+    Arc::new(Market::create(dir, None, None).unwrap())
+}
+
+fn offer(market: &Market, log: &SharedLog, admission: Admission) -> Offer {
+    Offer {
+        feed: log.key(),
+        name: "ticks".to_owned(),
+        folder: market.feed_folder(&log.key()),
+        card: None,
+        terms: None,
+        unsigned_terms: false,
+        admission,
+        listen: None,
+    }
+}
+
+fn buyer(dir: &Path, link: Link) -> (Buyer, IdentityKey) {
+    let market = market(dir);
+    let key = market.buyer().public();
+    let buyer = Buyer::new(market, link.into(), BuyerOptions::default()).unwrap();
+    let connection = buyer.clone();
+    tokio::spawn(async move { connection.run().await });
+    (buyer, key)
+}
+
+/// The next notice that `wanted` makes something of.
+async fn next<N: Clone, T>(notices: &mut broadcast::Receiver<N>, wanted: impl Fn(N) -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = wanted(notices.recv().await.unwrap()) {
+                return found;
+            }
+        }
+    };
+    timeout(DEADLINE, waiting).await.expect("in time")
+}
+
+/// Waits until the buyer holds so many blocks.
+async fn held(buyer: &Buyer, blocks: u64) -> Arc<Replicator> {
+    let mut notices = buyer.notices();
+    let changed = Arc::new(Notify::new());
+    let waiting = async {
+        while buyer.feed().is_none() {
+            notices.recv().await.unwrap();
+        }
+        let feed = Arc::clone(buyer.feed().unwrap());
+        feed.log().listen(&changed);
+        while feed.log().lock().downloaded() < blocks {
+            changed.notified().await;
+        }
+        feed
+    };
+    timeout(DEADLINE, waiting).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_and_what_is_appended_later_arrive() {
+    let scene = Scene::new(Admission::Everybody).await;
+    let feed = held(&scene.buyer, 3).await;
+    scene.log.append(&["four"]).unwrap();
+    held(&scene.buyer, 4).await;
+    let block = feed.log().lock().block(3).unwrap().unwrap();
+    assert_eq!(block, "four");
+    assert_ne!(feed.key(), scene.log.key(), "every buyer has a feed of their own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_and_a_revocation_reach_an_open_connection() {
+    let scene = Scene::new(Admission::Granted).await;
+    let mut notices = scene.buyer.notices();
+    let refused = |notice| match notice {
+        BuyerNotice::Session(BuyerEvent::Invalid { reason }) => Some(reason),
+        _ => None,
+    };
+    let database = scene.market.database();
+    // The first refusal may have come before anybody listened: grant, revoke, and look at the second.
+    database.grant("first", &scene.listing.feed, &scene.buyer_key, Some(3_600_000), now_ms()).unwrap();
+    held(&scene.buyer, 3).await;
+    database.revoke(&scene.listing.feed, &scene.buyer_key).unwrap();
+    while next(&mut notices, refused).await != "no time left on this subscription" {}
+    scene.log.append(&["four"]).unwrap();
+    database.grant("second", &scene.listing.feed, &scene.buyer_key, None, now_ms()).unwrap();
+    held(&scene.buyer, 4).await;
+    let sale = database.sale(&scene.listing.feed, &scene.buyer_key).unwrap().unwrap();
+    assert_eq!(sale.unique_feed, scene.buyer.feed().unwrap().key());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_go_both_ways() {
+    let scene = Scene::new(Admission::Everybody).await;
+    let (mut to_seller, mut to_buyer) = (scene.seller.notices(), scene.buyer.notices());
+    held(&scene.buyer, 3).await;
+    assert!(scene.buyer.send("ping", &json!({ "n": 1 })));
+    let received = next(&mut to_seller, |notice| match notice {
+        SellerNotice::Session { buyer, event: SellerEvent::UserMessage { name, message } } => {
+            Some((buyer, name, message))
+        }
+        _ => None,
+    });
+    assert_eq!(received.await, (scene.buyer_key, "ping".to_owned(), json!({ "n": 1 })));
+    assert!(scene.seller.send(&scene.buyer_key, "pong", &Value::Null));
+    let received = next(&mut to_buyer, |notice| match notice {
+        BuyerNotice::Session(BuyerEvent::UserMessage { name, .. }) => Some(name),
+        _ => None,
+    });
+    assert_eq!(received.await, "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_that_closes_records_what_was_delivered() {
+    let scene = Scene::new(Admission::Everybody).await;
+    held(&scene.buyer, 3).await;
+    scene.seller.close();
+    timeout(DEADLINE, scene.serving).await.expect("in time").unwrap();
+    let sale = scene.market.database().sale(&scene.listing.feed, &scene.buyer_key).unwrap().unwrap();
+    assert_eq!((sale.blocks, sale.bytes), (3, 11));
+}
