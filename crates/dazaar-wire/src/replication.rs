@@ -311,6 +311,10 @@ impl Replication {
         match peer.uploads.poll(&mut self.feed, log)? {
             None => Ok(None),
             Some(Answer::Gone(block)) => Ok(Some(Message::Unhave { start: block, length: 1 })),
+            Some(Answer::Damaged(block)) => {
+                self.events.push_back(ReplicationEvent::Damaged { block });
+                Ok(Some(Message::Unhave { start: block, length: 1 }))
+            }
             Some(Answer::Data(data)) => {
                 if let Some(value) = &data.value {
                     let (block, bytes) = (data.index, value.len() as u64);

@@ -14,6 +14,12 @@ pub enum ReplicationEvent {
         /// Blocks of the log.
         length: u64,
     },
+    /// A peer asked for a block that our own disk has damaged, and was told that it is not here. Told at each request, until
+    /// the log is repaired: its audit forgets what is damaged, so that it can be fetched again.
+    Damaged {
+        /// The block.
+        block: u64,
+    },
     /// The log is longer than before: somebody proved it.
     Length {
         /// Blocks of the log.

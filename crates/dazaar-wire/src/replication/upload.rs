@@ -29,6 +29,8 @@ pub(super) enum Answer {
     Data(Data),
     /// The block is not here any more.
     Gone(u64),
+    /// The block is here, but what is needed of it on disk is damaged. To the peer it is gone.
+    Damaged(u64),
 }
 
 impl Uploads {
@@ -41,7 +43,11 @@ impl Uploads {
     }
 
     pub(super) fn handle_cancel(&mut self, index: u64, bytes: u64, hash: bool) {
-        self.queue.retain(|request| (request.index, request.bytes, request.hash) != (index, bytes, hash));
+        let cancelled =
+            |request: &Request| (request.index, request.bytes, request.hash) == (index, bytes, hash);
+        if let Some(at) = self.queue.iter().position(cancelled) {
+            self.queue.remove(at);
+        }
     }
 
     /// Drops all requests: the peer repeats them once it may.
@@ -59,15 +65,32 @@ impl Uploads {
         log: &Log<S>,
     ) -> Result<Option<Answer>, Fault> {
         while let Some(request) = self.queue.pop_front() {
-            let Some(request) = self.resolve(request, log)? else { continue };
+            let asked = request.index;
+            let request = match self.resolve(request, log) {
+                Ok(Some(request)) => request,
+                Ok(None) => continue,
+                Err(error) => return self.damaged(asked, error).map(Some),
+            };
             let block = request.index;
             if !log.tree().contains(NodeIndex::leaf(block)) {
                 return Err(ReplicationFault::RequestNotInTree { block }.into());
             }
-            let answer = self.answer(&request, feed, log)?;
-            return Ok(Some(answer.map_or(Answer::Gone(block), Answer::Data)));
+            return match self.answer(&request, feed, log) {
+                Ok(answer) => Ok(Some(answer.map_or(Answer::Gone(block), Answer::Data))),
+                Err(error) => self.damaged(block, error).map(Some),
+            };
         }
         Ok(None)
+    }
+
+    /// What is to be said of a block that could not be read: damage is one block's, any other failure the whole log's.
+    fn damaged(&mut self, block: u64, error: LogError) -> Result<Answer, Fault> {
+        if !matches!(error, LogError::Corrupt { .. } | LogError::MissingNode { .. }) {
+            return Err(error.into());
+        }
+        // The proof was planned and not sent, so what the peer has of the tree is uncertain now.
+        self.tree = RemoteTree::default();
+        Ok(Answer::Damaged(block))
     }
 
     /// Turns a request for a byte into one for its block. Of several for the same byte only one is answered.

@@ -1,7 +1,9 @@
 //! Blocks that go away.
 
+use dazaar_log::storage::{FileName, MemoryStorage, Storage};
+
 use super::jar::*;
-use crate::replication::Download;
+use crate::replication::{Download, ReplicationEvent};
 
 #[test]
 fn cleared_blocks_are_not_fetched_again_unless_wanted() {
@@ -51,4 +53,33 @@ fn what_nobody_has_is_not_asked_for() {
     assert_eq!(host.log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..10, 20..100]);
     assert!(!host.feeds[0].is_complete(&host.log));
     assert_eq!(jar.links[link].fault, None);
+}
+
+#[test]
+fn a_block_that_our_disk_damaged_is_gone_and_the_others_are_served() {
+    // Of 100 blocks, one has a wrong byte; then one also lacks the leaf that another's proof needs.
+    for (file, offset, bytes, lost) in [
+        (FileName::Data, (0..51).map(|block| block_bytes(block).len() as u64).sum(), &b"x"[..], vec![51]),
+        (FileName::Tree, 32 + 40 * 2 * 60, &[0; 40][..], vec![60, 61]),
+    ] {
+        let mut written = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();
+        written.append(&(0..100).map(block_bytes).collect::<Vec<_>>()).unwrap();
+        let mut storage = written.into_storage();
+        storage.write(file, offset, bytes).unwrap();
+        let mut jar = Jar::new(1);
+        let seller = jar.add(MemoryLog::open(storage).unwrap(), Download::None);
+        let buyer = jar.reader(Download::Linear);
+        let link = jar.connect(seller, buyer);
+        jar.settle();
+        assert_eq!(jar.links[link].fault, None);
+        jar.assert_intact(buyer);
+        let have = jar.hosts[buyer].log.have();
+        let missing: Vec<_> = (0..100).filter(|&block| !have.get(block)).collect();
+        let damaged = jar.hosts[seller].events.iter().filter_map(|event| match event {
+            ReplicationEvent::Damaged { block } => Some(*block),
+            _ => None,
+        });
+        assert_eq!(damaged.collect::<Vec<_>>(), missing);
+        assert!(!missing.is_empty() && missing.iter().all(|block| lost.contains(block)), "{missing:?}");
+    }
 }
