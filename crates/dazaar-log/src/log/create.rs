@@ -3,7 +3,7 @@
 //! Grade: over a door. Source: classic protocol, section 3.
 
 use super::append::Batch;
-use super::disk::read_array;
+use super::disk::read_key;
 use super::error::{LogError, at};
 use super::held::Held;
 use super::upper_nodes::UpperNodes;
@@ -25,7 +25,7 @@ impl<S: Storage> Log<S> {
         let file = FileName::SecretKey;
         storage.write(file, 0, pair.to_secret_bytes().as_slice()).map_err(at(file, 0))?;
         storage.sync(file).map_err(at(file, 0))?;
-        let mut log = Self::create_reader(storage, pair.public())?;
+        let mut log = Self::lay_out(storage, pair.public())?;
         log.pair = Some(pair);
         Ok(log)
     }
@@ -36,6 +36,17 @@ impl<S: Storage> Log<S> {
     /// As [`create`](Self::create).
     pub fn create_reader(mut storage: S, key: FeedKey) -> Result<Self, LogError> {
         refuse_existing(&storage)?;
+        let file = FileName::SecretKey;
+        if storage.len(file).map_err(at(file, 0))? > 0 {
+            // Left behind by a log that was never finished.
+            storage.set_len(file, 0).map_err(at(file, 0))?;
+            storage.sync(file).map_err(at(file, 0))?;
+        }
+        Self::lay_out(storage, key)
+    }
+
+    /// Makes the files of an empty log, the key last: a folder without a key is no log, and may be begun anew.
+    fn lay_out(mut storage: S, key: FeedKey) -> Result<Self, LogError> {
         for file in
             [FileName::Data, FileName::Tree, FileName::Signatures, FileName::Bitfield, FileName::Commit]
         {
@@ -43,10 +54,11 @@ impl<S: Storage> Log<S> {
         }
         for file in header::FILES {
             storage.write(file, 0, &header::encode(file)).map_err(at(file, 0))?;
+            storage.sync(file).map_err(at(file, 0))?;
         }
         let mut log = Self::assemble(storage, key, None, Held::new());
-        log.write_record(Slot::of(0))?;
-        // A folder without a key is no log, so the key comes last.
+        log.write_record(Slot::Synced)?;
+        log.storage.sync(FileName::Commit).map_err(at(FileName::Commit, 0))?;
         log.storage.write(FileName::Key, 0, key.as_bytes()).map_err(at(FileName::Key, 0))?;
         log.storage.sync(FileName::Key).map_err(at(FileName::Key, 0))?;
         Ok(log)
@@ -81,8 +93,8 @@ impl<S: Storage> Log<S> {
 }
 
 fn refuse_existing(storage: &impl Storage) -> Result<(), LogError> {
-    match read_array(storage, FileName::Key, 0)? {
-        Some(key) => Err(LogError::Exists { key: FeedKey(key) }),
+    match read_key(storage)? {
+        Some(key) => Err(LogError::Exists { key }),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use super::error::{LogError, at};
 use crate::flat_tree::{NodeIndex, full_roots};
 use crate::hash::Node;
-use crate::key::Signature;
+use crate::key::{FeedKey, KEY_BYTES, Signature};
 use crate::sleep::{NODE_BYTES, decode_node, decode_signature, node_offset, signature_offset};
 use crate::storage::{FileName, Storage};
 
@@ -34,6 +34,12 @@ pub(super) fn read_array<const N: usize>(
 ) -> Result<Option<[u8; N]>, LogError> {
     let mut bytes = [0; N];
     Ok(read(storage, file, offset, &mut bytes)?.then_some(bytes))
+}
+
+/// The key of the log; zeros are one that a power cut kept from being written.
+pub(super) fn read_key(storage: &impl Storage) -> Result<Option<FeedKey>, LogError> {
+    let key = read_array(storage, FileName::Key, 0)?;
+    Ok(key.filter(|key| *key != [0; KEY_BYTES]).map(FeedKey))
 }
 
 /// A node of the tree.

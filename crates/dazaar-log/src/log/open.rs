@@ -3,12 +3,12 @@
 //! Grade: over a door. Source: classic protocol, section 3.
 
 use super::Log;
-use super::disk::read_array;
+use super::disk::{read_array, read_key};
 use super::error::{LogError, at};
 use super::held::Held;
 use crate::commit::{Commit, Slot};
 use crate::key::{FeedKey, FeedKeyPair};
-use crate::sleep::header;
+use crate::sleep::{HEADER_BYTES, header};
 use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
@@ -24,7 +24,7 @@ impl<S: Storage> Log<S> {
     /// - [`LogError::Unproven`] if the folder claims blocks and no signature in it proves any length.
     /// - [`LogError::Io`].
     pub fn open(mut storage: S) -> Result<Self, LogError> {
-        let key = FeedKey(read_array(&storage, FileName::Key, 0)?.ok_or(LogError::NotALog)?);
+        let key = read_key(&storage)?.ok_or(LogError::NotALog)?;
         let pair = read_secret_key(&storage, key)?;
         let page_bytes = repair_headers(&mut storage)?;
         let held = Held::load(&storage, page_bytes)?;
@@ -45,11 +45,11 @@ fn read_secret_key(storage: &impl Storage, key: FeedKey) -> Result<Option<FeedKe
     if pair.public() == key { Ok(Some(pair)) } else { Err(foreign()) }
 }
 
-/// Writes the headers that are missing. Returns the bytes of a bitfield page.
+/// Writes the headers that are missing, or that a power cut left as zeros. Returns the bytes of a bitfield page.
 fn repair_headers(storage: &mut impl Storage) -> Result<u16, LogError> {
     let mut page_bytes = 0;
     for file in header::FILES {
-        let header = match read_array(storage, file, 0)? {
+        let header = match read_array(storage, file, 0)?.filter(|header| *header != [0; HEADER_BYTES]) {
             Some(header) => header,
             None => {
                 let header = header::encode(file);

@@ -4,6 +4,7 @@ use crate::storage::{FileName, MemoryStorage};
 use crate::verify::UnverifiedBlock;
 
 mod crash;
+mod create;
 mod faulty;
 mod fixtures;
 mod model;

@@ -21,18 +21,25 @@ pub(super) struct Fault {
 #[derive(Debug, Clone)]
 pub(super) struct FaultyStorage {
     files: Arc<Mutex<MemoryStorage>>,
+    synced: Arc<Mutex<MemoryStorage>>,
     fault: Fault,
     changes: usize,
 }
 
 impl FaultyStorage {
     pub(super) fn new(files: MemoryStorage, fault: Fault) -> Self {
-        Self { files: Arc::new(Mutex::new(files)), fault, changes: 0 }
+        let synced = Arc::new(Mutex::new(files.clone()));
+        Self { files: Arc::new(Mutex::new(files)), synced, fault, changes: 0 }
     }
 
     /// What is on the medium.
     pub(super) fn files(&self) -> MemoryStorage {
         self.lock().clone()
+    }
+
+    /// What is sure to be on the medium after a power cut.
+    pub(super) fn synced(&self) -> MemoryStorage {
+        self.synced.lock().expect("nobody panics with the lock").clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, MemoryStorage> {
@@ -78,7 +85,10 @@ impl Storage for FaultyStorage {
     }
 
     fn sync(&mut self, file: FileName) -> io::Result<()> {
-        self.change(|files| files.sync(file), |_, _| Ok(()))
+        self.change(|files| files.sync(file), |_, _| Ok(()))?;
+        let bytes = self.lock().bytes(file).to_vec();
+        self.synced.lock().expect("nobody panics with the lock").replace(file, bytes);
+        Ok(())
     }
 
     fn release(&mut self, file: FileName, bytes: Range<u64>) -> io::Result<()> {
