@@ -203,8 +203,10 @@ impl Replication {
         }
     }
 
-    /// Blocks were cleared. They are not fetched again unless they are wanted again.
-    pub fn handle_cleared(&mut self, blocks: Range<u64>) {
+    /// Blocks were cleared. They are not fetched again unless they are wanted again. Blocks after the end of the log never were
+    /// here to be cleared, so the range may be open.
+    pub fn handle_cleared<S: Storage>(&mut self, blocks: Range<u64>, log: &Log<S>) {
+        let blocks = blocks.start..blocks.end.min(log.length());
         self.selection.unwant(blocks.clone());
         self.peers.values_mut().for_each(|peer| peer.announcements.remove(blocks.clone()));
     }

@@ -90,7 +90,8 @@ impl Announcements {
 /// Takes the first run that `find` finds in the ranges of `changed`, no longer than one message may say.
 fn take_run(changed: &mut RangeSet, find: impl Fn(Range<u64>) -> Option<Range<u64>>) -> Option<Range<u64>> {
     while let Some(range) = changed.next(0) {
-        let run = find(range.clone()).map(|run| run.start..run.end.min(run.start + HAVE_BLOCKS_MAX));
+        let run =
+            find(range.clone()).map(|run| run.start..run.end.min(run.start.saturating_add(HAVE_BLOCKS_MAX)));
         changed.remove(range.start..run.as_ref().map_or(range.end, |run| run.end));
         if run.is_some() {
             return run;

@@ -56,6 +56,25 @@ fn what_nobody_has_is_not_asked_for() {
 }
 
 #[test]
+fn an_open_range_is_cleared_up_to_the_end_of_the_log() {
+    let mut jar = Jar::new(4);
+    let (seller, buyer) = (jar.writer(100), jar.reader(Download::Linear));
+    let link = jar.connect(seller, buyer);
+    jar.settle();
+    let before = jar.links[link].messages;
+    jar.hosts[seller].clear(40..u64::MAX);
+    jar.hosts[buyer].clear(200..u64::MAX);
+    jar.hosts[buyer].clear(90..u64::MAX);
+    jar.settle();
+    assert_eq!(jar.links[link].messages - before, 1, "one `Unhave`");
+    jar.hosts[seller].append(10);
+    jar.settle();
+    let held: Vec<_> = jar.hosts[buyer].log.have().runs(0..u64::MAX).collect();
+    assert_eq!(held, [0..90, 100..110], "what comes later was not cleared");
+    assert_eq!(jar.links[link].fault, None);
+}
+
+#[test]
 fn a_block_that_our_disk_damaged_is_gone_and_the_others_are_served() {
     // Of 100 blocks, one has a wrong byte; then one also lacks the leaf that another's proof needs.
     for (file, offset, bytes, lost) in [

@@ -57,7 +57,7 @@ impl Host {
     /// Clears blocks, and tells every feed.
     pub(super) fn clear(&mut self, blocks: Range<u64>) {
         self.log.clear(blocks.clone()).unwrap();
-        self.feeds.iter_mut().for_each(|feed| feed.handle_cleared(blocks.clone()));
+        self.feeds.iter_mut().for_each(|feed| feed.handle_cleared(blocks.clone(), &self.log));
     }
 
     /// Passes on what one feed stored to the others, as the driver has to.
