@@ -29,6 +29,7 @@ impl Replication {
             }
         };
         if downloads {
+            peer.handle_claim(&claimed);
             peer.wake(claimed);
         }
         Ok(())
@@ -37,6 +38,9 @@ impl Replication {
     pub(super) fn handle_unhave(&mut self, id: PeerId, start: u64, length: u64) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let gone = peer.remote.handle_unhave(start, length);
+        if peer.give_up_proof_within(&gone) {
+            self.update = Update::Wanted;
+        }
         let owed = peer.give_up_blocks(gone);
         self.release(owed);
     }
@@ -93,8 +97,10 @@ impl Replication {
         if let Some(start) = peer.wants.poll(peer.remote.length(), next_missing) {
             return Some(Message::Want { start, length: limits::WANT_BLOCKS });
         }
-        if self.update == Update::Wanted && peer.remote.length() > log.length() {
-            let block = peer.remote.length() - 1;
+        let last = peer.last_block().filter(|&last| last >= log.length());
+        if self.update == Update::Wanted
+            && let Some(block) = last
+        {
             self.update = Update::Asked;
             peer.window.request_proof(block, now);
             return Some(request(block, true, log));
@@ -137,6 +143,9 @@ impl Replication {
             self.bytes_down += bytes;
             self.selection.handle_stored(block);
             self.events.push_back(ReplicationEvent::Stored { block, bytes });
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.handle_stored();
+            }
             let others = self.peers.iter_mut().filter(|(other, _)| **other != id);
             others.for_each(|(_, peer)| peer.announcements.add(block..block + 1));
         }

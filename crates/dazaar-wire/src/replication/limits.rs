@@ -63,5 +63,8 @@ pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
 /// Blocks that nobody asked for: so many are ignored, then the session ends.
 pub const STRAYS_MAX: u32 = 32;
 
+/// For so many blocks that were asked for and stored, one that nobody asked for is forgotten.
+pub const STRAY_FORGOTTEN_AFTER: u64 = 64;
+
 const _: () = assert!(WINDOW_MAX < REQUESTS_QUEUED_MAX && WINDOW_START < WINDOW_MAX);
 const _: () = assert!(WANTS_OPEN_MAX < WANTS_QUEUED_MAX);

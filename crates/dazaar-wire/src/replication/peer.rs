@@ -9,7 +9,7 @@ use dazaar_log::have::HaveMap;
 
 use super::announce::Announcements;
 use super::fault::ReplicationFault;
-use super::limits::{COARSE_RANGES_MAX, STRAYS_MAX};
+use super::limits::{COARSE_RANGES_MAX, STRAY_FORGOTTEN_AFTER, STRAYS_MAX};
 use super::ranges::RangeSet;
 use super::remote::RemoteMap;
 use super::selection::{Download, Selection};
@@ -36,6 +36,10 @@ pub(super) struct Peer {
     /// Requests that we gave up, so that their answers may still come.
     forgiven: u32,
     strays: u32,
+    /// Blocks that it sent since a stray was last forgotten.
+    delivered: u64,
+    /// The block whose proof it did not have.
+    unproved: Option<u64>,
 }
 
 impl Peer {
@@ -52,6 +56,8 @@ impl Peer {
             place,
             forgiven: 0,
             strays: 0,
+            delivered: 0,
+            unproved: None,
         }
     }
 
@@ -101,6 +107,23 @@ impl Peer {
         blocks
     }
 
+    /// The block whose proof would prove the length that it claims, unless it said that it has none.
+    pub(super) fn last_block(&self) -> Option<u64> {
+        self.remote.length().checked_sub(1).filter(|&last| self.unproved != Some(last))
+    }
+
+    /// It has blocks of a range, maybe also the one that it said it had not.
+    pub(super) fn handle_claim(&mut self, range: &Range<u64>) {
+        self.unproved = self.unproved.filter(|block| !range.contains(block));
+    }
+
+    /// It does not have the blocks of a range. Returns whether it owed a proof of one.
+    pub(super) fn give_up_proof_within(&mut self, range: &Range<u64>) -> bool {
+        let proof = self.window.proof().filter(|block| range.contains(block));
+        self.unproved = proof.or(self.unproved);
+        proof.is_some() && self.give_up_proof()
+    }
+
     /// Gives up the request for a proof. Returns whether there was one.
     pub(super) const fn give_up_proof(&mut self) -> bool {
         let owed = self.window.take_proof();
@@ -124,6 +147,15 @@ impl Peer {
         }
         self.strays += 1;
         if self.strays > STRAYS_MAX { Err(ReplicationFault::TooManyStrays) } else { Ok(()) }
+    }
+
+    /// It sent a block that was asked for, and that could be stored.
+    pub(super) const fn handle_stored(&mut self) {
+        self.delivered += 1;
+        if self.delivered == STRAY_FORGOTTEN_AFTER {
+            self.delivered = 0;
+            self.strays = self.strays.saturating_sub(1);
+        }
     }
 
     /// When it is given up unless it sends something that it owes.

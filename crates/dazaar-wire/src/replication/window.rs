@@ -115,6 +115,11 @@ impl Window {
         (overtaken && self.take(block)).then_some(block)
     }
 
+    /// The block whose proof is owed.
+    pub(super) const fn proof(&self) -> Option<u64> {
+        self.proof
+    }
+
     /// Takes the request for a proof out. Returns whether there was one.
     pub(super) const fn take_proof(&mut self) -> bool {
         self.proof.take().is_some()

@@ -1,6 +1,7 @@
 //! Peers that do what they should not. The process survives, memory stays bounded, nothing false is stored, other peers go on.
 
 use bytes::Bytes;
+use dazaar_log::Log;
 use dazaar_log::flat_tree::NodeIndex;
 use dazaar_log::hash::Node;
 use dazaar_log::limits::MAX_LENGTH;
@@ -145,6 +146,40 @@ fn unrequested_data() {
 }
 
 #[test]
+fn strays_are_forgotten_over_many_blocks_that_were_asked_for() {
+    let (blocks, log) = (10 * STRAY_FORGOTTEN_AFTER, Log::create(MemoryStorage::new(), pair(1)));
+    let (mut jar, buyer, mut log) = (Jar::new(1), 0, log.unwrap());
+    jar.reader(Download::Linear);
+    log.append(&honest_blocks(blocks)).unwrap();
+    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    say(&mut jar, buyer, Message::Have(Have::range(0, blocks))).unwrap();
+    let stray = data_of(1, &honest_blocks(9), 0);
+    let answer = |jar: &mut Jar, count| {
+        let mut requests = Vec::new();
+        while requests.len() < count {
+            let heard = hear_all(jar, buyer);
+            let asked = heard.iter().filter_map(|message| match message {
+                Message::Request(request) => Some(request.index),
+                _ => None,
+            });
+            let asked: Vec<_> = asked.collect();
+            for &index in &asked {
+                let proof = log.proof(index, Default::default(), false, &mut Default::default());
+                let (proof, value) = (proof.unwrap().unwrap(), log.block(index).unwrap());
+                let signature = log.signature(proof.signature_length.unwrap()).unwrap();
+                say(jar, buyer, Message::Data(Data { index, value, nodes: proof.nodes, signature })).unwrap();
+            }
+            requests.extend(asked);
+        }
+    };
+    (0..STRAYS_MAX).for_each(|_| say(&mut jar, buyer, Message::Data(stray.clone())).unwrap());
+    answer(&mut jar, blocks as usize);
+    (0..10).for_each(|_| say(&mut jar, buyer, Message::Data(stray.clone())).unwrap());
+    let said = say(&mut jar, buyer, Message::Data(stray));
+    assert!(matches!(broken(&mut jar, buyer, said), ReplicationFault::TooManyStrays));
+}
+
+#[test]
 fn unrequested_proof() {
     let (mut jar, buyer) = buyer();
     let data = Data { value: None, ..data_of(1, &honest_blocks(9), 3) };
@@ -174,6 +209,30 @@ fn answer_with(jar: &mut Jar, buyer: usize, data: Data) -> ReplicationFault {
     assert!(asked.iter().any(request), "{asked:?}");
     let said = say(jar, buyer, Message::Data(data));
     broken(jar, buyer, said)
+}
+
+#[test]
+fn who_has_lost_the_block_of_a_proof_is_not_waited_for() {
+    let mut jar = Jar::new(1);
+    let (seller, buyer) = (jar.writer(100), jar.reader(Download::Sparse));
+    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    say(&mut jar, buyer, Message::Have(Have::range(99, 1))).unwrap();
+    jar.hosts[buyer].feeds[0].update();
+    let asks_proof = |heard: Vec<Message>| {
+        let proof = Message::Request(Request { index: 99, bytes: 0, hash: true, nodes: 0 });
+        heard.contains(&proof)
+    };
+    assert!(asks_proof(hear_all(&mut jar, buyer)));
+    say(&mut jar, buyer, Message::Unhave { start: 99, length: 1 }).unwrap();
+    assert!(!asks_proof(hear_all(&mut jar, buyer)), "it has just said that it does not have it");
+    assert_eq!(jar.hosts[buyer].feeds[0].poll_timeout(), None);
+    jar.connect(seller, buyer);
+    jar.settle();
+    assert_eq!(jar.hosts[buyer].log.length(), 100, "another proves it");
+    say(&mut jar, buyer, Message::Have(Have::range(100, 1))).unwrap();
+    jar.hosts[buyer].feeds[0].update();
+    let heard = hear_all(&mut jar, buyer);
+    assert!(heard.iter().any(|message| matches!(message, Message::Request(Request { index: 100, .. }))));
 }
 
 #[test]
@@ -289,6 +348,23 @@ fn request_flood() {
     assert_eq!(fault.to_string(), "more than 4096 unanswered requests");
     jar.settle();
     jar.assert_holds(1, 0..100);
+}
+
+#[test]
+fn a_cancel_takes_back_one_request() {
+    let (mut jar, seller) = seller();
+    hear_all(&mut jar, seller);
+    for index in [3, 4, 3, 3] {
+        say(&mut jar, seller, Message::Request(Request { index, bytes: 0, hash: false, nodes: 0 })).unwrap();
+    }
+    for index in [3, 5] {
+        say(&mut jar, seller, Message::Cancel { index, bytes: 0, hash: false }).unwrap();
+    }
+    let heard = hear_all(&mut jar, seller).into_iter().map(|message| match message {
+        Message::Data(data) => data.index,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [4, 3, 3]);
 }
 
 #[test]
