@@ -203,9 +203,15 @@ impl State {
     /// Takes the machine's events as they come, so that they never pile up.
     fn count_events(&mut self, log: &Log<Folder>) {
         while let Some(event) = self.replication.poll_event(log) {
-            if let ReplicationEvent::Uploaded { bytes, .. } = event {
-                self.uploaded.blocks += 1;
-                self.uploaded.bytes += bytes;
+            match event {
+                ReplicationEvent::Uploaded { bytes, .. } => {
+                    self.uploaded.blocks += 1;
+                    self.uploaded.bytes += bytes;
+                }
+                ReplicationEvent::Damaged { block } => {
+                    tracing::error!(feed = %log.key(), block, "a block is damaged on disk; peers are told that it is gone");
+                }
+                _ => {}
             }
         }
     }
