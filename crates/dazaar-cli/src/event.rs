@@ -172,7 +172,12 @@ impl Event {
             }
             Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
             Self::Message { from, name, message } => {
-                format!("Message `{}` from {}: {message}", display_text(name), short(from))
+                format!(
+                    "Message `{}` from {}: {}",
+                    display_text(name),
+                    short(from),
+                    display_text(&message.to_string())
+                )
             }
             Self::Connected { address, authenticated, .. } => {
                 format!("Connected to the seller at {address} ({})", security(*authenticated))
@@ -203,7 +208,7 @@ impl Event {
                 )
             }
             Self::Purchase { name, seller, have, length, bytes, .. } => {
-                let name = name.as_deref().unwrap_or("(no name)");
+                let name = display_text(name.as_deref().unwrap_or("(no name)"));
                 format!(
                     "buy   {name:<20} {have:>10} of {length} blocks  {:>10}  seller {seller}",
                     indicatif::HumanBytes(*bytes).to_string()
@@ -260,7 +265,7 @@ fn describe(info: &Value) -> String {
         (Some("time"), Some(left)) => format!(", {} left", duration(left)),
         (Some("free"), _) => ", free".to_owned(),
         _ if info.is_null() => String::new(),
-        _ => format!(": {info}"),
+        _ => format!(": {}", display_text(&info.to_string())),
     }
 }
 

@@ -108,7 +108,7 @@ impl From<DatabaseError> for Failure {
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
-        Self::new(Kind::General, error)
+        Self::new(Kind::General, dazaar::explain(&error))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let args = Args::parse();
     begin_log(args.verbose);
+    leave_no_core();
     let output = Arc::new(Output::new(args.json));
     let outcome = tokio::runtime::Runtime::new()
         .map_err(failure::Failure::from)
@@ -31,6 +32,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(&output),
     }
+}
+
+/// A core dump would hold the master key. A system that refuses this is no worse than before.
+fn leave_no_core() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }
 
 /// Sends what the libraries have to say to stderr: warnings, or more with `-v` or `DAZAAR_LOG`.

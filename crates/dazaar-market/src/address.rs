@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Characters of a host name (RFC 1035), enough for an IPv6 address in brackets with a zone.
+/// Characters of a host name (RFC 1035), enough for an IPv6 address in brackets.
 const HOST_CHARS_MAX: usize = 255;
 
 /// A host name, IPv4 address or bracketed IPv6 address, and a TCP port.

@@ -138,8 +138,9 @@ const INTEGER_MAX: u64 = (1 << 53) - 1;
 fn check_numbers(field: &str, value: &Value) -> Result<(), CardError> {
     match value {
         Value::Number(number) => {
-            let too_large = number.as_u64().is_some_and(|integer| integer > INTEGER_MAX)
-                || number.as_i64().is_some_and(|integer| integer.unsigned_abs() > INTEGER_MAX);
+            // Whole numbers that are written with a point or an exponent lose digits just as silently.
+            let is_large = |value: f64| value.abs() > INTEGER_MAX as f64;
+            let too_large = number.as_f64().is_none_or(is_large);
             if too_large { Err(CardError::NumberTooLarge { field: field.to_owned() }) } else { Ok(()) }
         }
         Value::Array(values) => values.iter().try_for_each(|value| check_numbers(field, value)),

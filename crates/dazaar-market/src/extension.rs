@@ -4,6 +4,8 @@
 //! the message needs (`null`, an array, a number), means nothing and is skipped; a payload over its limit is a fault.
 //! Source: classic protocol, section 7.3. `terms-acceptance` is ours; the reference ignores names it does not know.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value, json};
 
 use crate::limits::{JSON_BYTES_MAX, REASON_CHARS_MAX};
@@ -77,6 +79,12 @@ pub fn names() -> Vec<String> {
     Extension::ALL.iter().map(|extension| extension.name().to_owned()).collect()
 }
 
+/// The payload of [`Extension::Valid`]; none if there is nothing to tell, or more than the other side takes.
+pub(crate) fn encode_info(info: &Value) -> Option<Vec<u8>> {
+    let payload = info.is_object().then(|| info.to_string().into_bytes())?;
+    (payload.len() <= JSON_BYTES_MAX).then_some(payload)
+}
+
 /// The payload of [`Extension::Invalid`].
 pub(crate) fn encode_reason(reason: &str) -> Vec<u8> {
     json!({ "error": reason }).to_string().into_bytes()
@@ -102,9 +110,16 @@ pub(crate) fn decode_user_message(payload: &[u8]) -> Result<Option<(String, Valu
     Ok(Some((name, object.remove("message").unwrap_or_default())))
 }
 
+/// Characters that make a terminal show others in another order.
+const REORDERING: [RangeInclusive<char>; 3] =
+    ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+
 /// A stranger's text for a human: without control characters, and no longer than [`REASON_CHARS_MAX`].
 pub fn display_text(text: &str) -> String {
-    let printable = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+    let printable = |char: char| {
+        let is_harmful = char.is_control() || REORDERING.iter().any(|range| range.contains(&char));
+        if is_harmful { char::REPLACEMENT_CHARACTER } else { char }
+    };
     let mut shown: String = text.chars().take(REASON_CHARS_MAX).map(printable).collect();
     if text.chars().nth(REASON_CHARS_MAX).is_some() {
         shown.push('\u{2026}');

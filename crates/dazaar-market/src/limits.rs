@@ -9,7 +9,10 @@ pub const CARD_BYTES_MAX: usize = 64 * 1024;
 pub const ADDRESSES_MAX: usize = 16;
 
 /// Bytes of a link.
-pub const LINK_BYTES_MAX: usize = 4096;
+pub const LINK_BYTES_MAX: usize = 16 * 1024;
+
+/// Characters of the name in a link; the rest is cut off.
+pub const LINK_NAME_CHARS_MAX: usize = 80;
 
 /// Bytes of terms of use, before trimming.
 pub const TERMS_BYTES_MAX: usize = 256 * 1024;

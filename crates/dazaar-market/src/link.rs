@@ -10,7 +10,8 @@ use std::str::FromStr;
 use dazaar_log::{IdentityKey, KeyError};
 
 use crate::address::{Address, AddressError};
-use crate::limits::{ADDRESSES_MAX, LINK_BYTES_MAX};
+use crate::extension::display_text;
+use crate::limits::{ADDRESSES_MAX, LINK_BYTES_MAX, LINK_NAME_CHARS_MAX};
 
 const SCHEME: &str = "dazaar";
 
@@ -38,11 +39,16 @@ impl Link {
                 return Err(LinkError::TooManyAddresses { max: ADDRESSES_MAX });
             }
             "at" => self.addresses.push(decode_percent(value)?.parse()?),
-            "name" => self.name = Some(decode_percent(value)?),
+            "name" => self.name = Some(display_name(&decode_percent(value)?)),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// A name for a human, short enough for a link.
+fn display_name(name: &str) -> String {
+    display_text(name).chars().take(LINK_NAME_CHARS_MAX).collect()
 }
 
 impl From<IdentityKey> for Link {
@@ -55,7 +61,7 @@ impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}:{}", self.seller)?;
         let addresses = self.addresses.iter().map(|address| ("at", address.to_string()));
-        let name = self.name.iter().map(|name| ("name", name.clone()));
+        let name = self.name.iter().map(|name| ("name", display_name(name)));
         for (index, (key, value)) in addresses.chain(name).enumerate() {
             f.write_char(if index == 0 { '?' } else { '&' })?;
             write!(f, "{key}=")?;
@@ -171,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_link_can_be_read() {
+        let address: Address = format!("{}:65535", "h".repeat(255)).parse().unwrap();
+        let name = Some("\u{1f4c8}".repeat(500));
+        let link = Link { seller: KEY.parse().unwrap(), addresses: vec![address; ADDRESSES_MAX], name };
+        assert_eq!(link.to_string().parse::<Link>().unwrap().addresses, link.addresses);
+    }
+
+    #[test]
+    fn a_name_cannot_play_tricks_with_the_terminal() {
+        let link: Link = format!("dazaar:{KEY}?name=a%1B%5B2Jb%E2%80%AEc").parse().unwrap();
+        assert_eq!(link.name.as_deref(), Some("a\u{fffd}[2Jb\u{fffd}c"));
+    }
+
+    #[test]
     fn a_bare_key_is_a_link() {
         let link: Link = KEY.parse().unwrap();
         assert_eq!(link, Link::new(KEY.parse().unwrap()));
@@ -205,12 +225,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_can_be_read(
-            seller: [u8; 32], ports in proptest::collection::vec(1_u16.., 0..4), name in proptest::option::of(".{0,40}"),
+            seller: [u8; 32], ports in proptest::collection::vec(1_u16.., 0..4), name in proptest::option::of(".{0,300}"),
         ) {
             let addresses =
                 ports.iter().map(|port| format!("host-{port}.example:{port}").parse().unwrap()).collect();
             let link = Link { seller: IdentityKey(seller), addresses, name };
-            prop_assert_eq!(link.to_string().parse(), Ok(link));
+            let shown = Link { name: link.name.as_deref().map(display_name), ..link.clone() };
+            prop_assert_eq!(link.to_string().parse(), Ok(shown));
         }
 
         #[test]

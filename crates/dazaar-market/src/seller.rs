@@ -164,7 +164,16 @@ impl SellerSession {
     }
 
     /// The buyer opened a channel that is not open here.
-    pub fn handle_offer(&mut self, discovery_key: DiscoveryKey) {
+    ///
+    /// # Errors
+    /// [`PeerFault::TooManyMessages`]; the driver ends the session.
+    pub fn handle_offer(&mut self, discovery_key: DiscoveryKey) -> Result<(), PeerFault> {
+        if !self.is_connected() {
+            return Ok(());
+        }
+        if self.actions.is_full() {
+            return Err(PeerFault::TooManyMessages { max: ACTIONS_QUEUED_MAX });
+        }
         let free = match (&self.stage, self.config.sale) {
             (Stage::Trade(_), Sale::Free { feed }) if feed.discovery_key() == discovery_key => Some(feed),
             _ => None,
@@ -173,6 +182,7 @@ impl SellerSession {
             Some(key) => SellerAction::OpenFeed { key },
             None => SellerAction::RefuseOffer { discovery_key },
         });
+        Ok(())
     }
 
     /// The connection is gone. Nothing happens any more, whatever is still handled.

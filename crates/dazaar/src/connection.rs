@@ -185,7 +185,7 @@ impl<S> Drop for Connection<S> {
 }
 
 /// An error and what is behind it, in one line.
-pub(crate) fn explain(error: &dyn std::error::Error) -> String {
+pub fn explain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();

@@ -9,6 +9,9 @@ mod purchases;
 mod sales;
 mod settings;
 
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,6 +41,7 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Newer`] if a later version of this program wrote it.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        make_private(path).map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -65,6 +69,13 @@ impl Database {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the file, or what is there, readable by its owner only: it may hold secrets of an imported market. SQLite gives
+/// the files beside it the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 /// Why the records could not be read or written.
@@ -98,6 +109,14 @@ pub enum DatabaseError {
     Damaged {
         /// Table and column.
         column: &'static str,
+    },
+    /// The file cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// SQLite failed.
     #[error("the market database: {0}")]

@@ -3,9 +3,9 @@
 //! In clear the file holds 64 hex digits; encrypted it is an ordinary `age` file, which the `age` program opens too.
 //! A backup is 24 words (BIP 39), which is the same 32 bytes in a form that survives paper.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 pub use age::secrecy::SecretString;
@@ -126,24 +126,18 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
         return Err(KeystoreError::Exists { path: path.to_owned() });
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(io_error)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error)?;
     }
-    let draft = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(io_error)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io_error)?;
-    // A hard link refuses to replace a file, where a rename would not.
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft).map_err(io_error)?;
-    linked.map_err(|source| match source.kind() {
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    // The draft has a name of its own and mode 0600; it takes the final name only if nobody else has.
+    let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(io_error)?;
+    draft.write_all(bytes).and_then(|()| draft.as_file().sync_all()).map_err(io_error)?;
+    draft.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
         io::ErrorKind::AlreadyExists => KeystoreError::Exists { path: path.to_owned() },
-        _ => KeystoreError::Io { path: path.to_owned(), source },
-    })
+        _ => io_error(failed.error),
+    })?;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error)
 }
 
 /// Why a master key could not be stored or read.
@@ -222,6 +216,22 @@ mod tests {
         assert_eq!(keystore.load(None).unwrap().as_bytes(), &[7; 32]);
         assert!(matches!(keystore.store(&MasterKey::new(&[8; 32]), None), Err(KeystoreError::Exists { .. })));
         assert_eq!(keystore.load(None).unwrap().as_bytes(), &[7; 32]);
+    }
+
+    #[test]
+    fn of_many_at_once_one_stores_its_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        let store = |byte| Keystore::new(path.clone()).store(&MasterKey::new(&[byte; 32]), None).is_ok();
+        let stored: Vec<bool> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|byte| scope.spawn(move || store(byte))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let winner = stored.iter().position(|&is_stored| is_stored).unwrap();
+        assert_eq!(stored.iter().filter(|&&is_stored| is_stored).count(), 1);
+        let key = Keystore::new(path.clone()).load(None).unwrap();
+        assert_eq!(usize::from(key.as_bytes()[0]), winner);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no drafts are left");
     }
 
     #[test]

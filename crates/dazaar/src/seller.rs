@@ -77,7 +77,9 @@ struct Shared {
 struct BuyerState {
     /// One for each connection.
     outboxes: Vec<mpsc::Sender<UserMessage>>,
-    /// Up to when delivery was charged.
+    /// Connections on which the meter runs.
+    metered: usize,
+    /// Up to when delivery was charged, while the meter runs on any connection.
     charged: Option<Instant>,
 }
 
@@ -257,15 +259,36 @@ impl Shared {
         }
     }
 
-    /// Milliseconds of delivery to charge for a connection that has delivered since `since`. Of several connections
-    /// of one buyer, each charges only what none has charged yet.
-    fn served_ms(&self, buyer: &IdentityKey, since: Instant) -> i64 {
-        let now = Instant::now();
+    /// The meter starts to run on a connection of a buyer. However many there are, time runs once.
+    fn start_meter(&self, buyer: &IdentityKey) {
         let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(state) = buyers.get_mut(buyer) else { return 0 };
-        let from = state.charged.map_or(since, |charged| charged.max(since));
-        state.charged = Some(now);
-        i64::try_from(now.saturating_duration_since(from).as_millis()).unwrap_or(i64::MAX)
+        if let Some(state) = buyers.get_mut(buyer) {
+            state.metered += 1;
+            state.charged.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// The meter stops on a connection of a buyer; what it has not charged yet is returned if it was the last.
+    fn stop_meter(&self, buyer: &IdentityKey) -> i64 {
+        let served_ms = self.served_ms(buyer);
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = buyers.get_mut(buyer) {
+            state.metered = state.metered.saturating_sub(1);
+            if state.metered == 0 {
+                state.charged = None;
+            }
+        }
+        served_ms
+    }
+
+    /// Milliseconds of delivery that nobody has charged this buyer for yet.
+    fn served_ms(&self, buyer: &IdentityKey) -> i64 {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(charged) = buyers.get_mut(buyer).and_then(|state| state.charged.as_mut()) else { return 0 };
+        let served_ms = u64::try_from(charged.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // The fraction of a millisecond that is not charged now is charged next time.
+        *charged += Duration::from_millis(served_ms);
+        i64::try_from(served_ms).unwrap_or(i64::MAX)
     }
 
     fn feed(&self) -> FeedKey {

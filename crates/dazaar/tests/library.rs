@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::cards::{BuyerEvent, Link, SellerEvent};
-use dazaar::database::{Admission, Listing};
+use dazaar::cards::{Address, BuyerEvent, Link, MasterKey, SellerEvent};
+use dazaar::database::{Admission, Credit, Listing};
 use dazaar::log::IdentityKey;
 use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, Offer, Replicator, Seller, SellerNotice, SellerOptions,
@@ -33,6 +33,7 @@ struct Scene {
     buyer_key: IdentityKey,
     market: Arc<Market>,
     listing: Listing,
+    address: Address,
 }
 
 impl Scene {
@@ -43,15 +44,15 @@ impl Scene {
         log.append(&["one", "two", "three"]).unwrap();
         let listing = market.list(offer(&market, &log, admission), now_ms()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string().parse().unwrap();
-        let link = market.link(&listing, vec![address]);
+        let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let link = market.link(&listing, vec![address.clone()]);
         let options =
             SellerOptions { validate_interval: Duration::from_millis(20), ..SellerOptions::default() };
         let seller = Seller::new(Arc::clone(&market), listing.clone(), options).unwrap();
         let server = seller.clone();
         let serving = tokio::spawn(async move { server.serve(listener).await });
         let (buyer, buyer_key) = buyer(&folders.path().join("buyer"), link);
-        Self { _folders: folders, log, seller, buyer, serving, buyer_key, market, listing }
+        Self { _folders: folders, log, seller, buyer, serving, buyer_key, market, listing, address }
     }
 }
 
@@ -72,8 +73,12 @@ fn offer(market: &Market, log: &SharedLog, admission: Admission) -> Offer {
     }
 }
 
+fn buyer_master() -> MasterKey {
+    MasterKey::new(&[8; 32])
+}
+
 fn buyer(dir: &Path, link: Link) -> (Buyer, IdentityKey) {
-    let market = market(dir);
+    let market = Arc::new(Market::create(dir, Some(buyer_master()), None).unwrap());
     let key = market.buyer().public();
     let buyer = Buyer::new(market, link.into(), BuyerOptions::default()).unwrap();
     let connection = buyer.clone();
@@ -172,4 +177,38 @@ async fn a_seller_that_closes_records_what_was_delivered() {
     timeout(DEADLINE, scene.serving).await.expect("in time").unwrap();
     let sale = scene.market.database().sale(&scene.listing.feed, &scene.buyer_key).unwrap().unwrap();
     assert_eq!((sale.blocks, sale.bytes), (3, 11));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_connections_of_one_buyer_time_is_charged_once() {
+    let scene = Scene::new(Admission::Granted).await;
+    let (database, feed) = (scene.market.database(), scene.listing.feed);
+    let hour_ms = 3_600_000;
+    let began = std::time::Instant::now();
+    database.grant("first", &feed, &scene.buyer_key, Some(hour_ms), now_ms()).unwrap();
+    held(&scene.buyer, 3).await;
+    let metered = std::time::Instant::now();
+    // The same buyer connects again and again, each time for one block only.
+    let address = scene.address.clone();
+    for _ in 0..20 {
+        let folders = TempDir::new().unwrap();
+        let again = Arc::new(Market::create(folders.path(), Some(buyer_master()), None).unwrap());
+        let link = scene.market.link(&scene.listing, vec![address.clone()]);
+        let buyer = Buyer::new(again, link.into(), BuyerOptions::default()).unwrap();
+        let connection = buyer.clone();
+        let running = tokio::spawn(async move { connection.run().await });
+        held(&buyer, 3).await;
+        running.abort();
+    }
+    let ran = metered.elapsed();
+    scene.seller.close();
+    timeout(DEADLINE, scene.serving).await.expect("in time").unwrap();
+    let whole = began.elapsed();
+    let Some(Credit::Time { left_ms }) = database.charge(&feed, &scene.buyer_key, 0).unwrap() else {
+        panic!("time was granted");
+    };
+    let charged = Duration::from_millis((hour_ms - left_ms).unsigned_abs());
+    // Only the last fraction of a millisecond is not charged.
+    assert!(charged + Duration::from_millis(1) >= ran, "{charged:?} were charged of {ran:?}");
+    assert!(charged <= whole, "{charged:?} were charged in {whole:?}");
 }

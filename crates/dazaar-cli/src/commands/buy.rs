@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::{Address, Card, CardSignature, Link, TermsHash};
+use dazaar::cards::{Address, Card, CardSignature, Link, LinkError, TermsHash};
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
     no_wait: bool,
 
     /// Seconds without a connection after which to give up; 0 never does
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     timeout: u64,
 }
 
@@ -165,17 +165,22 @@ impl Arguments {
             }
             return Ok((link_of(&card), Some(card.to_json().to_string())));
         }
+        // A name comes from a stranger: a key or link is never looked up as one.
+        let problem = match self.seller.parse() {
+            Ok(link) => return Ok((link, None)),
+            Err(problem) => problem,
+        };
         let purchases = market.database().purchases()?;
-        if let Some(purchase) =
-            purchases.iter().find(|purchase| purchase.name.as_deref() == Some(&self.seller))
-        {
-            return Ok((Link { name: purchase.name.clone(), ..Link::new(purchase.seller) }, None));
+        let known = purchases.iter().find(|purchase| purchase.name.as_deref() == Some(&self.seller));
+        match known {
+            Some(purchase) => Ok((Link { name: purchase.name.clone(), ..Link::new(purchase.seller) }, None)),
+            None => Err(unknown_seller(&self.seller, &problem)),
         }
-        let link = self.seller.parse().map_err(|error| {
-            Failure::input(format!("`{}` is neither a card, nor a link, nor a key: {error}", self.seller))
-        })?;
-        Ok((link, None))
     }
+}
+
+fn unknown_seller(text: &str, problem: &LinkError) -> Failure {
+    Failure::input(format!("`{text}` is neither a card, nor a link, nor a key, nor bought before: {problem}"))
 }
 
 fn link_of(card: &Card) -> Link {

@@ -64,21 +64,22 @@ fn find_feed(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
     })
 }
 
+/// Keys first: a name may come from a stranger, and must not pass for a key.
 fn known_feed(market: &Market, wanted: &str) -> Result<Option<PathBuf>, Failure> {
-    for listing in market.database().listings()? {
+    let (listings, purchases) = (market.database().listings()?, market.database().purchases()?);
+    let sold = listings.into_iter().map(|listing| {
         let seller = market.seller_identity(&listing).public();
-        if [&listing.name, &listing.feed.to_string(), &seller.to_string()].contains(&&wanted.to_owned()) {
-            return Ok(Some(listing.folder));
-        }
-    }
-    for purchase in market.database().purchases()? {
-        let Some(feed) = purchase.feed else { continue };
-        let is_name = purchase.name.as_deref() == Some(wanted);
-        if is_name || feed.to_string() == wanted || purchase.seller.to_string() == wanted {
-            return Ok(Some(market.purchase_folder(&feed)));
-        }
-    }
-    Ok(None)
+        (listing.feed, seller, Some(listing.name), listing.folder)
+    });
+    let bought = purchases.into_iter().filter_map(|purchase| {
+        let feed = purchase.feed?;
+        Some((feed, purchase.seller, purchase.name, market.purchase_folder(&feed)))
+    });
+    let known: Vec<_> = sold.chain(bought).collect();
+    let by_key =
+        known.iter().find(|(feed, seller, ..)| feed.to_string() == wanted || seller.to_string() == wanted);
+    let by_name = || known.iter().find(|(_, _, name, _)| name.as_deref() == Some(wanted));
+    Ok(by_key.or_else(by_name).map(|(.., folder)| folder.clone()))
 }
 
 /// Where the blocks go: a file, standard output, or one event each.

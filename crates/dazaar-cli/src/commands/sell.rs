@@ -142,7 +142,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     tell_changes(context, &market, &listing)?;
     market.database().put_listing(&listing)?;
     for buyer in &arguments.allow {
-        let id = format!("allow-{buyer}-{}", listing.feed);
+        let id = format!("{}-{:016x}", now_ms(), dazaar::random_number());
         market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
     }
     log.flush().await?;

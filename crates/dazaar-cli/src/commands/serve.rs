@@ -23,7 +23,7 @@ use crate::watch::watch_seller;
 const PORT: u16 = 49737;
 
 /// Ports that are tried, one after the other, before any free one is taken.
-const PORTS_TRIED: u16 = 16;
+const PORTS_TRIED: usize = 16;
 
 /// Serve everything I sell until Ctrl-C
 #[derive(Debug, Args)]
@@ -87,7 +87,7 @@ pub(super) async fn serve(
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
-        let listener = bind(listing_address(&listing, serving, index)).await?;
+        let listener = bind(&listing, serving, index).await?;
         let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
         announce(&output, market, &seller, listener.local_addr()?, serving)?;
@@ -128,33 +128,33 @@ async fn first_failure(tasks: &mut JoinSet<Result<(), Failure>>) -> Result<(), F
     Ok(())
 }
 
-/// Where to listen for a listing: as typed now, as typed when it was listed, or the usual port.
-fn listing_address(listing: &Listing, serving: &Serving, index: u16) -> SocketAddr {
-    let next = |address: SocketAddr| {
-        let port = if address.port() == 0 { 0 } else { address.port().saturating_add(index) };
-        SocketAddr::new(address.ip(), port)
-    };
-    match (serving.listen, listing.listen.as_deref().map(str::parse)) {
-        (Some(address), _) => next(address),
-        (None, Some(Ok(address))) => address,
-        (None, _) => next((Ipv4Addr::UNSPECIFIED, PORT).into()),
+/// Listens for a listing. An address that is typed now is taken as it is, with the next port for each further listing.
+/// One that was typed when it was listed, or the usual one, gives way to the next free port.
+async fn bind(listing: &Listing, serving: &Serving, index: u16) -> Result<TcpListener, Failure> {
+    let failure =
+        |address, error| Failure::new(Kind::Unreachable, format!("cannot listen on {address}: {error}"));
+    if let Some(address) = serving.listen {
+        let address =
+            with_port(address, if address.port() == 0 { 0 } else { address.port().saturating_add(index) });
+        return TcpListener::bind(address).await.map_err(|error| failure(address, error));
     }
-}
-
-/// Binds the address; if its port is the usual one and taken, one of the next, or any.
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let usual = PORT..PORT + PORTS_TRIED;
-    let others = if usual.contains(&address.port()) { address.port() + 1..usual.end } else { 0..0 };
-    let mut outcome = TcpListener::bind(address).await;
-    for port in others.chain(usual.contains(&address.port()).then_some(0)) {
+    let stored = listing.listen.as_deref().and_then(|address| address.parse().ok());
+    let wanted: SocketAddr = stored.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, PORT).into());
+    let mut outcome = TcpListener::bind(wanted).await;
+    for port in (wanted.port()..u16::MAX).skip(1).take(PORTS_TRIED).chain([0]) {
         match &outcome {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                outcome = TcpListener::bind((address.ip(), port)).await;
+                outcome = TcpListener::bind(with_port(wanted, port)).await;
             }
             _ => break,
         }
     }
-    outcome.map_err(|error| Failure::new(Kind::Unreachable, format!("cannot listen on {address}: {error}")))
+    outcome.map_err(|error| failure(wanted, error))
+}
+
+const fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
 }
 
 fn announce(

@@ -250,3 +250,56 @@ fn a_sparse_purchase_without_blocks_learns_the_length() {
     let done = buyer.wait_for("done");
     assert_eq!((&done["length"], &done["have"]), (&5.into(), &0.into()));
 }
+
+#[test]
+fn a_name_never_passes_for_a_key() {
+    let scene = Scene::new();
+    let honest = scene.file("honest.csv", csv(5));
+    let (mut seller, place) = scene.sell(&honest, &["--admit-all"]);
+    let evil = scene.file("evil.csv", csv(9));
+    let words = ["sell", &evil, "--name", &place.seller, "--admit-all", "--listen", "127.0.0.1:0"];
+    let mut impostor = scene.dazaar("impostor", &words);
+    let link = text(&impostor.wait_for("listening"), "link");
+    scene.dazaar("buyer", &["buy", &link]).succeed();
+    let mut buyer = buy(&scene, "buyer", &place, &[]);
+    assert_eq!(buyer.wait_for("done")["length"], 5);
+    assert_eq!(text(&seller.wait_for("buyer-connected"), "buyer").len(), 64);
+}
+
+#[test]
+fn blocks_that_came_later_are_bought_singly() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &["--admit-all"]);
+    buy(&scene, "buyer", &place, &[]).succeed();
+    seller.interrupt();
+    scene.file("data.csv", csv(30));
+    let mut seller = scene.dazaar("seller", &["sell", &data, "--admit-all", "--listen", "127.0.0.1:0"]);
+    let address = text(&seller.wait_for("listening"), "address");
+    let words = ["buy", &place.seller, "--connect", &address, "--sparse", "--blocks", "18.."];
+    let mut buyer = scene.dazaar("buyer", &words);
+    buyer.succeed();
+    let blocks = buyer.seen().iter().filter(|event| event["event"] == "block");
+    assert_eq!(blocks.count(), 12, "{buyer}");
+}
+
+#[test]
+fn rows_go_to_a_pipe_as_well() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let (_seller, place) = scene.sell(&data, &["--admit-all"]);
+    buy(&scene, "buyer", &place, &["--to", "/dev/null"]).succeed();
+}
+
+#[test]
+fn admitting_again_after_a_revocation_admits() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let key = scene.init("buyer");
+    let (mut seller, _) = scene.sell(&data, &["--allow", &key]);
+    seller.interrupt();
+    scene.dazaar("seller", &["revoke", &key]).succeed();
+    let mut seller = scene.dazaar("seller", &["sell", &data, "--allow", &key, "--listen", "127.0.0.1:0"]);
+    let link = text(&seller.wait_for("listening"), "link");
+    scene.dazaar("buyer", &["buy", &link, "--no-wait"]).succeed();
+}

@@ -61,8 +61,8 @@ impl Vetting {
         if changed {
             actions.push(BuyerAction::Download(true));
         }
-        if let Some(info @ Value::Object(_)) = &info {
-            actions.push(send(Extension::Valid, info.to_string().into_bytes()));
+        if let Some(payload) = info.as_ref().and_then(extension::encode_info) {
+            actions.push(send(Extension::Valid, payload));
         }
         if changed {
             actions.push(BuyerAction::Notify(BuyerEvent::SellerAdmitted { info }));

@@ -233,10 +233,10 @@ fn a_free_feed_is_given_to_everybody_under_its_own_key() {
     assert_eq!(seller.drain(), delivered);
     assert_eq!(seller.timeout(1_000), [valid]);
     let discovery_key = feed().discovery_key();
-    seller.0.handle_offer(discovery_key);
+    seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::OpenFeed { key: feed() }]);
     let discovery_key = FeedKey([7; 32]).discovery_key();
-    seller.0.handle_offer(discovery_key);
+    seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::RefuseOffer { discovery_key }]);
 }
 
@@ -244,7 +244,7 @@ fn a_free_feed_is_given_to_everybody_under_its_own_key() {
 fn a_unique_sale_refuses_every_offer() {
     let discovery_key = feed().discovery_key();
     let mut seller = Seller::serving();
-    seller.0.handle_offer(discovery_key);
+    seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::RefuseOffer { discovery_key }]);
 }
 
@@ -318,7 +318,7 @@ fn classic_buyers_are_refused_when_the_seller_insists() {
     assert_eq!(seller.verdict(0, admit()), []);
     assert_eq!(seller.timeout(60_000), []);
     let discovery_key = feed().discovery_key();
-    seller.0.handle_offer(discovery_key);
+    seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::RefuseOffer { discovery_key }]);
 }
 
@@ -337,7 +337,7 @@ fn a_free_feed_has_terms_too() {
     let mut seller = Seller::connected(free, PeerKind::Native);
     assert_eq!(seller.drain().len(), 2);
     let discovery_key = feed().discovery_key();
-    seller.0.handle_offer(discovery_key);
+    seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::RefuseOffer { discovery_key }]);
     seller.extension("dazaar/terms-acceptance", &acceptance("be nice").encode()).unwrap();
     seller.0.handle_acceptance_stored(at(0));

@@ -122,8 +122,8 @@ impl Trade {
         if changed {
             actions.push(SellerAction::Upload(true));
         }
-        if let Some(info @ Value::Object(_)) = &info {
-            actions.push(send(Extension::Valid, info.to_string().into_bytes()));
+        if let Some(payload) = info.as_ref().and_then(extension::encode_info) {
+            actions.push(send(Extension::Valid, payload));
         }
         if changed {
             actions.push(SellerAction::Notify(SellerEvent::Admitted { info }));

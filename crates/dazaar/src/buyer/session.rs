@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerSession, EndReason};
 use dazaar_wire::PeerFault;
+use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
 use tokio::net::TcpStream;
 
@@ -216,8 +217,16 @@ impl BuyerEnd {
         matches!(self, Self::Connection(ConnectionError::Peer(PeerFault::NotAuthenticated)))
     }
 
+    /// Whether our own copy cannot be read or written.
+    pub const fn is_about_our_disk(&self) -> bool {
+        matches!(self, Self::Connection(ConnectionError::Replication(Fault::Log(_) | Fault::Damaged(_))))
+    }
+
     /// Whether the next connection would end the same way.
     pub(super) const fn is_final(&self) -> bool {
-        self.is_about_security() || self.is_about_terms() || matches!(self, Self::Market(_) | Self::NoAddress)
+        self.is_about_security()
+            || self.is_about_terms()
+            || self.is_about_our_disk()
+            || matches!(self, Self::Market(_) | Self::NoAddress)
     }
 }

@@ -156,3 +156,15 @@ fn a_file_of_a_newer_program_is_left_alone() {
     let error = Database::open(&dir.path().join("market.db")).unwrap_err();
     assert!(matches!(error, DatabaseError::Newer { version: 99, .. }));
 }
+
+#[test]
+fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

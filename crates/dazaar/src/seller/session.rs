@@ -1,7 +1,6 @@
 //! One connection of one buyer: carries out what the market's session machine decides.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerSession};
@@ -35,9 +34,12 @@ pub(super) struct SellerConnection {
 /// What was delivered on this connection.
 #[derive(Debug, Default)]
 struct Delivery {
-    /// Uploading since then, and something was delivered: the meter runs.
-    since: Option<Instant>,
+    /// Uploading is allowed.
     is_open: bool,
+    /// Something was delivered since: the meter runs.
+    is_metered: bool,
+    /// Milliseconds of delivery that ended before anybody was asked to charge them.
+    uncharged_ms: i64,
     /// Not yet recorded.
     blocks: u64,
     bytes: u64,
@@ -88,6 +90,7 @@ impl SellerConnection {
         if let Err(error) = self.record_deliveries(&buyer) {
             tracing::error!(%error, %buyer, "cannot record what was delivered");
         }
+        self.stop_meter();
         let question = self.question(buyer);
         if question.served_ms > 0 {
             // Nobody is told the answer: the question only charges what was not yet charged.
@@ -127,7 +130,7 @@ impl SellerConnection {
                     self.connection.attach(channel, Arc::clone(replicator));
                 }
             }
-            Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key),
+            Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key)?,
             _ => {}
         }
         Ok(())
@@ -184,8 +187,9 @@ impl SellerConnection {
         Ok(())
     }
 
-    fn question(&self, buyer: IdentityKey) -> Question {
-        let served_ms = self.delivery.since.map_or(0, |since| self.seller.served_ms(&buyer, since));
+    fn question(&mut self, buyer: IdentityKey) -> Question {
+        let running_ms = if self.delivery.is_metered { self.seller.served_ms(&buyer) } else { 0 };
+        let served_ms = running_ms.saturating_add(std::mem::take(&mut self.delivery.uncharged_ms));
         Question { seller: self.seller.config.seller, buyer, feed: self.seller.feed(), served_ms }
     }
 
@@ -241,6 +245,9 @@ impl SellerConnection {
 
     fn set_uploading(&mut self, uploading: bool) {
         self.delivery.is_open = uploading;
+        if !uploading {
+            self.stop_meter();
+        }
         if let Some(replicator) = &self.replicator {
             replicator.set_uploading(uploading);
         }
@@ -253,20 +260,35 @@ impl SellerConnection {
             self.delivery.blocks += uploaded.blocks;
             self.delivery.bytes += uploaded.bytes;
         }
-        match (self.delivery.is_open, self.delivery.since) {
-            (true, None) if self.delivery.blocks > 0 => self.delivery.since = Some(Instant::now()),
-            (false, Some(_)) => self.delivery.since = None,
-            _ => {}
+        let Some(buyer) = self.buyer() else { return };
+        let delivery = &mut self.delivery;
+        if delivery.is_open && !delivery.is_metered && delivery.blocks > 0 {
+            delivery.is_metered = true;
+            self.seller.start_meter(&buyer);
+        }
+    }
+
+    /// The gate is closed, or the connection gone: the meter stops here.
+    fn stop_meter(&mut self) {
+        if let (true, Some(buyer)) = (std::mem::take(&mut self.delivery.is_metered), self.buyer()) {
+            let served_ms = self.seller.stop_meter(&buyer);
+            self.delivery.uncharged_ms = self.delivery.uncharged_ms.saturating_add(served_ms);
         }
     }
 
     fn record_deliveries(&mut self, buyer: &IdentityKey) -> Result<(), DatabaseError> {
-        let (blocks, bytes) =
-            (std::mem::take(&mut self.delivery.blocks), std::mem::take(&mut self.delivery.bytes));
-        if blocks == 0 {
-            return Ok(());
+        let (blocks, bytes) = (self.delivery.blocks, self.delivery.bytes);
+        if blocks > 0 {
+            self.seller.market.database().add_delivery(
+                &self.seller.feed(),
+                buyer,
+                blocks,
+                bytes,
+                now_ms(),
+            )?;
+            (self.delivery.blocks, self.delivery.bytes) = (0, 0);
         }
-        self.seller.market.database().add_delivery(&self.seller.feed(), buyer, blocks, bytes, now_ms())
+        Ok(())
     }
 }
 

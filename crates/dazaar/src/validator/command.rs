@@ -29,6 +29,8 @@ impl Command {
             .env("DAZAAR_BUYER", question.buyer.to_string())
             .env("DAZAAR_FEED", question.feed.to_string())
             .env("DAZAAR_SERVED_MS", question.served_ms.to_string())
+            // The command decides about buyers; our own secrets are none of its business.
+            .env_remove("DAZAAR_PASSPHRASE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

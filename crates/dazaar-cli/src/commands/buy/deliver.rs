@@ -85,7 +85,10 @@ impl Sink {
 
     fn write(&mut self, row: &[u8]) -> io::Result<()> {
         if let Self::Untouched(file) = self {
-            file.set_len(0)?;
+            // Pipes and devices have no length.
+            if file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
             *self = Self::File(io::BufWriter::new(file.try_clone()?));
         }
         match self {
@@ -125,15 +128,14 @@ fn write_rows(sink: &mut Sink, feed: &Replicator, next: &mut u64) -> Result<(), 
 /// Asks for blocks, as soon as the length is known.
 fn ask(typed: &Blocks, feed: &Replicator) -> Result<Option<VecDeque<Range<u64>>>, Failure> {
     let length = feed.progress().length;
-    if length == 0 {
+    // What was held before may be a part: the seller knows how long the feed is now.
+    if length == 0 || !feed.is_informed() {
         return Ok(None);
     }
     let ranges: VecDeque<_> = typed.ranges(length).collect();
-    if let Some(beyond) = ranges.iter().find(|range| range.end > length) {
-        return Err(Failure::input(format!(
-            "block {} is wanted, but the feed has {length} blocks",
-            beyond.end - 1
-        )));
+    if let Some(beyond) = ranges.iter().find(|range| range.end > length || range.is_empty()) {
+        let block = beyond.start.max(beyond.end.saturating_sub(1));
+        return Err(Failure::input(format!("block {block} is wanted, but the feed has {length} blocks")));
     }
     for range in &ranges {
         feed.want(range.clone());

@@ -151,7 +151,7 @@ fn ended(end: &BuyerEnd) -> Failure {
     if end.is_about_identity() || matches!(end, BuyerEnd::NoAddress) {
         return Failure::new(Kind::Unreachable, end);
     }
-    Failure::new(Kind::General, end)
+    Failure::new(Kind::General, dazaar::explain(end))
 }
 
 async fn expired(at: Option<Instant>) {

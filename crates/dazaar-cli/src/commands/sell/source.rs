@@ -65,8 +65,12 @@ impl Source {
             Self::File { path, .. } | Self::Growing { path, .. } | Self::Folder { path } => path.as_path(),
             Self::Spooled { .. } | Self::Stream { .. } => Path::new("stdin"),
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.split('.').find(|part| !part.is_empty()).unwrap_or("data").to_owned()
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut name = name.as_str();
+        for extension in [".gz", ".csv", ".jsonl", ".ndjson", ".txt", ".log"] {
+            name = name.strip_suffix(extension).filter(|name| !name.is_empty()).unwrap_or(name);
+        }
+        name.to_owned()
     }
 
     /// The rows from the first one on; none if the source is a feed already.

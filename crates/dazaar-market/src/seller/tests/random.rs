@@ -145,7 +145,8 @@ fn take(
             seller.0.handle_feed(at(*now), feed());
         }
         Step::Offer(right) => {
-            seller.0.handle_offer(if right { feed() } else { FeedKey([7; 32]) }.discovery_key());
+            let offered = if right { feed() } else { FeedKey([7; 32]) };
+            seller.0.handle_offer(offered.discovery_key()).unwrap();
         }
         Step::Wait(ms) => {
             *now += ms;
