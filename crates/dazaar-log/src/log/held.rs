@@ -99,6 +99,11 @@ impl Held {
         }
     }
 
+    /// Forgets nodes; with a node go all below it.
+    pub(super) fn clear_nodes(&mut self, nodes: Range<NodeIndex>) {
+        self.change_nodes(nodes, HaveMap::clear_range);
+    }
+
     /// Whether no block of `blocks`, the end of the log, is missing, and no node of the whole log.
     pub(super) fn is_complete(&self, blocks: Range<u64>) -> bool {
         let nodes = NodeIndex::leaf(blocks.end).0;

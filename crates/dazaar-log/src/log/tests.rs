@@ -3,6 +3,7 @@ use crate::digest::RemoteTree;
 use crate::storage::{FileName, MemoryStorage};
 use crate::verify::UnverifiedBlock;
 
+mod audit;
 mod crash;
 mod create;
 mod faulty;

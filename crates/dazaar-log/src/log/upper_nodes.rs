@@ -3,7 +3,8 @@
 //! Finding where a block starts takes a node for every level of the tree, and most of them are those that the block before
 //! took. Leaves are not kept: each is needed once.
 //!
-//! Grade: plain. A node of a log never changes, so what is kept is never wrong; it gives way only to others.
+//! Grade: plain. A node of a log never changes, so what is kept is never wrong; it gives way to others, and an
+//! audit forgets all of it to see what is stored.
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
