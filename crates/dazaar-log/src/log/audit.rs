@@ -41,13 +41,25 @@ impl<S: Storage> Log<S> {
     pub fn audit(&mut self) -> Result<Audit, LogError> {
         let held = self.have().count_ones(0..self.have().len());
         self.audit_tree()?;
+        let damaged = self.damaged_blocks(0..self.length())?;
+        if !damaged.is_empty() {
+            self.refuse_poisoned()?;
+            damaged.into_iter().for_each(|block| self.held.clear_blocks(block..block + 1));
+            self.commit(self.head.clone())?;
+        }
+        let valid = self.have().count_ones(0..self.have().len());
+        Ok(Audit { valid, invalid: held - valid })
+    }
+
+    /// The blocks of `range` that we believe to hold and that are not what the tree says.
+    pub(super) fn damaged_blocks(&self, range: Range<u64>) -> Result<Vec<u64>, LogError> {
         let mut damaged = Vec::new();
-        let mut next = 0;
-        while let Some(start) = self.have().next_set(next) {
-            match intact(self.blocks(start..self.length()))? {
+        let mut next = range.start;
+        while let Some(start) = self.have().next_set(next).filter(|&start| start < range.end) {
+            match intact(self.blocks(start..range.end))? {
                 Some(blocks) if !blocks.is_empty() => next = start + blocks.len() as u64,
                 _ => {
-                    next = self.have().next_clear(start).min(start + MAX_READ_BLOCKS);
+                    next = self.have().next_clear(start).min(start + MAX_READ_BLOCKS).min(range.end);
                     for block in start..next {
                         if intact(self.block(block))?.is_none() {
                             damaged.push(block);
@@ -56,13 +68,7 @@ impl<S: Storage> Log<S> {
                 }
             }
         }
-        if !damaged.is_empty() {
-            self.refuse_poisoned()?;
-            damaged.into_iter().for_each(|block| self.held.clear_blocks(block..block + 1));
-            self.commit(self.head.clone())?;
-        }
-        let valid = self.have().count_ones(0..self.have().len());
-        Ok(Audit { valid, invalid: held - valid })
+        Ok(damaged)
     }
 
     /// Mends and forgets nodes, and the blocks that lose their leaf.

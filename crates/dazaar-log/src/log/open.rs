@@ -13,8 +13,8 @@ use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
     /// Opens a folder and recovers it to a length that can be proved: that of the last commit, or the longer one that
-    /// Hypercore appended or that a crash left behind complete. Does not read the blocks, except the last ones after such
-    /// an event.
+    /// Hypercore appended or that a crash left behind complete. Does not read the blocks, except those since the
+    /// last [`flush`](Self::flush), and the last ones after Hypercore appended.
     ///
     /// Nothing but missing headers is written. What recovery found is written with the next change.
     ///
@@ -65,13 +65,34 @@ fn repair_headers(storage: &mut impl Storage) -> Result<u16, LogError> {
     Ok(page_bytes)
 }
 
-/// The commit records, the newest first.
-fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Vec<Commit>, LogError> {
-    let mut records = Vec::new();
-    for slot in Slot::ALL {
-        let record = read_array(storage, FileName::Commit, slot.offset())?;
-        records.extend(record.and_then(|record| Commit::decode(&record, key)));
+/// The commit records of a folder.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// What has been synced.
+    pub(super) synced: Option<Commit>,
+    /// What was written since, the newest first.
+    pub(super) claims: Vec<Commit>,
+}
+
+impl Records {
+    /// The highest sequence number.
+    pub(super) fn newest_sequence(&self) -> Option<u64> {
+        self.claims.first().or(self.synced.as_ref()).map(|commit| commit.sequence)
     }
-    records.sort_by_key(|commit| std::cmp::Reverse(commit.sequence));
+}
+
+fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Records, LogError> {
+    let mut records = Records::default();
+    for slot in Slot::ALL {
+        let bytes = read_array(storage, FileName::Commit, slot.offset())?;
+        let record = bytes.and_then(|bytes| Commit::decode(&bytes, key));
+        match slot {
+            Slot::Synced => records.synced = record,
+            Slot::Even | Slot::Odd => records.claims.extend(record),
+        }
+    }
+    let synced = records.synced.map(|commit| commit.sequence);
+    records.claims.retain(|claim| Some(claim.sequence) > synced);
+    records.claims.sort_by_key(|claim| std::cmp::Reverse(claim.sequence));
     Ok(records)
 }

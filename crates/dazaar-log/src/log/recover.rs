@@ -1,6 +1,7 @@
 //! Finding the length that what is on disk can prove.
 //!
-//! The bitfield and the newest commit record normally agree. They differ after a crash between the two, or when Hypercore,
+//! What was synced is the base. Records written since only claim: a power cut may have left them and not what they speak of,
+//! so the blocks beyond the base are hashed again. The bitfield and the newest record normally agree. They differ after a crash between the two, or when Hypercore,
 //! which knows no commit record, has appended; then signatures and hashes decide.
 //!
 //! Grade: over a door. Source: classic protocol, sections 1.4, 2.2 and 3.
@@ -9,8 +10,10 @@ use std::ops::Range;
 
 use super::disk::{read, read_node, read_roots, read_signature};
 use super::error::{LogError, at};
+use super::open::Records;
 use super::{Head, Log};
 use crate::commit::Commit;
+use crate::flat_tree::NodeIndex;
 use crate::hash::{Node, leaf_hash, tree_hash, verify_tree};
 use crate::have::HaveMap;
 use crate::key::Signature;
@@ -20,18 +23,24 @@ use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
     /// Decides on the length, and makes the maps fit it.
-    pub(super) fn recover(&mut self, records: &[Commit]) -> Result<(), LogError> {
-        self.sequence = records.first().map_or(0, |newest| newest.sequence + 1);
+    pub(super) fn recover(&mut self, records: &Records) -> Result<(), LogError> {
+        self.sequence = records.newest_sequence().map_or(0, |newest| newest.saturating_add(1));
         let claimed = self.tree().length();
-        let (base, whole) = match self.committed(records)? {
-            Some(head) => {
-                let whole = head.length.min(claimed);
-                (head, whole)
-            }
-            None => self.signed_anywhere(claimed)?,
-        };
         let entries = self.signature_entries()?;
-        let head = self.extended(base, claimed, entries)?;
+        let synced = self.committed(records.synced.as_slice())?;
+        let flushed = synced.as_ref().map_or(0, |head| head.length);
+        let (head, whole) = match (synced, records.claims.first()) {
+            (None, None) => {
+                let (base, whole) = self.signed_anywhere(claimed)?;
+                (self.extended(base, claimed, entries)?, whole)
+            }
+            (synced, newest) => {
+                let head = self.grown(synced.unwrap_or_default(), &records.claims, claimed)?;
+                let whole = head.length.min(claimed);
+                let is_short = newest.is_some_and(|newest| head.length < newest.length);
+                (if is_short { head } else { self.extended(head, claimed, entries)? }, whole)
+            }
+        };
         self.held.truncate(head.length);
         if !self.held.is_complete(whole..head.length) {
             let proven = self.prove(&head.roots, &(whole..head.length))?;
@@ -40,7 +49,56 @@ impl<S: Storage> Log<S> {
         self.held.drop_blocks_without_leaf();
         self.surplus_signatures = entries > head.length;
         self.head = head;
+        if !self.is_writable() && !records.claims.is_empty() {
+            for block in self.damaged_blocks(flushed..self.length())? {
+                self.held.clear_blocks(block..block + 1);
+            }
+        }
         Ok(())
+    }
+
+    /// The log beyond what was synced, as far as it got to the disk: records that were not synced only claim.
+    ///
+    /// A reader may lack any block. A writer has to have every block that it signed, or to have cleared it.
+    fn grown(&self, base: Head, claims: &[Commit], claimed: u64) -> Result<Head, LogError> {
+        let Some(newest) = claims.first().filter(|newest| newest.length > base.length) else {
+            return Ok(base);
+        };
+        if !self.is_writable() {
+            let head = self.committed(claims)?.filter(|head| head.length > base.length);
+            return Ok(head.unwrap_or(base));
+        }
+        let whole = self.whole_from(&base, newest.length, claimed)?;
+        for length in (base.length + 1..=whole).rev() {
+            if let Some(head) = self.signed(length)? {
+                return Ok(head);
+            }
+        }
+        Ok(base)
+    }
+
+    /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit. Blocks that the
+    /// bitfield, which reaches up to `claimed`, notes as cleared need not be there.
+    fn whole_from(&self, base: &Head, end: u64, claimed: u64) -> Result<u64, LogError> {
+        let mut roots = base.roots.clone();
+        let mut offset = base.byte_length();
+        for block in base.length..end {
+            let Some(leaf) = read_node(&self.storage, NodeIndex::leaf(block))? else { return Ok(block) };
+            let is_cleared = block < claimed && !self.has(block);
+            if !is_cleared && !self.matches(&leaf, offset)? {
+                return Ok(block);
+            }
+            let mut node = leaf;
+            while let Some(left) = roots.pop_if(|root| root.index == node.index.sibling()) {
+                node = Node::parent(&left, &node);
+                if read_node(&self.storage, node.index)? != Some(node) {
+                    return Ok(block);
+                }
+            }
+            roots.push(node);
+            offset = offset.saturating_add(leaf.size);
+        }
+        Ok(end)
     }
 
     /// The newest commit whose roots are in the tree.

@@ -71,6 +71,7 @@ fn large_blocks_are_read_one_by_one() {
 fn damaged_data_is_never_returned() {
     let mut log = log();
     log.append(&["a", "bb", "ccc"]).unwrap();
+    log.flush().unwrap();
     let mut storage = log.into_storage();
     storage.write(FileName::Data, 2, b"B").unwrap();
     let mut log = Log::open(storage).unwrap();

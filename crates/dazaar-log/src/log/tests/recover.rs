@@ -88,7 +88,9 @@ fn a_lost_bitfield_is_rebuilt() {
 
 #[test]
 fn what_a_rebuilt_bitfield_cannot_prove_is_not_held() {
-    let mut storage = mixed(&history(&[12])[0], &MemoryStorage::new(), &[FileName::Bitfield]);
+    let mut log = Log::open(history(&[12]).remove(0)).unwrap();
+    log.flush().unwrap();
+    let mut storage = mixed(&log.into_storage(), &MemoryStorage::new(), &[FileName::Bitfield]);
     flip(&mut storage, FileName::Data, 0);
     let log = Log::open(storage).unwrap();
     assert_eq!((log.length(), log.has(0), log.downloaded()), (12, false, 11));
@@ -107,6 +109,70 @@ fn a_power_cut_leaves_what_was_flushed() {
     opened(mixed(&new, &flushed, &[FileName::Tree, FileName::Data, FileName::Signatures]), 9);
     opened(mixed(&new, &flushed, &[FileName::Tree]), 9);
     opened(mixed(&new, &flushed, &[FileName::Tree, FileName::Bitfield]), 9);
+}
+
+#[test]
+fn a_power_cut_may_lose_any_of_the_files_written_since() {
+    let mut log = log();
+    log.append(&rows(0..9)).unwrap();
+    log.flush().unwrap();
+    let flushed = log.storage.clone();
+    for end in [10, 11, 13, 16, 17, 30] {
+        log.append(&rows(log.length()..end)).unwrap();
+    }
+    let new = log.into_storage();
+    let files = [FileName::Data, FileName::Tree, FileName::Signatures, FileName::Bitfield, FileName::Commit];
+    for (lost, zeros) in (0..1_u32 << files.len()).flat_map(|lost| [(lost, false), (lost, true)]) {
+        let lost = (0..files.len()).filter(|nth| lost >> nth & 1 == 1).map(|nth| files[nth]);
+        let lost: Vec<FileName> = lost.collect();
+        let mut cut = mixed(&new, &flushed, &lost);
+        for &file in lost.iter().filter(|_| zeros) {
+            cut.set_len(file, new.bytes(file).len() as u64).unwrap();
+        }
+        let length = Log::open(cut.clone()).unwrap().length();
+        assert!((9..=30).contains(&length), "{lost:?}: {length}");
+        opened(cut, length);
+    }
+}
+
+#[test]
+fn a_log_ends_before_the_first_block_that_a_power_cut_damaged() {
+    let mut log = log();
+    log.append(&rows(0..9)).unwrap();
+    log.flush().unwrap();
+    for end in [10, 11, 13, 16, 17, 30] {
+        log.append(&rows(log.length()..end)).unwrap();
+    }
+    let new = log.into_storage();
+    let start = rows(0..9).concat().len();
+    for kept in start..new.bytes(FileName::Data).len() {
+        let mut cut = new.clone();
+        let byte = new.bytes(FileName::Data)[kept];
+        cut.write(FileName::Data, kept as u64, &[byte ^ 1]).unwrap();
+        let before = (0..30).take_while(|&block| rows(0..block + 1).concat().len() <= kept).count() as u64;
+        let signed = [9, 10, 11, 13, 16, 17].into_iter().rfind(|&length| length <= before).unwrap();
+        opened(cut, signed);
+    }
+}
+
+#[test]
+fn a_reader_forgets_what_a_power_cut_took() {
+    let mut writer = log();
+    writer.append(&rows(0..9)).unwrap();
+    let mut reader = Log::create_reader(MemoryStorage::new(), writer.key()).unwrap();
+    let fetch = |writer: &Log<MemoryStorage>, reader: &mut Log<MemoryStorage>, block| {
+        let verified = reader.verify(send(writer, reader, block)).unwrap();
+        reader.store(verified).unwrap();
+    };
+    (0..9).for_each(|block| fetch(&writer, &mut reader, block));
+    reader.flush().unwrap();
+    let flushed = reader.storage.clone();
+    writer.append(&rows(9..30)).unwrap();
+    (9..30).for_each(|block| fetch(&writer, &mut reader, block));
+    let mut cut = Log::open(mixed(&reader.storage, &flushed, &[FileName::Data])).unwrap();
+    assert_eq!((cut.length(), cut.downloaded()), (30, 9));
+    (9..30).for_each(|block| fetch(&writer, &mut cut, block));
+    assert_eq!(cut.audit().unwrap(), Audit { valid: 30, invalid: 0 });
 }
 
 #[test]
