@@ -47,6 +47,11 @@ impl<R: BufRead> RecordReader<R> {
         Self { input, format, lines: 0, columns: None, parser: csv_core::Reader::new() }
     }
 
+    /// Whether rows are missing their header: then no row can be judged, or left out.
+    pub fn lacks_header(&self) -> bool {
+        self.format == Format::Csv && self.columns.is_none()
+    }
+
     /// What is read from.
     pub const fn input(&self) -> &R {
         &self.input

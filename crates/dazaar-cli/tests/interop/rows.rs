@@ -119,3 +119,10 @@ fn a_last_row_that_grew_is_explained() {
     again.fail_with(3);
     assert!(text(again.last("error"), "hint").contains("--follow"), "{again}");
 }
+
+#[test]
+fn a_bad_header_is_never_skipped() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", b"ti\xffme,value\n1,2\n");
+    list(&scene, &data, &["--on-error", "skip"]).fail_with(3);
+}

@@ -97,7 +97,7 @@ impl<'a> Import<'a> {
                     }
                 }
                 Ok(None) => break,
-                Err(error) if self.on_error == OnError::Skip && !error.is_io() => {
+                Err(error) if self.on_error == OnError::Skip && !error.is_io() && !rows.lacks_header() => {
                     self.skipped += 1;
                     let (line, error) = (error.line, error.fault.to_string());
                     self.output.event(&Event::Skipped { line, error })?;
