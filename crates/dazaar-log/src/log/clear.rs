@@ -25,6 +25,8 @@ impl<S: Storage> Log<S> {
         }
         self.held.clear_blocks(range.start..range.end.min(self.length()));
         self.commit(self.head.clone())?;
+        // A power cut must not bring the bits back when the blocks are gone.
+        self.storage.sync(FileName::Bitfield).map_err(at(FileName::Bitfield, 0))?;
         for bytes in freed {
             let offset = bytes.start;
             self.storage.release(FileName::Data, bytes).map_err(at(FileName::Data, offset))?;

@@ -1,5 +1,6 @@
 //! Folders in every state between two commits.
 
+use super::faulty::{Fault, FaultyStorage};
 use super::*;
 
 /// The files of a log after each of some appends.
@@ -173,6 +174,25 @@ fn a_reader_forgets_what_a_power_cut_took() {
     assert_eq!((cut.length(), cut.downloaded()), (30, 9));
     (9..30).for_each(|block| fetch(&writer, &mut cut, block));
     assert_eq!(cut.audit().unwrap(), Audit { valid: 30, invalid: 0 });
+}
+
+#[test]
+fn a_power_cut_while_blocks_are_cleared_leaves_none_that_is_held_and_gone() {
+    let mut log = log();
+    log.append(&rows(0..9)).unwrap();
+    log.flush().unwrap();
+    let flushed = log.into_storage();
+    for after in 0..8 {
+        let fault = Fault { after, eighths: 8, forever: true };
+        let storage = FaultyStorage::new(flushed.clone(), fault);
+        let mut log = Log::open(storage.clone()).unwrap();
+        let cleared = log.clear(2..5).is_ok();
+        let cut = mixed(&storage.synced(), &storage.files(), &[FileName::Data]);
+        let mut log = Log::open(cut).unwrap();
+        let audit = log.audit().unwrap();
+        assert_eq!((log.length(), audit.invalid), (9, 0), "after {after}");
+        assert!(!cleared || audit.valid == 6);
+    }
 }
 
 #[test]
