@@ -83,6 +83,7 @@ fn a_block_that_our_disk_damaged_is_gone_and_the_others_are_served() {
     ] {
         let mut written = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();
         written.append(&(0..100).map(block_bytes).collect::<Vec<_>>()).unwrap();
+        written.flush().unwrap();
         let mut storage = written.into_storage();
         storage.write(file, offset, bytes).unwrap();
         let mut jar = Jar::new(1);
