@@ -298,14 +298,20 @@ impl Replication {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to say, unless something happens before.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.peers.values().filter_map(Peer::deadline).min()
+        self.peers.values().filter_map(Peer::timeout).min()
     }
 
-    /// Which peers have owed us something for too long: end their sessions and remove them.
+    /// Which peers have owed us something for too long: end their sessions and remove them. What others seem to have lost is
+    /// asked for anew.
     pub fn handle_timeout(&mut self, now: Duration) -> Vec<(PeerId, ReplicationFault)> {
-        let late =
-            self.peers.iter().filter(|(_, peer)| peer.deadline().is_some_and(|deadline| deadline <= now));
-        late.map(|(&id, _)| (id, ReplicationFault::RequestTimeout)).collect()
+        let mut faults = Vec::new();
+        for id in self.peers.keys().copied().collect::<Vec<_>>() {
+            let late = self.peers.get(&id).and_then(Peer::deadline).is_some_and(|deadline| deadline <= now);
+            if late || self.handle_lost(id, now).is_err() {
+                faults.push((id, ReplicationFault::RequestTimeout));
+            }
+        }
+        faults
     }
 
     fn poll_upload<S: Storage>(&mut self, id: PeerId, log: &Log<S>) -> Result<Option<Message>, Fault> {

@@ -42,6 +42,8 @@ impl Replication {
             self.update = Update::Wanted;
         }
         let owed = peer.give_up_blocks(gone);
+        let others = self.peers.iter_mut().filter(|(other, _)| **other != id);
+        others.for_each(|(_, peer)| peer.take_back());
         self.release(owed);
     }
 
@@ -65,12 +67,28 @@ impl Replication {
             }
             return Ok(peer.handle_stray()?);
         }
-        let overtaken = peer.give_up_overtaken();
-        self.release(overtaken);
         match data.value {
-            Some(_) => self.handle_block(id, data, log),
-            None => self.handle_proof(id, data, log),
+            Some(_) => self.handle_block(id, data, log)?,
+            None => self.handle_proof(id, data, log)?,
         }
+        Ok(self.handle_lost(id, now)?)
+    }
+
+    /// Gives up what a peer will not send any more. Others who have the block are asked, or else the same peer once more.
+    pub(super) fn handle_lost(&mut self, id: PeerId, now: Duration) -> Result<(), ReplicationFault> {
+        while let Some(lost) = self.peers.get(&id).and_then(|peer| peer.window.lost(now)) {
+            let elsewhere = self.peers.iter().any(|(other, peer)| *other != id && peer.can_give(lost.block));
+            let Some(peer) = self.peers.get_mut(&id) else { break };
+            if elsewhere {
+                peer.leave(lost.block);
+                self.release([lost.block]);
+            } else if lost.again {
+                return Err(ReplicationFault::RequestTimeout);
+            } else {
+                peer.ask_again(lost.block);
+            }
+        }
+        Ok(())
     }
 
     fn handle_block<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
@@ -105,6 +123,13 @@ impl Replication {
             peer.window.request_proof(block, now);
             return Some(request(block, true, log));
         }
+        while let Some(block) = peer.poll_again() {
+            if !log.has(block) {
+                peer.window.request_again(block, now);
+                return Some(request(block, false, log));
+            }
+            self.requested.remove(block..block + 1);
+        }
         let block = peer.poll_block(&self.selection, have, &self.requested)?;
         peer.window.request(block, now);
         self.requested.insert(block..block + 1);
@@ -118,6 +143,7 @@ impl Replication {
         if peer.give_up_proof() {
             self.update = Update::Wanted;
         }
+        self.peers.values_mut().for_each(Peer::take_back);
         self.release(owed);
     }
 

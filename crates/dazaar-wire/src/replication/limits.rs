@@ -54,11 +54,15 @@ pub const WINDOW_MIN: usize = 4;
 /// An answer that took so much longer than the fastest one stood in a queue: a larger window would only make that longer.
 pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(200);
 
-/// A peer that owes us blocks and has sent none for so long is given up (classic).
+/// A peer that owes us blocks and has sent none for so long is given up (classic). One block that it has not sent for so long,
+/// while it sent later ones, is lost, and asked for anew.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// When so many blocks were asked for after an unanswered one, and half of them came, it never will: somebody else is asked.
+/// When so many blocks were asked for after an unanswered one, and half of them came, it is lost, and asked for anew.
 pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
+
+/// Blocks that a peer left unanswered and others have, which it is asked for again when a peer is lost.
+pub const LEFT_MAX: usize = WINDOW_MAX;
 
 /// Blocks that nobody asked for: so many are ignored, then the session ends.
 pub const STRAYS_MAX: u32 = 32;

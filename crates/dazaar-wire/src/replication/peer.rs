@@ -2,6 +2,7 @@
 //!
 //! Grade: machine. Everything here is bounded by `limits`, and ends with the peer.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use dazaar_log::have::HaveMap;
 
 use super::announce::Announcements;
 use super::fault::ReplicationFault;
-use super::limits::{COARSE_RANGES_MAX, STRAY_FORGOTTEN_AFTER, STRAYS_MAX};
+use super::limits::{COARSE_RANGES_MAX, LEFT_MAX, STRAY_FORGOTTEN_AFTER, STRAYS_MAX};
 use super::ranges::RangeSet;
 use super::remote::RemoteMap;
 use super::selection::{Download, Selection};
@@ -36,6 +37,10 @@ pub(super) struct Peer {
     /// Requests that we gave up, so that their answers may still come.
     forgiven: u32,
     strays: u32,
+    /// Lost blocks that nobody else has, to be asked for again.
+    again: VecDeque<u64>,
+    /// Lost blocks that others have.
+    left: BTreeSet<u64>,
     /// Blocks that it sent since a stray was last forgotten.
     delivered: u64,
     /// The block whose proof it did not have.
@@ -56,6 +61,8 @@ impl Peer {
             place,
             forgiven: 0,
             strays: 0,
+            again: VecDeque::new(),
+            left: BTreeSet::new(),
             delivered: 0,
             unproved: None,
         }
@@ -102,8 +109,11 @@ impl Peer {
 
     /// Gives up the requests for blocks of a range, and returns them.
     pub(super) fn give_up_blocks(&mut self, range: Range<u64>) -> Vec<u64> {
-        let blocks: Vec<_> = std::iter::from_fn(|| self.window.take_within(range.clone())).collect();
+        self.left.retain(|block| !range.contains(block));
+        let mut blocks: Vec<_> = std::iter::from_fn(|| self.window.take_within(range.clone())).collect();
         self.forgiven = self.forgiven.saturating_add(u32::try_from(blocks.len()).unwrap_or(u32::MAX));
+        blocks.extend(self.again.iter().filter(|block| range.contains(block)));
+        self.again.retain(|block| !range.contains(block));
         blocks
     }
 
@@ -131,12 +141,42 @@ impl Peer {
         owed
     }
 
-    /// Gives up one request that was overtaken by too many others.
-    pub(super) fn give_up_overtaken(&mut self) -> Option<u64> {
-        let block = self.window.take_overtaken()?;
+    /// Whether it may be asked for a block.
+    pub(super) fn can_give(&self, block: u64) -> bool {
+        self.switches.downloads() && self.remote.blocks().get(block)
+    }
+
+    /// Gives up a lost request, and leaves the block to others, who have it.
+    pub(super) fn leave(&mut self, block: u64) {
+        self.give_up_block(block);
         self.remote.forget(block);
-        self.forgiven = self.forgiven.saturating_add(1);
-        Some(block)
+        if self.left.len() < LEFT_MAX {
+            self.left.insert(block);
+        }
+    }
+
+    /// Others may not have the blocks any more that were left to them, so it may be asked for them again.
+    pub(super) fn take_back(&mut self) {
+        for block in std::mem::take(&mut self.left) {
+            self.remote.remember(block);
+            self.wake(block..block + 1);
+        }
+    }
+
+    /// The next lost block to ask for again. Some may have come by another way.
+    pub(super) fn poll_again(&mut self) -> Option<u64> {
+        self.again.pop_front()
+    }
+
+    /// Gives up a lost request, to repeat it.
+    pub(super) fn ask_again(&mut self, block: u64) {
+        self.give_up_block(block);
+        self.again.push_back(block);
+    }
+
+    fn give_up_block(&mut self, block: u64) {
+        let owed = self.window.take(block);
+        self.forgiven = self.forgiven.saturating_add(u32::from(owed));
     }
 
     /// A block or proof came that we are not waiting for.
@@ -161,6 +201,11 @@ impl Peer {
     /// When it is given up unless it sends something that it owes.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.window.deadline()
+    }
+
+    /// When there is something to do about what it owes.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.window.loss().or_else(|| self.window.deadline())
     }
 
     /// The first block of a range that we want, the peer has, and nobody is asked for.

@@ -80,6 +80,13 @@ impl RemoteMap {
         self.blocks.clear(block);
     }
 
+    /// Takes a forgotten block back in, which the peer claimed before.
+    pub(super) fn remember(&mut self, block: u64) {
+        if block < self.length && !self.is_full() {
+            self.blocks.set(block);
+        }
+    }
+
     /// Whether anything more would exceed the bound on memory.
     fn is_full(&self) -> bool {
         self.blocks.mixed_pages() >= REMOTE_PAGES_MAX || self.blocks.full_runs() >= REMOTE_RUNS_MAX

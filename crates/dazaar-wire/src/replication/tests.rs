@@ -2,6 +2,7 @@ mod attacks;
 mod clear;
 mod jar;
 mod javascript;
+mod lost;
 mod schedules;
 mod sessions;
 mod switches;

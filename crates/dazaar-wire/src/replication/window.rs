@@ -21,6 +21,9 @@ pub(super) struct Window {
     /// The block whose proof alone was asked for.
     proof: Option<u64>,
     next_turn: u64,
+    /// The latest turn that was answered. Answers come in the order of requests, or nearly so: what was asked for before is
+    /// likely lost.
+    answered: Option<u64>,
     size: usize,
     /// The last block that was to be asked for had no room.
     limiting: bool,
@@ -35,6 +38,16 @@ pub(super) struct Window {
 struct Owed {
     turn: u64,
     asked: Duration,
+    /// It was asked for before, and did not come.
+    again: bool,
+}
+
+/// A request that is not answered any more, as far as one can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) block: u64,
+    /// It was the second request for the block.
+    pub(super) again: bool,
 }
 
 impl Default for Window {
@@ -44,6 +57,7 @@ impl Default for Window {
             order: BTreeMap::new(),
             proof: None,
             next_turn: 0,
+            answered: None,
             size: WINDOW_START,
             limiting: false,
             fastest: Duration::MAX,
@@ -65,7 +79,17 @@ impl Window {
     /// A block is being asked for.
     pub(super) fn request(&mut self, block: u64, now: Duration) {
         self.begin(now);
-        self.blocks.insert(block, Owed { turn: self.next_turn, asked: now });
+        self.insert(block, now, false);
+    }
+
+    /// A block that did not come is being asked for a second time, and waited for anew.
+    pub(super) fn request_again(&mut self, block: u64, now: Duration) {
+        self.progress = now;
+        self.insert(block, now, true);
+    }
+
+    fn insert(&mut self, block: u64, now: Duration, again: bool) {
+        self.blocks.insert(block, Owed { turn: self.next_turn, asked: now, again });
         self.order.insert(self.next_turn, block);
         self.next_turn += 1;
     }
@@ -80,6 +104,7 @@ impl Window {
     pub(super) fn handle_block(&mut self, block: u64, bytes: usize, now: Duration) -> bool {
         let Some(owed) = self.blocks.remove(&block) else { return false };
         self.order.remove(&owed.turn);
+        self.answered = self.answered.max(Some(owed.turn));
         self.progress = now;
         self.mean_bytes = (7 * self.mean_bytes + bytes as u64) / 8;
         self.adapt(now.saturating_sub(owed.asked));
@@ -108,11 +133,13 @@ impl Window {
         self.take(block).then_some(block)
     }
 
-    /// Takes out a block that will not come any more: too many were asked for later, and have come.
-    pub(super) fn take_overtaken(&mut self) -> Option<u64> {
-        let (&turn, &block) = self.order.first_key_value()?;
-        let overtaken = self.next_turn - turn > OVERTAKEN_MAX;
-        (overtaken && self.take(block)).then_some(block)
+    /// The oldest request, if later ones were answered and it was overtaken by too many or is too old. A slow peer has it all
+    /// the same: as long as it answers in order, nothing is lost.
+    pub(super) fn lost(&self, now: Duration) -> Option<Lost> {
+        let (block, owed) = self.oldest()?;
+        let overtaken = self.next_turn - owed.turn > OVERTAKEN_MAX;
+        let late = owed.asked + REQUEST_TIMEOUT <= now;
+        (self.is_passed(owed) && (overtaken || late)).then_some(Lost { block, again: owed.again })
     }
 
     /// The block whose proof is owed.
@@ -125,10 +152,26 @@ impl Window {
         self.proof.take().is_some()
     }
 
+    /// When the oldest request counts as lost unless its answer comes.
+    pub(super) fn loss(&self) -> Option<Duration> {
+        let (_, owed) = self.oldest()?;
+        self.is_passed(owed).then(|| owed.asked + REQUEST_TIMEOUT)
+    }
+
     /// When the peer is given up unless something comes.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let waiting = !self.blocks.is_empty() || self.proof.is_some();
         waiting.then(|| self.progress + REQUEST_TIMEOUT)
+    }
+
+    fn oldest(&self) -> Option<(u64, Owed)> {
+        let (_, &block) = self.order.first_key_value()?;
+        Some((block, *self.blocks.get(&block)?))
+    }
+
+    /// Whether a later request was answered.
+    fn is_passed(&self, owed: Owed) -> bool {
+        self.answered > Some(owed.turn)
     }
 
     fn begin(&mut self, now: Duration) {
@@ -217,18 +260,38 @@ mod tests {
     }
 
     #[test]
-    fn an_overtaken_block_is_given_up() {
+    fn an_overtaken_block_is_lost() {
         let mut window = Window::default();
         window.request(7, ms(0));
         for block in 0..OVERTAKEN_MAX - 1 {
             window.request(100 + block, ms(1));
             assert!(window.handle_block(100 + block, 1, ms(2)));
-            assert_eq!(window.take_overtaken(), None);
+            assert_eq!(window.lost(ms(2)), None);
         }
         window.request(8, ms(3));
         window.request(9, ms(3));
-        assert_eq!(window.take_overtaken(), Some(7));
-        assert_eq!(window.take_overtaken(), None);
+        assert_eq!(window.lost(ms(3)), Some(Lost { block: 7, again: false }));
+        assert!(window.take(7));
+        assert_eq!(window.lost(ms(3)), None);
         assert_eq!(window.take_within(0..100), Some(8));
+    }
+
+    #[test]
+    fn a_block_is_lost_after_a_while_if_later_ones_came() {
+        let mut window = Window::default();
+        (0..3).for_each(|block| window.request(block, ms(block)));
+        let late = ms(1) + REQUEST_TIMEOUT;
+        assert!(window.handle_block(0, 1, late));
+        assert_eq!((window.loss(), window.lost(late)), (None, None), "it is slow");
+        assert!(window.handle_block(2, 1, late));
+        assert_eq!(window.loss(), Some(late));
+        assert_eq!(window.lost(late - ms(1)), None);
+        assert_eq!(window.lost(late), Some(Lost { block: 1, again: false }));
+        assert!(window.take(1));
+        window.request_again(1, late);
+        assert_eq!((window.loss(), window.deadline()), (None, Some(late + REQUEST_TIMEOUT)));
+        window.request(5, late);
+        assert!(window.handle_block(5, 1, late));
+        assert_eq!(window.lost(late + REQUEST_TIMEOUT), Some(Lost { block: 1, again: true }));
     }
 }

@@ -461,28 +461,25 @@ fn a_peer_that_holds_one_block_back() {
     let mut blocks = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();
     blocks.append(&honest_blocks(3 * OVERTAKEN_MAX)).unwrap();
     jar.links[link].deaf = Some(0);
-    while !jar.hosts[buyer].log.has(0) && jar.links[link].fault.is_none() {
+    let fault = loop {
         for message in hear_all(&mut jar, buyer) {
             if let Message::Request(request) = message {
                 owed.push_back(request);
             }
         }
-        let Some(request) = owed.pop_front() else { break };
-        if request.index != 0 {
-            let proof = blocks
-                .proof(request.index, Default::default(), false, &mut Default::default())
-                .unwrap()
-                .unwrap();
+        let index = owed.pop_front().map(|request: Request| request.index).unwrap();
+        if index != 0 {
+            let proof = blocks.proof(index, Default::default(), false, &mut Default::default());
+            let (proof, value) = (proof.unwrap().unwrap(), blocks.block(index).unwrap());
             let signature = blocks.signature(proof.signature_length.unwrap()).unwrap();
-            let value = blocks.block(request.index).unwrap();
-            say(
-                &mut jar,
-                buyer,
-                Message::Data(Data { index: request.index, value, nodes: proof.nodes, signature }),
-            )
-            .unwrap();
+            let said =
+                say(&mut jar, buyer, Message::Data(Data { index, value, nodes: proof.nodes, signature }));
+            if said.is_err() {
+                break broken(&mut jar, buyer, said);
+            }
         }
-    }
+    };
+    assert!(matches!(fault, ReplicationFault::RequestTimeout), "it was asked twice, and nobody else has it");
     assert!(!jar.hosts[buyer].log.has(0));
     jar.links[link].deaf = None;
     jar.settle();

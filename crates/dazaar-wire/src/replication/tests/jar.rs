@@ -95,8 +95,18 @@ pub(super) struct Link {
     pub(super) open: bool,
     /// An end that is not given its messages.
     pub(super) deaf: Option<usize>,
+    /// Blocks for which a request vanishes on its way, one for each.
+    pub(super) vanishing: Vec<u64>,
     pub(super) fault: Option<String>,
     pub(super) messages: u64,
+}
+
+impl Link {
+    fn loses(&mut self, message: &Message) -> bool {
+        let Message::Request(request) = message else { return false };
+        let at = self.vanishing.iter().position(|&block| block == request.index);
+        at.map(|at| self.vanishing.remove(at)).is_some()
+    }
 }
 
 pub(super) struct Jar {
@@ -161,6 +171,7 @@ impl Jar {
             delay_ms: 1 + self.dice.below(40),
             open: true,
             deaf: None,
+            vanishing: Vec::new(),
             fault: None,
             messages: 0,
         });
@@ -245,6 +256,9 @@ impl Jar {
             let Some(message) = message else { return };
             let link = &mut self.links[link];
             link.messages += 1;
+            if link.loses(&message) {
+                continue;
+            }
             let jitter = Duration::from_millis(link.delay_ms + self.dice.below(3));
             let arrival = link.queues[1 - end].back().map_or(now, |(before, _)| *before).max(now + jitter);
             link.queues[1 - end].push_back((arrival, message));
