@@ -196,6 +196,18 @@ fn a_power_cut_while_blocks_are_cleared_leaves_none_that_is_held_and_gone() {
 }
 
 #[test]
+fn a_flushed_log_opens_without_a_look_at_its_blocks() {
+    let mut log = log();
+    log.append(&rows(0..5000)).unwrap();
+    log.flush().unwrap();
+    let mut files = mixed(&log.into_storage(), &MemoryStorage::new(), &[FileName::Data]);
+    let leaf = crate::sleep::node_offset(NodeIndex::leaf(4000));
+    files.write(FileName::Tree, leaf, &[0; crate::sleep::NODE_BYTES]).unwrap();
+    let log = Log::open(files).unwrap();
+    assert_eq!((log.length(), log.downloaded()), (5000, 5000));
+}
+
+#[test]
 fn without_a_record_the_highest_signed_length_counts() {
     let [old, new] = &history(&[5, 12])[..] else { unreachable!() };
     let unsigned = mixed(new, old, &[FileName::Signatures]);
