@@ -1,5 +1,6 @@
 //! Secrets come from a file, the environment or a prompt, never from the command line.
 
+use std::env::VarError;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
@@ -61,9 +62,17 @@ fn given(file: Option<&Path>) -> Result<Option<SecretString>, Failure> {
         std::fs::File::open(path)
             .and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text))
             .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
-        return Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned().into()));
+        let passphrase = text.trim_end_matches(['\n', '\r']);
+        if passphrase.is_empty() {
+            return Err(Failure::input(format!("{} holds no passphrase", path.display())));
+        }
+        return Ok(Some(passphrase.to_owned().into()));
     }
-    Ok(std::env::var(PASSPHRASE_VARIABLE).ok().filter(|text| !text.is_empty()).map(Into::into))
+    match std::env::var(PASSPHRASE_VARIABLE) {
+        Ok(text) if !text.is_empty() => Ok(Some(text.into())),
+        Ok(_) | Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Failure::input(format!("{PASSPHRASE_VARIABLE} is not UTF-8"))),
+    }
 }
 
 fn prompt(question: &str) -> Result<SecretString, Failure> {

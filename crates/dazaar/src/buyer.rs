@@ -197,12 +197,12 @@ impl Buyer {
         let _ = stream.set_nodelay(true);
         let mut session = session::BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
         let end = session.run().await;
-        let was_connected = session.is_connected();
+        let was_served = session.was_served();
         session.finish().await;
         if end.is_final() {
             return Attempt::Final(end);
         }
-        if was_connected {
+        if was_served {
             self.disconnected(address, &end);
             return Attempt::Served;
         }

@@ -34,14 +34,19 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failur
     let folder = find_feed(context, &arguments.feed)?;
     let log = read_feed(&folder)?;
     let wanted = arguments.blocks.clone().map_or_else(|| "0..".parse(), Ok).map_err(Failure::input)?;
-    let mut sink = Sink::new(context, arguments.output.as_deref())?;
+    let mut sink = None;
     for range in wanted.ranges(log.length()) {
         for index in range {
             let block = log.block(index)?.ok_or_else(|| missing(index, log.length(), log.downloaded()))?;
+            // A file is touched only once there is something to write.
+            let sink = match &mut sink {
+                Some(sink) => sink,
+                None => sink.insert(Sink::new(context, arguments.output.as_deref())?),
+            };
             sink.block(index, &block)?;
         }
     }
-    sink.finish()
+    sink.map_or(Ok(()), Sink::finish)
 }
 
 fn missing(index: u64, length: u64, held: u64) -> Failure {

@@ -63,3 +63,21 @@ fn a_market_is_the_same_from_wherever_it_is_named() {
     there.succeed();
     assert_eq!(there.last("listing")["length"], 5);
 }
+
+#[test]
+fn a_passphrase_that_is_none_is_refused() {
+    let scene = Scene::new();
+    let empty = scene.file("empty", "\n");
+    scene.dazaar("market", &["--passphrase-file", &empty, "init"]).fail_with(3);
+    assert!(!scene.path("market/master.key").exists());
+}
+
+#[test]
+fn a_file_is_not_emptied_for_blocks_that_are_missing() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    scene.dazaar("market", &["sell", &data, "--no-serve"]).succeed();
+    let to = scene.file("kept.csv", "precious");
+    scene.dazaar("market", &["get", "data", "7", "-o", &to]).fail_with(3);
+    assert_eq!(scene.read("kept.csv"), "precious");
+}

@@ -22,6 +22,7 @@ pub(super) struct BuyerConnection {
     machine: BuyerSession,
     address: Address,
     is_connected: bool,
+    was_served: bool,
     /// What the seller sells us, once they have said it.
     feed: Option<FeedKey>,
     /// Whether the validator lets us download; also before there is a feed.
@@ -54,15 +55,16 @@ impl BuyerConnection {
             machine,
             address,
             is_connected: false,
+            was_served: false,
             feed: None,
             downloading: true,
             verdict: Asked::default(),
         }
     }
 
-    /// Whether the seller was reached.
-    pub(super) const fn is_connected(&self) -> bool {
-        self.is_connected
+    /// Whether the seller let us open the feed: more than a connection that is cut at once.
+    pub(super) const fn was_served(&self) -> bool {
+        self.was_served
     }
 
     /// Runs until the connection ends, and says why.
@@ -159,6 +161,7 @@ impl BuyerConnection {
             replicator.set_downloading(self.downloading);
             self.connection.attach(channel, replicator);
             self.machine.handle_feed_opened();
+            self.was_served = true;
         }
         Ok(())
     }
