@@ -306,8 +306,9 @@ impl Replication {
     pub fn handle_timeout(&mut self, now: Duration) -> Vec<(PeerId, ReplicationFault)> {
         let mut faults = Vec::new();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
-            let late = self.peers.get(&id).and_then(Peer::deadline).is_some_and(|deadline| deadline <= now);
-            if late || self.handle_lost(id, now).is_err() {
+            let lost = self.handle_lost(id, now);
+            let deadline = self.peers.get(&id).and_then(Peer::deadline);
+            if lost.is_err() || deadline.is_some_and(|deadline| deadline <= now) {
                 faults.push((id, ReplicationFault::RequestTimeout));
             }
         }

@@ -85,7 +85,7 @@ impl Replication {
             } else if lost.again {
                 return Err(ReplicationFault::RequestTimeout);
             } else {
-                peer.ask_again(lost.block);
+                peer.ask_again(lost.block, now);
             }
         }
         Ok(())

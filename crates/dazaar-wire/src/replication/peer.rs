@@ -169,8 +169,9 @@ impl Peer {
     }
 
     /// Gives up a lost request, to repeat it.
-    pub(super) fn ask_again(&mut self, block: u64) {
+    pub(super) fn ask_again(&mut self, block: u64, now: Duration) {
         self.give_up_block(block);
+        self.window.restart(now);
         self.again.push_back(block);
     }
 

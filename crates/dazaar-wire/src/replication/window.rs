@@ -82,9 +82,9 @@ impl Window {
         self.insert(block, now, false);
     }
 
-    /// A block that did not come is being asked for a second time, and waited for anew.
+    /// A block that did not come is being asked for a second time.
     pub(super) fn request_again(&mut self, block: u64, now: Duration) {
-        self.progress = now;
+        self.begin(now);
         self.insert(block, now, true);
     }
 
@@ -140,6 +140,11 @@ impl Window {
         let overtaken = self.next_turn - owed.turn > OVERTAKEN_MAX;
         let late = owed.asked + REQUEST_TIMEOUT <= now;
         (self.is_passed(owed) && (overtaken || late)).then_some(Lost { block, again: owed.again })
+    }
+
+    /// Waits anew: something will be asked for again.
+    pub(super) const fn restart(&mut self, now: Duration) {
+        self.progress = now;
     }
 
     /// The block whose proof is owed.

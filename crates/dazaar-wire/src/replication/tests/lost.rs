@@ -42,6 +42,17 @@ fn is_asked_for_again_of_the_only_peer() {
 }
 
 #[test]
+fn is_asked_for_again_though_the_clock_is_looked_at_late() {
+    let (mut jar, buyer, links) = market(1);
+    jar.links[links[0]].vanishing = vec![5000];
+    jar.settle();
+    jar.now += 2 * REQUEST_TIMEOUT;
+    jar.settle();
+    assert_eq!(jar.links[links[0]].fault, None);
+    jar.assert_holds(buyer, 0..BLOCKS);
+}
+
+#[test]
 fn twice_ends_the_session_of_the_only_peer() {
     let (mut jar, buyer, links) = market(1);
     jar.links[links[0]].vanishing = vec![3000, 3000];
