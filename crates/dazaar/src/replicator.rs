@@ -187,7 +187,13 @@ impl Replicator {
 
     /// Time passed; returns the fault of `peer`, if it let a request expire.
     pub(crate) fn handle_timeout(&self, peer: PeerId) -> Result<(), Fault> {
-        let late = self.state().replication.handle_timeout(self.origin.elapsed());
+        let mut state = self.state();
+        let late = state.replication.handle_timeout(self.origin.elapsed());
+        if state.peers.len() > 1 {
+            // What one peer did not answer may be asked of another now.
+            state.wake_all();
+        }
+        drop(state);
         match late.into_iter().find(|(id, _)| *id == peer) {
             Some((_, fault)) => Err(fault.into()),
             None => Ok(()),
