@@ -1,7 +1,7 @@
 //! The card: one JSON object that is a whole listing.
 //!
 //! Grade: plain. Only `id` is required. What we don't know is kept as it is, so that a card that passes through us
-//! loses nothing. Numbers stay [`Number`]s: integers beyond 2^53, which JavaScript would round, are refused, and so a
+//! loses nothing. Numbers stay [`Number`]s: those beyond 2^53, where JavaScript rounds whole ones, are refused, and so a
 //! card means the same to everybody and its canonical form is unique.
 //! Source: classic protocol, section 7.5 (versions); the fields are those that cards in the wild have.
 

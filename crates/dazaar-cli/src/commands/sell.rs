@@ -149,8 +149,10 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     if arguments.no_serve {
         return follower.finished().await;
     }
-    serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await?;
-    Ok(log.flush().await?)
+    let served = serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await;
+    // What was published stays, however the serving ended.
+    log.flush().await?;
+    served
 }
 
 /// Listing anew what is listed changes its conditions. That may be meant, or forgotten.

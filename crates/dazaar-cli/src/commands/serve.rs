@@ -116,8 +116,18 @@ pub(super) async fn serve(
 /// The command that admits a buyer to a listing, if that is how buyers are admitted.
 fn remedy(context: &Context, listing: &Listing) -> impl Fn(&str) -> Option<String> + use<> {
     let command = (listing.admission == Admission::Granted)
-        .then(|| format!("dazaar --dir {} grant --listing {}", context.dir.display(), listing.name));
+        .then(|| (quoted(&context.dir.to_string_lossy()), quoted(&listing.name)))
+        .map(|(dir, name)| format!("dazaar --dir {dir} grant --listing {name}"));
     move |buyer| command.as_ref().map(|command| format!("{command} {buyer} 1h"))
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Waits for the tasks to end, or for the first that fails.
@@ -201,4 +211,18 @@ fn reachable_at(bound: SocketAddr, public: Option<&str>) -> Result<Vec<Address>,
         addresses.push(address("127.0.0.1")?);
     }
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (word, shown) in
+            [("a/b-1.csv", "a/b-1.csv"), ("my data", "'my data'"), ("it's", r"'it'\''s'"), ("", "''")]
+        {
+            assert_eq!(quoted(word), shown);
+        }
+    }
 }
