@@ -12,6 +12,7 @@ pub mod limits;
 pub mod log;
 pub mod proof;
 pub mod rle;
+mod run;
 mod sleep;
 pub mod storage;
 pub mod tree_set;

@@ -21,6 +21,9 @@ pub(crate) use header::HEADER_BYTES;
 /// Bytes of a node in the tree file.
 pub(crate) const NODE_BYTES: usize = Hash::BYTES + size_of::<u64>();
 
+/// A node as the tree file has it.
+pub(crate) type Entry = [u8; NODE_BYTES];
+
 /// Where a node lies in the tree file.
 pub(crate) const fn node_offset(index: NodeIndex) -> u64 {
     (HEADER_BYTES as u64).saturating_add(index.0.saturating_mul(NODE_BYTES as u64))
@@ -32,19 +35,30 @@ pub(crate) const fn signature_offset(length: u64) -> u64 {
 }
 
 /// A node as the tree file has it.
-pub(crate) fn encode_node(node: &Node) -> [u8; NODE_BYTES] {
-    let mut bytes = [0; NODE_BYTES];
-    let (hash, size) = bytes.split_at_mut(Hash::BYTES);
-    hash.copy_from_slice(&node.hash.0);
-    size.copy_from_slice(&node.size.to_be_bytes());
-    bytes
+pub(crate) fn encode_node(node: &Node) -> Entry {
+    encode_entry(&node.hash, node.size)
+}
+
+/// The entry of a node with this hash and size.
+pub(crate) fn encode_entry(hash: &Hash, size: u64) -> Entry {
+    let mut entry = [0; NODE_BYTES];
+    let (front, back) = entry.split_at_mut(Hash::BYTES);
+    front.copy_from_slice(&hash.0);
+    back.copy_from_slice(&size.to_be_bytes());
+    entry
 }
 
 /// Reads a node from the tree file; zeros are a node that was never written.
-pub(crate) fn decode_node(index: NodeIndex, bytes: &[u8; NODE_BYTES]) -> Option<Node> {
-    let (hash, size) = bytes.split_first_chunk()?;
-    let size = u64::from_be_bytes(size.try_into().ok()?);
-    (bytes != &[0; NODE_BYTES]).then_some(Node { index, hash: Hash(*hash), size })
+pub(crate) fn decode_node(index: NodeIndex, entry: &Entry) -> Option<Node> {
+    let (hash, size) = halves(entry);
+    (entry != &[0; NODE_BYTES]).then_some(Node { index, hash: Hash(*hash), size })
+}
+
+/// The hash and the size of an entry.
+pub(crate) fn halves(entry: &Entry) -> (&[u8; Hash::BYTES], u64) {
+    let (hash, size) = entry.split_first_chunk().expect("an entry begins with a hash");
+    let size = size.try_into().expect("an entry ends with a size");
+    (hash, u64::from_be_bytes(size))
 }
 
 /// Reads a signature; zeros are a length that was never signed.

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use super::error::{LogError, at};
 use super::{Head, Log};
-use crate::flat_tree::NodeIndex;
 use crate::hash::{Node, signable};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_BYTE_LENGTH, MAX_LENGTH};
-use crate::sleep::{NODE_BYTES, encode_node, node_offset, signature_offset};
+use crate::run::Run;
+use crate::sleep::{Entry, NODE_BYTES, encode_node, node_offset, signature_offset};
 use crate::storage::{FileName, Storage};
 
 /// Data is collected up to here before it is written; larger blocks are written as they are.
@@ -23,10 +23,8 @@ const KEPT_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 pub(super) struct Batch {
     /// Blocks, one after the other.
     data: Vec<u8>,
-    /// Nodes from the first new leaf to the last one, as in the tree file; zeros where a node is not complete.
-    nodes: Vec<u8>,
-    /// Nodes before the first new leaf which the batch completes.
-    earlier: Vec<Node>,
+    /// Nodes of the tree file.
+    entries: Vec<Entry>,
 }
 
 impl<S: Storage> Log<S> {
@@ -77,14 +75,17 @@ impl<S: Storage> Log<S> {
         blocks: &[B],
     ) -> Result<(), LogError> {
         self.drop_surplus_signatures()?;
+        let entries = std::mem::take(&mut batch.entries);
+        let mut run = Run::hash(appended.start, blocks.iter().map(AsRef::as_ref), entries);
         let mut head = Head { length: appended.end, roots: self.head.roots.clone(), signature: None };
-        batch.hash(&mut head.roots, appended.start, blocks);
+        let earlier = join(&mut head.roots, &mut run);
         let message = signable(&head.tree_hash(), head.length);
         head.signature = self.pair.as_ref().map(|pair| pair.sign(&message));
         // From here on a failure may leave a signature behind which the next batch does not overwrite.
         self.surplus_signatures = true;
         self.write_data(&mut batch.data, blocks)?;
-        self.write_nodes(batch, appended.start)?;
+        self.write_run(&run, &earlier)?;
+        batch.entries = run.into_entries();
         self.write_signature(&head)?;
         self.surplus_signatures = false;
         self.held.append(appended.clone());
@@ -120,15 +121,16 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    fn write_nodes(&mut self, batch: &Batch, first: u64) -> Result<(), LogError> {
-        for node in &batch.earlier {
+    /// Writes the nodes of a run, and others that lie before it.
+    pub(super) fn write_run(&mut self, run: &Run, earlier: &[Node]) -> Result<(), LogError> {
+        for node in earlier {
             let offset = node_offset(node.index);
             self.storage
                 .write(FileName::Tree, offset, &encode_node(node))
                 .map_err(at(FileName::Tree, offset))?;
         }
-        let offset = node_offset(NodeIndex::leaf(first));
-        self.storage.write(FileName::Tree, offset, &batch.nodes).map_err(at(FileName::Tree, offset))
+        let offset = node_offset(run.nodes().start);
+        self.storage.write(FileName::Tree, offset, run.as_bytes()).map_err(at(FileName::Tree, offset))
     }
 
     /// Writes the head's signature, if it has one, to the slot of its length.
@@ -142,37 +144,29 @@ impl<S: Storage> Log<S> {
 }
 
 impl Batch {
-    /// Hashes the blocks, with every node that they complete, and turns `roots` into those of the longer log.
-    fn hash<B: AsRef<[u8]>>(&mut self, roots: &mut Vec<Node>, first: u64, blocks: &[B]) {
-        self.earlier.clear();
-        self.nodes.clear();
-        self.nodes.resize((2 * blocks.len() - 1) * NODE_BYTES, 0);
-        for (block, data) in (first..).zip(blocks) {
-            let mut node = Node::leaf(block, data.as_ref());
-            self.place(first, &node);
-            while let Some(left) = roots.pop_if(|root| root.index == node.index.sibling()) {
-                node = Node::parent(&left, &node);
-                self.place(first, &node);
-            }
-            roots.push(node);
-        }
-    }
-
-    fn place(&mut self, first: u64, node: &Node) {
-        match node.index.0.checked_sub(NodeIndex::leaf(first).0) {
-            Some(nth) => {
-                let start = nth as usize * NODE_BYTES;
-                self.nodes[start..start + NODE_BYTES].copy_from_slice(&encode_node(node));
-            }
-            None => self.earlier.push(*node),
-        }
-    }
-
     fn shrink(&mut self) {
-        for buffer in [&mut self.data, &mut self.nodes] {
-            if buffer.capacity() > KEPT_BUFFER_BYTES {
-                *buffer = Vec::new();
-            }
+        if self.data.capacity() > KEPT_BUFFER_BYTES {
+            self.data = Vec::new();
+        }
+        if self.entries.capacity() * NODE_BYTES > KEPT_BUFFER_BYTES {
+            self.entries = Vec::new();
         }
     }
+}
+
+/// Makes `roots`, which end where the run starts, those of the log with the run. Returns the nodes that this completes and that lie
+/// before the run.
+fn join(roots: &mut Vec<Node>, run: &mut Run) -> Vec<Node> {
+    let mut earlier = Vec::new();
+    for peak in run.peaks().collect::<Vec<_>>() {
+        let mut node = peak;
+        while let Some(left) = roots.pop_if(|root| root.index == node.index.sibling()) {
+            node = Node::parent(&left, &node);
+            if !run.add(&node) {
+                earlier.push(node);
+            }
+        }
+        roots.push(node);
+    }
+    earlier
 }
