@@ -2,8 +2,11 @@
 //!
 //! Grade: plain. Source: classic protocol, sections 2.3 and 2.4.
 
+use std::ops::Range;
+
 use crate::flat_tree::{NodeIndex, full_roots};
 use crate::limits::MAX_REMOTE_TREE_PAGES;
+use crate::run::peaks;
 use crate::tree_set::TreeSet;
 
 /// What a requester says about its tree. Bit `k + 1` stands for the sibling of the node at height `k` above the block's leaf;
@@ -46,7 +49,8 @@ impl TreeSet {
     }
 }
 
-/// What one peer is known to hold of our tree. It learns from the digests of its requests and lives as long as the connection.
+/// What one peer is known to hold of our tree. It learns from the digests of its requests, or, of peers that keep all they are
+/// sent, from what was sent. It lives as long as the connection.
 ///
 /// Forgetting is always safe, the proofs only get longer.
 #[derive(Debug, Clone, Default)]
@@ -67,9 +71,7 @@ impl RemoteTree {
 
     /// Learns from the digest of a request for `block`, as far as it concerns nodes of `ours`.
     pub fn learn(&mut self, ours: &TreeSet, block: u64, digest: Digest) {
-        if self.held.bits().mixed_pages() > MAX_REMOTE_TREE_PAGES {
-            self.held = TreeSet::new();
-        }
+        self.make_room();
         let has_ancestor = digest.0 & 1 == 1;
         let mut bits = digest.0 >> 1;
         let mut node = NodeIndex::leaf(block);
@@ -83,6 +85,19 @@ impl RemoteTree {
             }
             node = node.parent();
             bits >>= 1;
+        }
+    }
+
+    /// Learns that the peer was sent blocks and nodes, which it keeps.
+    pub(crate) fn learn_sent(&mut self, blocks: &Range<u64>, nodes: &[NodeIndex]) {
+        nodes.iter().for_each(|&node| _ = self.held.insert(node));
+        peaks(blocks.clone()).for_each(|peak| _ = self.held.insert_below(peak));
+    }
+
+    /// Forgets everything if it has become too much.
+    pub(crate) fn make_room(&mut self) {
+        if self.held.bits().mixed_pages() > MAX_REMOTE_TREE_PAGES {
+            self.held = TreeSet::new();
         }
     }
 

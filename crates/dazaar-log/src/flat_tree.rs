@@ -104,6 +104,16 @@ impl fmt::Debug for NodeIndex {
     }
 }
 
+/// The lowest node over all of `blocks`, at least one.
+pub const fn common_ancestor(blocks: &Range<u64>) -> NodeIndex {
+    let differing = blocks.start ^ blocks.end.saturating_sub(1);
+    let depth = u64::BITS - differing.leading_zeros();
+    match blocks.start.checked_shr(depth) {
+        Some(offset) => NodeIndex::at(depth, offset),
+        None => NodeIndex::at(depth, 0),
+    }
+}
+
 /// The roots of the full trees that together cover the first `length` blocks, from left to right.
 pub const fn full_roots(length: u64) -> FullRoots {
     FullRoots { covered: 0, rest: length }

@@ -1,5 +1,6 @@
 //! The log: flat tree, hashes, signatures, proofs, have-maps, re-keyed feeds, and the Hypercore 9 folder.
 
+pub mod blocks;
 pub mod codec;
 mod commit;
 pub mod digest;
@@ -18,7 +19,8 @@ pub mod storage;
 pub mod tree_set;
 pub mod verify;
 
+pub use blocks::Blocks;
 pub use feed::Feed;
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};
-pub use log::{Audit, Log, LogError, Stored};
+pub use log::{Audit, Log, LogError, Stored, StoredRange};
 pub use storage::{FileName, MemoryStorage, Storage};

@@ -14,6 +14,9 @@ pub const MAX_BLOCK_BYTES: usize = 8 * 1024 * 1024;
 /// Nodes that a proof may carry: the leaf, its siblings up to a root, and the other roots.
 pub const MAX_PROOF_NODES: usize = 1 + 2 * MAX_LENGTH.ilog2() as usize;
 
+/// Nodes that the proof of a range may carry: siblings along both of its edges, and the other roots.
+pub const MAX_RANGE_NODES: usize = 3 * MAX_LENGTH.ilog2() as usize;
+
 /// Memory for what we believe a peer to hold of the tree, in pages of the have-map (1 KiB each). Beyond it everything is
 /// forgotten, and the peer gets longer proofs.
 pub const MAX_REMOTE_TREE_PAGES: usize = 256;

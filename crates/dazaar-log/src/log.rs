@@ -27,6 +27,7 @@ mod disk;
 pub(crate) mod error;
 mod held;
 mod open;
+mod range;
 mod read;
 mod recover;
 mod replicate;
@@ -34,6 +35,7 @@ mod upper_nodes;
 
 pub use audit::Audit;
 pub use error::LogError;
+pub use range::StoredRange;
 pub use replicate::Stored;
 
 use append::Batch;

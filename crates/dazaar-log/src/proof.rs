@@ -7,6 +7,8 @@ use crate::flat_tree::{NodeIndex, full_roots};
 use crate::hash::Node;
 use crate::tree_set::TreeSet;
 
+mod range;
+
 /// The proof of a block, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {

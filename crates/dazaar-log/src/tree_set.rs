@@ -50,6 +50,14 @@ impl TreeSet {
         Some(top)
     }
 
+    /// Adds a node with all nodes below it, and every parent that it completes. Returns the topmost node added; every node between
+    /// the two was added too. `None` if the node was held already.
+    pub fn insert_below(&mut self, node: NodeIndex) -> Option<NodeIndex> {
+        self.nodes.set_range(node.left_span().0..node.0);
+        self.nodes.set_range(node.0.saturating_add(1)..node.right_span().0.saturating_add(1));
+        self.insert(node)
+    }
+
     /// The length of the log in which `node` is a root: where the held nodes to its right end that could be roots beside it, each
     /// lower than the one before.
     pub fn frontier(&self, node: NodeIndex) -> u64 {

@@ -14,8 +14,10 @@ use crate::key::{FeedKey, Signature};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_BYTE_LENGTH, MAX_LENGTH, MAX_PROOF_NODES};
 
 pub use error::{ProofError, VerifyError};
+pub use range::{UnverifiedRange, VerifiedRange, verify_range};
 
 mod error;
+mod range;
 
 /// A block as a stranger sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,13 +120,15 @@ fn check_limits(block: &UnverifiedBlock) -> Result<(), ProofError> {
     if block.nodes.len() > MAX_PROOF_NODES {
         return Err(ProofError::TooManyNodes { nodes: block.nodes.len() });
     }
-    for node in &block.nodes {
-        if node.index.right_span() >= NodeIndex::leaf(MAX_LENGTH) {
-            return Err(ProofError::NodeOutOfRange { index: node.index });
-        }
-        check_size(node)?;
+    block.nodes.iter().try_for_each(check_node)
+}
+
+/// Holds a node that a stranger sent against the limits.
+fn check_node(node: &Node) -> Result<(), ProofError> {
+    if node.index.right_span() >= NodeIndex::leaf(MAX_LENGTH) {
+        return Err(ProofError::NodeOutOfRange { index: node.index });
     }
-    Ok(())
+    check_size(node)
 }
 
 const fn check_size(node: &Node) -> Result<(), ProofError> {
@@ -132,6 +136,24 @@ const fn check_size(node: &Node) -> Result<(), ProofError> {
         return Err(ProofError::SizeOutOfRange { index: node.index, size: node.size });
     }
     Ok(())
+}
+
+/// The log with these roots, if the feed's key signed it.
+fn signed_head(
+    roots: &[Node],
+    length: u64,
+    signature: &Signature,
+    key: &FeedKey,
+) -> Result<Head, ProofError> {
+    let byte_length = roots.iter().map(|root| root.size).fold(0, u64::saturating_add);
+    if byte_length > MAX_BYTE_LENGTH {
+        let index = roots.last().map_or(NodeIndex(0), |root| root.index);
+        return Err(ProofError::SizeOutOfRange { index, size: byte_length });
+    }
+    if !verify_tree(key, &tree_hash(roots), length, signature) {
+        return Err(ProofError::Signature { length });
+    }
+    Ok(Head { length, byte_length, signature: *signature })
 }
 
 /// The way up from a leaf.
@@ -191,15 +213,8 @@ impl<E, F: Fn(NodeIndex) -> Result<Option<Node>, E>> Climb<'_, F> {
         if !roots.contains(&self.top) {
             return Err(ProofError::NotARoot { index: self.top.index, length }.into());
         }
-        let byte_length = roots.iter().map(|root| root.size).sum();
-        if byte_length > MAX_BYTE_LENGTH {
-            return Err(ProofError::SizeOutOfRange { index: self.top.index, size: byte_length }.into());
-        }
         let signature = signature.ok_or(ProofError::Unsigned { length })?;
-        if !verify_tree(key, &tree_hash(&roots), length, &signature) {
-            return Err(ProofError::Signature { length }.into());
-        }
-        Ok(Head { length, byte_length, signature })
+        Ok(signed_head(&roots, length, &signature, key)?)
     }
 
     fn roots(&mut self, length: u64) -> Result<Vec<Node>, VerifyError<E>> {

@@ -9,6 +9,7 @@ use super::error::LogError;
 use crate::flat_tree::NodeIndex;
 use crate::have::{HaveMap, PAGE_BITS};
 use crate::limits::MAX_LENGTH;
+use crate::run::peaks;
 use crate::sleep::bitfield::Pages;
 use crate::storage::Storage;
 use crate::tree_set::TreeSet;
@@ -75,13 +76,30 @@ impl Held {
 
     /// Adds a node, and the parents that it completes.
     pub(super) fn insert_node(&mut self, node: NodeIndex) {
-        let Some(top) = self.tree.insert(node) else { return };
+        let top = self.tree.insert(node);
+        self.note_path(node, top);
+    }
+
+    /// Notes every node from `node` up to `top`, if any was added.
+    fn note_path(&mut self, node: NodeIndex, top: Option<NodeIndex>) {
+        let Some(top) = top else { return };
         let mut added = node;
         self.pages.note_nodes(only(added));
         while added != top {
             added = added.parent();
             self.pages.note_nodes(only(added));
         }
+    }
+
+    /// Adds blocks, and the nodes that cover none but them.
+    pub(super) fn insert_run(&mut self, blocks: &Range<u64>) {
+        for peak in peaks(blocks.clone()) {
+            let top = self.tree.insert_below(peak);
+            self.pages.note_nodes(peak.left_span()..NodeIndex(peak.right_span().0 + 1));
+            self.note_path(peak, top);
+        }
+        self.blocks.set_range(blocks.clone());
+        self.pages.note_blocks(&self.blocks, blocks.clone());
     }
 
     /// Adds a block.

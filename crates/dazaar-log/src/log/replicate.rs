@@ -74,7 +74,8 @@ impl<S: Storage> Log<S> {
                 .write(FileName::Tree, offset, &encode_node(node))
                 .map_err(at(FileName::Tree, offset))?;
         }
-        let head = self.longer_head(&block, &fresh)?;
+        let head =
+            self.longer_head(block.head(), |index| fresh.iter().find(|node| node.index == index).copied())?;
         fresh.iter().for_each(|node| self.held.insert_node(node.index));
         if value.is_some() {
             self.held.insert_block(index);
@@ -84,7 +85,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// The nodes that are not here. Some may have come since the block was verified.
-    fn fresh_nodes(&self, nodes: &[Node]) -> Result<Vec<Node>, LogError> {
+    pub(super) fn fresh_nodes(&self, nodes: &[Node]) -> Result<Vec<Node>, LogError> {
         let mut fresh = Vec::with_capacity(nodes.len());
         for node in nodes {
             match self.node(node.index)? {
@@ -96,18 +97,22 @@ impl<S: Storage> Log<S> {
         Ok(fresh)
     }
 
-    /// Writes the signature that came with a block. Returns the head afterwards.
-    fn longer_head(&mut self, block: &VerifiedBlock, fresh: &[Node]) -> Result<Head, LogError> {
-        let Some(signed) = block.head() else { return Ok(self.head.clone()) };
-        let roots =
-            full_roots(signed.length).map(|root| self.node_among(root, fresh)).collect::<Result<_, _>>()?;
+    /// Writes the signature that came with blocks. Returns the head afterwards. `fresh` has the nodes that came along.
+    pub(super) fn longer_head(
+        &mut self,
+        signed: Option<&verify::Head>,
+        fresh: impl Fn(NodeIndex) -> Option<Node>,
+    ) -> Result<Head, LogError> {
+        let Some(signed) = signed else { return Ok(self.head.clone()) };
+        let root = |index| fresh(index).map_or_else(|| self.held_node(index), Ok);
+        let roots = full_roots(signed.length).map(root).collect::<Result<_, _>>()?;
         let head = Head { length: signed.length, roots, signature: Some(signed.signature) };
         self.write_signature(&head)?;
         Ok(if head.length > self.length() { head } else { self.head.clone() })
     }
 
     /// Where the data of `block` belongs.
-    fn place(&self, block: u64, fresh: &[Node]) -> Result<u64, LogError> {
+    pub(super) fn place(&self, block: u64, fresh: &[Node]) -> Result<u64, LogError> {
         full_roots(block)
             .try_fold(0_u64, |offset, root| Ok(self.node_among(root, fresh)?.size.saturating_add(offset)))
     }

@@ -1,7 +1,8 @@
 use super::*;
+use crate::blocks::Blocks;
 use crate::digest::RemoteTree;
 use crate::storage::{FileName, MemoryStorage};
-use crate::verify::UnverifiedBlock;
+use crate::verify::{UnverifiedBlock, UnverifiedRange};
 
 mod audit;
 mod crash;
@@ -9,6 +10,7 @@ mod create;
 mod faulty;
 mod fixtures;
 mod model;
+mod range;
 mod read;
 mod recover;
 mod replicate;
@@ -29,6 +31,18 @@ fn row(index: u64) -> String {
 
 fn rows(range: std::ops::Range<u64>) -> Vec<String> {
     range.map(row).collect()
+}
+
+/// What `writer` sends of a range to a reader of whose tree it knows `remote`.
+fn send_range(
+    writer: &Log<MemoryStorage>,
+    blocks: std::ops::Range<u64>,
+    remote: &mut RemoteTree,
+) -> UnverifiedRange {
+    let sent = writer.blocks(blocks.clone()).unwrap().into_iter().collect::<Blocks>();
+    let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
+    let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));
+    UnverifiedRange { start: blocks.start, blocks: sent, nodes: proof.nodes, signature }
 }
 
 /// What `writer` answers to `reader`'s request of a block.

@@ -51,6 +51,26 @@ pub enum ProofError {
         /// The node.
         index: NodeIndex,
     },
+    /// The nodes of a range are not in ascending order.
+    #[error("node {index} does not come after the one before it")]
+    NodesOutOfOrder {
+        /// The node.
+        index: NodeIndex,
+    },
+    /// The log that the proof ends in does not have the blocks, or is longer than a log may be.
+    #[error("the proof of blocks up to {end} leads to {length} blocks")]
+    LengthOutOfRange {
+        /// Length of the log that the proof ends in.
+        length: u64,
+        /// Number of the last block, plus one.
+        end: u64,
+    },
+    /// A node beside a range was neither sent nor is it held.
+    #[error("the proof lacks node {index}")]
+    MissingNode {
+        /// The node.
+        index: NodeIndex,
+    },
     /// No log has so many bytes.
     #[error("node {index} brings the bytes to {size}, more than {MAX_BYTE_LENGTH}")]
     SizeOutOfRange {
