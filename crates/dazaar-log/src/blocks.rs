@@ -73,6 +73,18 @@ impl<B: AsRef<[u8]>> FromIterator<B> for Blocks {
     }
 }
 
+impl<B: AsRef<[u8]>> PartialEq<[B]> for Blocks {
+    fn eq(&self, other: &[B]) -> bool {
+        self.iter().eq(other.iter().map(AsRef::as_ref))
+    }
+}
+
+impl<B: AsRef<[u8]>, const N: usize> PartialEq<[B; N]> for Blocks {
+    fn eq(&self, other: &[B; N]) -> bool {
+        *self == other[..]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

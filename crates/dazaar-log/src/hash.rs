@@ -12,7 +12,10 @@ use blake2::digest::consts::U32;
 use crate::flat_tree::NodeIndex;
 use crate::key::{FeedKey, Signature};
 
+mod group;
 mod lanes;
+
+pub(crate) use group::{GROUP_MAX, Group};
 
 type Blake2b = blake2::Blake2b<U32>;
 
@@ -107,9 +110,6 @@ pub(crate) enum Message<'a> {
 const PREFIX_BYTES: usize = 1 + size_of::<u64>();
 
 impl<'a> Message<'a> {
-    /// Few messages are hashed one by one: lanes that stay empty take as long as the others.
-    const WORTH_LANES: usize = 3;
-
     /// Its hash.
     fn hash(&self) -> Hash {
         let hasher = Blake2b::new().chain_update(self.prefix());
@@ -118,20 +118,6 @@ impl<'a> Message<'a> {
             Self::Parent { left, right, .. } => hasher.chain_update(left).chain_update(right),
         };
         Hash(hasher.finalize().into())
-    }
-
-    /// The hashes of up to eight messages, the others being zeros.
-    pub(crate) fn hash_all(messages: &[Self]) -> [Hash; lanes::LANES] {
-        let several = messages.len() >= Self::WORTH_LANES;
-        let padded = std::array::from_fn(|lane| messages.get(lane).copied().unwrap_or(Message::Leaf(&[])));
-        if let Some(hashes) = several.then(|| lanes::hash(&padded)).flatten() {
-            return hashes;
-        }
-        let mut hashes = [Hash([0; Hash::BYTES]); lanes::LANES];
-        for (hash, message) in hashes.iter_mut().zip(messages) {
-            *hash = message.hash();
-        }
-        hashes
     }
 
     /// Bytes of data below the node.
@@ -186,9 +172,6 @@ impl<'a> Message<'a> {
         }
     }
 }
-
-/// Messages that [`Message::hash_all`] takes at once.
-pub(crate) const HASHED_AT_ONCE: usize = lanes::LANES;
 
 /// The hash of a whole log, from its roots from left to right. It names the place and the size of every root.
 pub fn tree_hash(roots: &[Node]) -> Hash {

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::flat_tree::NodeIndex;
-use crate::hash::{HASHED_AT_ONCE, Message, Node};
+use crate::hash::{GROUP_MAX, Group, Message, Node};
 use crate::sleep::{Entry, NODE_BYTES, decode_node, encode_entry, encode_node, halves};
 
 /// The nodes over a run of blocks, at least one.
@@ -43,26 +43,23 @@ impl Run {
 
     fn hash_leaves<'a>(&mut self, blocks: impl Iterator<Item = &'a [u8]>) {
         let mut leaves = self.entries.iter_mut().step_by(2);
-        let mut blocks = blocks.fuse().peekable();
-        while blocks.peek().is_some() {
-            let mut group = Group::default();
-            (&mut blocks).take(HASHED_AT_ONCE).for_each(|block| group.push(Message::Leaf(block)));
-            group.hash().zip(&mut leaves).for_each(|(entry, place)| *place = entry);
+        let mut messages = blocks.map(Message::Leaf).fuse();
+        while let Some(group) = Group::next(&mut messages) {
+            entries(&group).into_iter().zip(&mut leaves).for_each(|(entry, place)| *place = entry);
         }
     }
 
     fn hash_parents(&mut self, depth: u32, offsets: &Range<u64>) {
         let reach = 1 << (depth - 1);
-        for start in offsets.clone().step_by(HASHED_AT_ONCE) {
-            let first = self.place(NodeIndex::at(depth, start));
-            let count = (offsets.end - start).min(HASHED_AT_ONCE as u64) as usize;
-            let places = (first..).step_by(4 * reach).take(count);
-            let mut group = Group::default();
-            for place in places.clone() {
-                group.push(parent(&self.entries[place - reach], &self.entries[place + reach]));
-            }
-            let parents = group.hash();
-            places.zip(parents).for_each(|(place, entry)| self.entries[place] = entry);
+        let first = self.place(NodeIndex::at(depth, offsets.start));
+        let count = (offsets.end - offsets.start) as usize;
+        let mut places = (first..).step_by(4 * reach).take(count);
+        loop {
+            let mut messages = places
+                .clone()
+                .map(|place| parent(&self.entries[place - reach], &self.entries[place + reach]));
+            let Some(parents) = Group::next(&mut messages).map(|group| entries(&group)) else { return };
+            parents.into_iter().zip(&mut places).for_each(|(entry, place)| self.entries[place] = entry);
         }
     }
 
@@ -123,30 +120,13 @@ pub(crate) fn peaks(blocks: Range<u64>) -> impl Iterator<Item = NodeIndex> {
     })
 }
 
-/// Messages that are hashed together.
-struct Group<'a> {
-    messages: [Message<'a>; HASHED_AT_ONCE],
-    count: usize,
-}
-
-impl Default for Group<'_> {
-    fn default() -> Self {
-        Self { messages: [Message::Leaf(&[]); HASHED_AT_ONCE], count: 0 }
-    }
-}
-
-impl<'a> Group<'a> {
-    fn push(&mut self, message: Message<'a>) {
-        self.messages[self.count] = message;
-        self.count += 1;
-    }
-
-    /// The entries of the nodes.
-    fn hash(self) -> impl Iterator<Item = Entry> + use<> {
-        let hashes = Message::hash_all(&self.messages[..self.count]);
-        let sizes = self.messages.map(|message| message.size());
-        hashes.into_iter().zip(sizes).take(self.count).map(|(hash, size)| encode_entry(&hash, size))
-    }
+/// The entries of up to eight nodes.
+fn entries(group: &Group<'_>) -> [Entry; GROUP_MAX] {
+    let hashes = group.hashes();
+    std::array::from_fn(|nth| {
+        let size = group.messages().get(nth).map_or(0, Message::size);
+        encode_entry(&hashes[nth], size)
+    })
 }
 
 /// The node above two entries. Sizes stop at `u64::MAX`, as in [`Node::parent`].

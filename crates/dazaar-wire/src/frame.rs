@@ -41,6 +41,10 @@ pub(crate) mod kind {
     pub(crate) const CANCEL: u8 = 8;
     pub(crate) const DATA: u8 = 9;
     pub(crate) const CLOSE: u8 = 10;
+    /// Ours: peers that do not know it skip it.
+    pub(crate) const FETCH: u8 = 11;
+    /// Ours: peers that do not know it skip it.
+    pub(crate) const BLOCKS: u8 = 12;
     pub(crate) const EXTENSION: u8 = 15;
 }
 

@@ -23,6 +23,9 @@ pub const RECORD_BYTES_MAX: usize = u16::MAX as usize;
 /// Most nodes in one `Data`. A complete proof of a feed of 2^63 blocks needs fewer than 128.
 pub const NODES_MAX: usize = 256;
 
+/// Most blocks in one `Blocks`.
+pub const RANGE_BLOCKS_MAX: u64 = 4096;
+
 /// Most channels that a remote can have open, with those it was not answered on.
 pub const CHANNELS_MAX: usize = 128;
 

@@ -2,14 +2,16 @@
 //!
 //! Grade: plain. Opening, closing and extensions are the session's own business and are not here (see `control`).
 //! The names are those of the protocol.
-//! Source: classic protocol, section 4.5.
+//! Source: classic protocol, section 4.5; docs/protocol.md, ranges.
 
 mod decode;
 mod encode;
+mod range;
 
 use bytes::Bytes;
 use dazaar_log::Signature;
 use dazaar_log::hash::Node;
+use dazaar_log::verify::UnverifiedRange;
 
 pub(crate) use self::decode::decode;
 pub(crate) use self::encode::encode;
@@ -66,6 +68,15 @@ pub enum Message {
     },
     /// A block, or the proof of one.
     Data(Data),
+    /// The sender, who keeps all that it is sent, asks for blocks. Answers come in the order of these messages. Ours.
+    Fetch {
+        /// The first block.
+        start: u64,
+        /// Number of blocks; `None` asks for all that there are and that are to come.
+        length: Option<u64>,
+    },
+    /// Blocks that were asked for with `Fetch`. Ours.
+    Blocks(UnverifiedRange),
 }
 
 /// The sender holds blocks of a range: all of them, or those whose bits are set.

@@ -8,11 +8,15 @@ use bytes::Bytes;
 
 use super::error::LogError;
 use super::{Log, disk};
+use crate::blocks::Blocks;
 use crate::flat_tree::{NodeIndex, full_roots};
-use crate::hash::{Node, leaf_hash};
+use crate::hash::{GROUP_MAX, Group, Message, Node, leaf_hash};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_READ_BLOCKS, MAX_READ_BYTES};
-use crate::sleep::{NODE_BYTES, decode_node, node_offset};
+use crate::sleep::{Entry, NODE_BYTES, decode_node, halves, node_offset};
 use crate::storage::{FileName, Storage};
+
+/// Leaves that are read from the tree file at once, with the nodes between them.
+const LEAVES_PER_READ: usize = 256;
 
 impl<S: Storage> Log<S> {
     /// A block; `None` if it is not here.
@@ -30,50 +34,63 @@ impl<S: Storage> Log<S> {
         Ok(Some(data))
     }
 
-    /// The blocks from the start of `range` up to the first that is not here, in two reads. A call ends early after
-    /// [`MAX_READ_BYTES`] or [`MAX_READ_BLOCKS`], but never without a block that is here. The blocks share one buffer.
+    /// The blocks from the start of `range` up to the first that is not here. A call ends early after [`MAX_READ_BYTES`] or
+    /// [`MAX_READ_BLOCKS`], but never without a block that is here.
     ///
     /// # Errors
     /// As [`block`](Self::block).
-    pub fn blocks(&self, range: Range<u64>) -> Result<Vec<Bytes>, LogError> {
+    pub fn blocks(&self, range: Range<u64>) -> Result<Blocks, LogError> {
+        self.blocks_within(range, MAX_READ_BYTES)
+    }
+
+    /// As [`blocks`](Self::blocks), ending after `bytes_max`.
+    ///
+    /// # Errors
+    /// As [`block`](Self::block).
+    pub fn blocks_within(&self, range: Range<u64>, bytes_max: u64) -> Result<Blocks, LogError> {
         let end = range
             .end
             .min(self.have().next_clear(range.start))
             .min(range.start.saturating_add(MAX_READ_BLOCKS));
         if range.start >= end {
-            return Ok(Vec::new());
+            return Ok(Blocks::default());
         }
-        let leaves = self.leaves(range.start..end)?;
+        let leaves = self.leaves(range.start..end, bytes_max)?;
         let start = self.start_of(range.start)?;
-        let data = self.read_data(start, leaves.iter().map(|leaf| leaf.size).sum())?;
-        let mut blocks = Vec::with_capacity(leaves.len());
-        let mut offset = 0;
-        for leaf in &leaves {
-            let block = data.slice(offset..offset + leaf.size as usize);
-            verify_block(leaf, &block, start + offset as u64)?;
-            offset += block.len();
-            blocks.push(block);
+        let sizes = leaves.iter().map(|leaf| halves(leaf).1);
+        let data = self.read_data(start, sizes.clone().sum())?;
+        let blocks =
+            Blocks::cut(data, sizes).ok_or_else(|| LogError::corrupt_node(NodeIndex::leaf(range.start)))?;
+        match first_damaged(&leaves, &blocks) {
+            None => Ok(blocks),
+            Some(before) => {
+                let before: u64 = blocks.sizes().take(before).sum();
+                Err(LogError::Corrupt { file: FileName::Data, offset: start + before })
+            }
         }
-        Ok(blocks)
     }
 
     /// The leaves of a run of blocks that are here, as many as one call should read.
-    fn leaves(&self, blocks: Range<u64>) -> Result<Vec<Node>, LogError> {
-        let start = node_offset(NodeIndex::leaf(blocks.start));
-        let mut entries = vec![0; (2 * (blocks.end - blocks.start) - 1) as usize * NODE_BYTES];
-        if !disk::read(&self.storage, FileName::Tree, start, &mut entries)? {
-            return Err(LogError::Corrupt { file: FileName::Tree, offset: start });
-        }
+    fn leaves(&self, blocks: Range<u64>, bytes_max: u64) -> Result<Vec<Entry>, LogError> {
         let mut leaves = Vec::new();
         let mut bytes = 0;
-        for (block, entry) in blocks.zip(entries.as_chunks::<NODE_BYTES>().0.iter().step_by(2)) {
-            let index = NodeIndex::leaf(block);
-            let leaf = decode_node(index, entry).ok_or_else(|| LogError::corrupt_node(index))?;
-            bytes += checked_size(&leaf)?;
-            if bytes > MAX_READ_BYTES && !leaves.is_empty() {
-                break;
+        for first in blocks.clone().step_by(LEAVES_PER_READ) {
+            let part = first..blocks.end.min(first + LEAVES_PER_READ as u64);
+            let start = node_offset(NodeIndex::leaf(first));
+            let mut entries = [[0; NODE_BYTES]; 2 * LEAVES_PER_READ];
+            let entries = &mut entries[..(2 * (part.end - part.start) - 1) as usize];
+            if !disk::read(&self.storage, FileName::Tree, start, entries.as_flattened_mut())? {
+                return Err(LogError::Corrupt { file: FileName::Tree, offset: start });
             }
-            leaves.push(leaf);
+            for (block, entry) in part.zip(entries.iter().step_by(2)) {
+                let index = NodeIndex::leaf(block);
+                let leaf = decode_node(index, entry).ok_or_else(|| LogError::corrupt_node(index))?;
+                bytes += checked_size(&leaf)?;
+                if bytes > bytes_max && !leaves.is_empty() {
+                    return Ok(leaves);
+                }
+                leaves.push(*entry);
+            }
         }
         Ok(leaves)
     }
@@ -139,6 +156,20 @@ impl<S: Storage> Log<S> {
 /// The size of a leaf, if a block may have it.
 pub(super) fn checked_size(leaf: &Node) -> Result<u64, LogError> {
     if leaf.size > MAX_BLOCK_BYTES as u64 { Err(LogError::corrupt_node(leaf.index)) } else { Ok(leaf.size) }
+}
+
+/// The first block whose leaf is another, as the number of blocks before it.
+fn first_damaged(leaves: &[Entry], blocks: &Blocks) -> Option<usize> {
+    let mut messages = blocks.iter().map(Message::Leaf).fuse();
+    let mut nth = 0;
+    for leaves in leaves.chunks(GROUP_MAX) {
+        let hashes = Group::next(&mut messages)?.hashes();
+        if let Some(before) = leaves.iter().zip(&hashes).position(|(leaf, hash)| *halves(leaf).0 != hash.0) {
+            return Some(nth + before);
+        }
+        nth += leaves.len();
+    }
+    None
 }
 
 fn verify_block(leaf: &Node, data: &[u8], offset: u64) -> Result<(), LogError> {

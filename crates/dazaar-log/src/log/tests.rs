@@ -1,5 +1,4 @@
 use super::*;
-use crate::blocks::Blocks;
 use crate::digest::RemoteTree;
 use crate::storage::{FileName, MemoryStorage};
 use crate::verify::{UnverifiedBlock, UnverifiedRange};
@@ -39,7 +38,7 @@ fn send_range(
     blocks: std::ops::Range<u64>,
     remote: &mut RemoteTree,
 ) -> UnverifiedRange {
-    let sent = writer.blocks(blocks.clone()).unwrap().into_iter().collect::<Blocks>();
+    let sent = writer.blocks(blocks.clone()).unwrap();
     let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
     let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));
     UnverifiedRange { start: blocks.start, blocks: sent, nodes: proof.nodes, signature }

@@ -8,7 +8,7 @@ use dazaar_log::Signature;
 use dazaar_log::flat_tree::NodeIndex;
 use dazaar_log::hash::{Hash, Node};
 
-use super::{Data, Have, Message, Request};
+use super::{Data, Have, Message, Request, range};
 use crate::fault::PeerFault;
 use crate::fields::Fields;
 use crate::frame::kind;
@@ -37,6 +37,11 @@ pub(crate) fn decode(kind: u8, body: &Bytes) -> Result<Option<Message>, PeerFaul
             Message::Cancel { index, bytes, hash }
         }
         kind::DATA => Message::Data(decode_data(body)?),
+        kind::FETCH => {
+            let (start, length) = decode_range("Fetch", body)?;
+            Message::Fetch { start, length }
+        }
+        kind::BLOCKS => Message::Blocks(range::decode(body)?),
         _ => return Ok(None),
     }))
 }

@@ -6,7 +6,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::hash::Node;
 
-use super::{Data, Have, Message, Request};
+use super::{Data, Have, Message, Request, range};
 use crate::control::Options;
 use crate::frame::{Body, kind};
 
@@ -16,6 +16,14 @@ pub(crate) fn encode<'a>(message: &'a Message, extensions: &[String]) -> (u8, Bo
     let kind = match message {
         Message::Options { ack } => return (kind::OPTIONS, Options::encode(extensions, *ack)),
         Message::Data(data) => return (kind::DATA, encode_data(data)),
+        Message::Blocks(range) => return (kind::BLOCKS, range::encode(range)),
+        Message::Fetch { start, length } => {
+            encode_varint(1, *start, &mut fields);
+            if let Some(length) = length {
+                encode_varint(2, *length, &mut fields);
+            }
+            kind::FETCH
+        }
         Message::Status { uploading, downloading } => {
             // Both always: a peer takes an absent one as false.
             encode_varint(1, u64::from(*uploading), &mut fields);

@@ -2,10 +2,12 @@
 //!
 //! Grade: plain.
 
+use std::ops::Range;
+
 use super::PeerId;
 
 /// Something happened that others may want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplicationEvent {
     /// Every block that we want is here, up to the longest length that a connected peer claims. Told when it becomes
@@ -25,20 +27,20 @@ pub enum ReplicationEvent {
         /// Blocks of the log.
         length: u64,
     },
-    /// A block was verified and stored.
+    /// Blocks were verified and stored, at least one of which had not been here.
     Stored {
-        /// The block.
-        block: u64,
-        /// Its bytes.
+        /// The blocks.
+        blocks: Range<u64>,
+        /// Their bytes.
         bytes: u64,
     },
-    /// A block was handed to a peer's session.
+    /// Blocks were handed to a peer's session.
     Uploaded {
         /// Whose.
         peer: PeerId,
-        /// The block.
-        block: u64,
-        /// Its bytes.
+        /// The blocks.
+        blocks: Range<u64>,
+        /// Their bytes.
         bytes: u64,
     },
 }

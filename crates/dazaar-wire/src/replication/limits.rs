@@ -51,6 +51,21 @@ pub const WINDOW_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Blocks that a peer may owe us however large they are.
 pub const WINDOW_MIN: usize = 4;
 
+/// Bytes after which a message with several blocks ends. Eight blocks of 64 KiB, so that they are hashed together.
+pub const RANGE_BYTES: u64 = 512 * 1024;
+
+/// About how many bytes are asked for at once of one of several peers of our own kind.
+pub const FETCH_BYTES: u64 = 1024 * 1024;
+
+/// Bytes that one of several peers of our own kind may owe us, by the mean size of its blocks so far.
+pub const FETCHED_BYTES_MAX: u64 = 4 * FETCH_BYTES;
+
+/// Questions of one peer that may wait for an answer.
+pub const FETCHES_MAX: usize = 2048;
+
+/// Bytes that a block may have, as long as none has come.
+pub const BLOCK_BYTES_GUESS: u64 = 1024;
+
 /// An answer that took so much longer than the fastest one stood in a queue: a larger window would only make that longer.
 pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(200);
 
@@ -71,4 +86,5 @@ pub const STRAYS_MAX: u32 = 32;
 pub const STRAY_FORGOTTEN_AFTER: u64 = 64;
 
 const _: () = assert!(WINDOW_MAX < REQUESTS_QUEUED_MAX && WINDOW_START < WINDOW_MAX);
+const _: () = assert!(FETCHES_MAX < REQUESTS_QUEUED_MAX);
 const _: () = assert!(WANTS_OPEN_MAX < WANTS_QUEUED_MAX);

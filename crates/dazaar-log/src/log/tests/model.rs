@@ -72,7 +72,7 @@ impl Modelled {
             let expected = &self.blocks[run.start as usize..][..read.len()];
             assert!(
                 !read.is_empty()
-                    && read.iter().zip(expected).all(|(read, expected)| Some(read) == expected.as_ref())
+                    && read.iter().zip(expected).all(|(read, expected)| expected.as_deref() == Some(read))
             );
             block = run.start + read.len() as u64;
         }

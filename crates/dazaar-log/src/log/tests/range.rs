@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::blocks::Blocks;
 use crate::verify::{ProofError, VerifyError};
 
 fn reader() -> Log<MemoryStorage> {

@@ -57,7 +57,7 @@ fn large_blocks_are_read_one_by_one() {
     let mut log = log();
     let large = vec![7; MAX_BLOCK_BYTES];
     log.append(&[&large[..], &large, b"small"]).unwrap();
-    assert_eq!(log.blocks(0..3).unwrap(), std::slice::from_ref(&large));
+    assert_eq!(log.blocks(0..3).unwrap(), [&large]);
     assert_eq!(log.blocks(1..3).unwrap().len(), 1);
     assert_eq!(log.blocks(2..3).unwrap(), [&b"small"[..]]);
     assert!(MAX_READ_BYTES >= MAX_BLOCK_BYTES as u64);

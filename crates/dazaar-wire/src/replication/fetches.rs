@@ -1,0 +1,196 @@
+//! Which ranges a peer of our own kind owes us.
+//!
+//! Grade: machine. Such a peer answers in the order in which it was asked, so nothing can be lost on the way: what it owes comes, or
+//! an `Unhave` for it. From the only peer that serves us we want everything from some block on, and what is to come, in one
+//! question; it stays open, and new blocks are pushed. Several peers get ranges of about a megabyte each.
+//!
+//! Source: docs/protocol.md, ranges.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::limits::{BLOCK_BYTES_GUESS, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, REQUEST_TIMEOUT};
+
+/// What one peer was asked for and has not sent.
+#[derive(Debug)]
+pub(super) struct Fetches {
+    owed: VecDeque<Range<u64>>,
+    onward: Option<Onward>,
+    /// Mean size of a block so far.
+    mean_bytes: u64,
+    /// When the peer last did what we are waiting for, or we began to wait.
+    progress: Duration,
+}
+
+/// Everything from a block on.
+#[derive(Debug, Clone, Copy)]
+struct Onward {
+    /// The block that was asked for.
+    start: u64,
+    /// The next one to come.
+    next: u64,
+}
+
+impl Default for Fetches {
+    fn default() -> Self {
+        Self { owed: VecDeque::new(), onward: None, mean_bytes: BLOCK_BYTES_GUESS, progress: Duration::ZERO }
+    }
+}
+
+impl Fetches {
+    /// How many blocks may be asked for now.
+    pub(super) fn room(&self) -> u64 {
+        let owed: u64 = self.owed.iter().map(|range| range.end - range.start).sum();
+        let mean = self.mean_bytes.max(1);
+        if self.owed.len() >= FETCHES_MAX || owed.saturating_mul(mean) >= FETCHED_BYTES_MAX {
+            return 0;
+        }
+        (FETCH_BYTES / mean).max(1)
+    }
+
+    /// Blocks are being asked for.
+    pub(super) fn request(&mut self, blocks: Range<u64>, now: Duration) {
+        if self.owed.is_empty() {
+            self.progress = now;
+        }
+        self.owed.push_back(blocks);
+    }
+
+    /// Everything from a block on is being asked for.
+    pub(super) fn request_onward(&mut self, start: u64, now: Duration) {
+        self.progress = now;
+        self.onward = Some(Onward { start, next: start });
+    }
+
+    /// From which block on everything comes without being asked for.
+    pub(super) fn pushed_from(&self) -> Option<u64> {
+        self.onward.map(|onward| onward.next)
+    }
+
+    /// Takes back the question for everything, and returns where it began.
+    pub(super) fn take_onward(&mut self) -> Option<u64> {
+        self.onward.take().map(|onward| onward.start)
+    }
+
+    /// Whether no single range is owed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// Blocks came. Returns whether they were owed.
+    pub(super) fn handle_blocks(&mut self, blocks: &Range<u64>, bytes: u64, now: Duration) -> bool {
+        self.mean_bytes = (7 * self.mean_bytes + bytes / (blocks.end - blocks.start).max(1)) / 8;
+        if let Some(first) = self.owed.front_mut().filter(|first| first.start == blocks.start && blocks.end <= first.end) {
+            first.start = blocks.end;
+            if first.is_empty() {
+                self.owed.pop_front();
+            }
+        } else if let Some(onward) = self.onward.as_mut().filter(|onward| onward.next == blocks.start) {
+            onward.next = blocks.end;
+        } else {
+            return false;
+        }
+        self.progress = now;
+        true
+    }
+
+    /// Blocks will not come. Returns those that were owed.
+    pub(super) fn give_up(&mut self, blocks: &Range<u64>, now: Duration) -> Vec<Range<u64>> {
+        let mut given_up = Vec::new();
+        for range in std::mem::take(&mut self.owed) {
+            let common = range.start.max(blocks.start)..range.end.min(blocks.end);
+            if common.is_empty() {
+                self.owed.push_back(range);
+                continue;
+            }
+            let around = [range.start..common.start, common.end..range.end];
+            self.owed.extend(around.into_iter().filter(|rest| !rest.is_empty()));
+            given_up.push(common);
+            self.progress = now;
+        }
+        if let Some(onward) = self.onward.as_mut().filter(|onward| blocks.contains(&onward.next)) {
+            onward.next = blocks.end;
+            self.progress = now;
+        }
+        given_up
+    }
+
+    /// Gives up everything. Returns the ranges that were owed.
+    pub(super) fn clear(&mut self) -> Vec<Range<u64>> {
+        self.onward = None;
+        std::mem::take(&mut self.owed).into()
+    }
+
+    /// When the peer, which claims to have `length` blocks, is given up unless something comes.
+    pub(super) fn deadline(&self, length: u64) -> Option<Duration> {
+        let waiting = !self.owed.is_empty() || self.onward.is_some_and(|onward| onward.next < length);
+        waiting.then(|| self.progress + REQUEST_TIMEOUT)
+    }
+
+    /// The peer has said that there is more: from now on we wait.
+    pub(super) fn handle_claim(&mut self, length_before: u64, now: Duration) {
+        if self.deadline(length_before).is_none() {
+            self.progress = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn room_is_about_a_megabyte_at_a_time_and_four_in_all() {
+        let mut fetches = Fetches::default();
+        let mut start = 0;
+        while fetches.room() > 0 {
+            let end = start + fetches.room();
+            fetches.request(start..end, NOW);
+            start = end;
+        }
+        assert_eq!(start * BLOCK_BYTES_GUESS, FETCHED_BYTES_MAX);
+        for block in 0..64 {
+            assert!(fetches.handle_blocks(&(block..block + 1), 8 << 20, NOW));
+        }
+        assert_eq!(fetches.room(), 0, "what is owed is larger than it seemed");
+        fetches.clear();
+        assert_eq!(fetches.room(), 1);
+    }
+
+    #[test]
+    fn answers_come_in_order_and_in_parts() {
+        let mut fetches = Fetches::default();
+        fetches.request(10..20, NOW);
+        fetches.request(40..41, NOW);
+        assert!(!fetches.handle_blocks(&(40..41), 1, NOW) && !fetches.handle_blocks(&(10..21), 1, NOW));
+        assert!(fetches.handle_blocks(&(10..15), 5, NOW) && fetches.handle_blocks(&(15..20), 5, NOW));
+        assert!(fetches.handle_blocks(&(40..41), 1, NOW) && fetches.is_idle());
+        assert_eq!(fetches.deadline(100), None);
+    }
+
+    #[test]
+    fn what_will_not_come_is_given_up() {
+        let mut fetches = Fetches::default();
+        fetches.request(10..20, NOW);
+        fetches.request(30..40, NOW);
+        assert_eq!(fetches.give_up(&(12..14), NOW), [12..14]);
+        assert_eq!(fetches.give_up(&(18..35), NOW), [18..20, 30..35]);
+        assert_eq!(fetches.clear(), [10..12, 14..18, 35..40]);
+    }
+
+    #[test]
+    fn time_runs_only_while_there_is_something_to_come() {
+        let mut fetches = Fetches::default();
+        fetches.request_onward(3, Duration::ZERO);
+        assert_eq!((fetches.deadline(3), fetches.pushed_from()), (None, Some(3)));
+        fetches.handle_claim(3, NOW);
+        assert_eq!(fetches.deadline(8), Some(NOW + REQUEST_TIMEOUT));
+        assert!(fetches.handle_blocks(&(3..5), 9, 2 * NOW));
+        assert_eq!(fetches.deadline(8), Some(2 * NOW + REQUEST_TIMEOUT));
+        assert_eq!(fetches.give_up(&(5..8), NOW), []);
+        assert_eq!((fetches.deadline(8), fetches.take_onward()), (None, Some(3)));
+    }
+}
