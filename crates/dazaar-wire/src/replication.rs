@@ -5,9 +5,10 @@
 //! made when it can take it, and costs no memory before. The log is lent to each call; blocks enter it only verified.
 //!
 //! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
-//! What a peer owes us: `window`. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
+//! What a peer owes us: `window` of single blocks, `fetches` of ranges. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
 //!
-//! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`. Requests come before
+//! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`, and `Fetch` and `Blocks` with
+//! peers of our own kind, who send ranges (see [`Transfer`]). Requests come before
 //! data because the window bounds them, so they never hold data up, while an insatiable peer could hold requests up for ever.
 //!
 //! The driver hands over what arrives, takes messages while there is room and events until there are none, and ends the session
@@ -16,7 +17,7 @@
 //! ```
 //! # use std::time::Duration;
 //! # use dazaar_log::{Feed, FeedKeyPair, Log, MemoryStorage};
-//! # use dazaar_wire::replication::{Download, Options, PeerId, Replication, ReplicationEvent};
+//! # use dazaar_wire::replication::{Download, Options, PeerId, Replication, ReplicationEvent, Transfer};
 //! # let now = Duration::ZERO;
 //! let mut theirs = Log::create(MemoryStorage::new(), FeedKeyPair::from_seed(&[1; 32]))?;
 //! theirs.append(&["a", "bb", "ccc"])?;
@@ -25,8 +26,8 @@
 //! let peer = PeerId(0);
 //! let replication = |download| Replication::new(Feed::own(theirs.key()), Options { download, seed: 0 });
 //! let (mut seller, mut buyer) = (replication(Download::None), replication(Download::Linear));
-//! seller.add_peer(peer);
-//! buyer.add_peer(peer);
+//! seller.add_peer(peer, Transfer::Ranges);
+//! buyer.add_peer(peer, Transfer::Ranges);
 //! while !buyer.is_complete(&ours) {
 //!     while let Some(message) = seller.poll_message(peer, &theirs, now)? {
 //!         buyer.handle_message(peer, message, &mut ours, now)?;
@@ -50,13 +51,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dazaar_log::limits::MAX_LENGTH;
-use dazaar_log::verify::UnverifiedBlock;
+use dazaar_log::verify::{UnverifiedBlock, UnverifiedRange};
 use dazaar_log::{Feed, Log, Storage};
 
 mod announce;
 mod download;
 mod event;
 mod fault;
+mod fetches;
 pub mod limits;
 mod peer;
 mod ranges;
@@ -80,6 +82,16 @@ use upload::Answer;
 /// A peer of a feed: one channel of one session. The driver numbers them, and uses no number twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);
+
+/// How blocks travel between us and a peer. Both sides have to agree, which follows from their session: classic ones have blocks,
+/// authenticated ones ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// One request and one proof for each block, as JavaScript peers do.
+    Blocks,
+    /// Many blocks with one proof, and new ones without being asked for.
+    Ranges,
+}
 
 /// How to replicate a feed.
 #[derive(Debug, Clone, Copy)]
@@ -139,15 +151,15 @@ impl Replication {
     }
 
     /// Starts with a peer whose channel is open in both directions.
-    pub fn add_peer(&mut self, peer: PeerId) {
+    pub fn add_peer(&mut self, peer: PeerId, transfer: Transfer) {
         let place = (self.selection.download() == Download::All).then(|| place(self.seed, peer));
         let downloading = self.selection.download() != Download::None;
-        self.peers.insert(peer, Peer::new(downloading, place));
+        self.peers.insert(peer, Peer::new(transfer, downloading, place));
     }
 
     /// Ends with a peer; what it owed is asked of others.
     pub fn remove_peer(&mut self, peer: PeerId) {
-        self.give_up(peer);
+        self.give_up(peer, Duration::ZERO);
         self.peers.remove(&peer);
     }
 
@@ -199,7 +211,7 @@ impl Replication {
     /// Blocks came into the log by another way: appended, or stored through another feed of it.
     pub fn handle_added<S: Storage>(&mut self, blocks: Range<u64>, log: &Log<S>) {
         for held in log.have().runs(blocks) {
-            self.peers.values_mut().for_each(|peer| peer.announcements.add(held.clone()));
+            self.peers.values_mut().for_each(|peer| peer.announce(held.clone()));
         }
     }
 
@@ -224,17 +236,24 @@ impl Replication {
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         match message {
-            Message::Status { uploading, .. } => self.handle_status(id, uploading),
-            Message::Have(have) => self.handle_have(id, &have)?,
-            Message::Unhave { start, length } => self.handle_unhave(id, start, length),
+            Message::Status { uploading, .. } => self.handle_status(id, uploading, now),
+            Message::Have(have) => self.handle_have(id, &have, now)?,
+            Message::Unhave { start, length } => self.handle_unhave(id, start, length, now),
             Message::Want { start, length } if peer.switches.uploads() => {
                 peer.announcements.handle_want(start, length)?;
             }
             Message::Request(request) if peer.switches.uploads() => peer.uploads.handle_request(request)?,
             Message::Cancel { index, bytes, hash } => peer.uploads.handle_cancel(index, bytes, hash),
             Message::Data(data) => self.handle_data(id, data, log, now)?,
-            Message::Want { .. } | Message::Request(_) | Message::Options { .. } | Message::Unwant { .. } => {
+            Message::Fetch { start, length } if peer.switches.uploads() => {
+                peer.uploads.handle_fetch(start, length, log.length())?;
             }
+            Message::Blocks(range) => self.handle_blocks(id, range, log, now)?,
+            Message::Fetch { .. }
+            | Message::Options { .. }
+            | Message::Request(_)
+            | Message::Unwant { .. }
+            | Message::Want { .. } => {}
         }
         Ok(())
     }
@@ -258,6 +277,10 @@ impl Replication {
         {
             return Ok(Some(announcement));
         }
+        if let Some(cancel) = self.poll_cancel(id) {
+            return Ok(Some(cancel));
+        }
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
         if peer.switches.downloads()
             && let Some(question) = self.poll_download(id, log, now)
         {
@@ -319,16 +342,25 @@ impl Replication {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
         match peer.uploads.poll(&mut self.feed, log)? {
             None => Ok(None),
-            Some(Answer::Gone(block)) => Ok(Some(Message::Unhave { start: block, length: 1 })),
+            Some(Answer::Gone(blocks)) => {
+                Ok(Some(Message::Unhave { start: blocks.start, length: blocks.end - blocks.start }))
+            }
+            Some(Answer::Blocks(range)) => {
+                let blocks = range.start..range.start + range.blocks.len() as u64;
+                let bytes = range.blocks.data().len() as u64;
+                self.bytes_up += bytes;
+                self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
+                Ok(Some(Message::Blocks(range)))
+            }
             Some(Answer::Damaged(block)) => {
                 self.events.push_back(ReplicationEvent::Damaged { block });
                 Ok(Some(Message::Unhave { start: block, length: 1 }))
             }
             Some(Answer::Data(data)) => {
                 if let Some(value) = &data.value {
-                    let (block, bytes) = (data.index, value.len() as u64);
+                    let (blocks, bytes) = (data.index..data.index + 1, value.len() as u64);
                     self.bytes_up += bytes;
-                    self.events.push_back(ReplicationEvent::Uploaded { peer: id, block, bytes });
+                    self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
                 }
                 Ok(Some(Message::Data(data)))
             }

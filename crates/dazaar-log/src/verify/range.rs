@@ -26,6 +26,13 @@ pub struct UnverifiedRange {
     pub signature: Option<(u64, Signature)>,
 }
 
+impl UnverifiedRange {
+    /// Number of the last block, plus one; `u64::MAX` if it would be more.
+    pub const fn end(&self) -> u64 {
+        self.start.saturating_add(self.blocks.len() as u64)
+    }
+}
+
 /// Consecutive blocks that belong to the feed. Only [`verify_range`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedRange {
@@ -61,10 +68,11 @@ pub fn verify_range<E>(
     key: &FeedKey,
     held: impl Fn(NodeIndex) -> Result<Option<Node>, E>,
 ) -> Result<VerifiedRange, VerifyError<E>> {
+    let end = range.end();
     let UnverifiedRange { start, blocks, nodes, signature } = range;
-    let end = check_limits(start, &blocks, &nodes)?;
+    check_limits(start..end, &blocks, &nodes)?;
     let run = Run::hash(start, blocks.iter(), Vec::new());
-    let mut ascent = Ascent { held, received: &nodes, run, outside: Vec::new(), contradicted: None };
+    let mut ascent = Ascent { held, received: &nodes, used: 0, run, outside: Vec::new(), contradicted: None };
     let head = match signature {
         Some((length, signature)) => Some(ascent.reach_roots(end, length, &signature, key)?),
         None => {
@@ -79,14 +87,12 @@ pub fn verify_range<E>(
     }
 }
 
-/// Holds everything that the stranger chose against the limits. Returns the end of the range.
-fn check_limits(start: u64, blocks: &Blocks, nodes: &[Node]) -> Result<u64, ProofError> {
-    let end = start.saturating_add(blocks.len() as u64);
-    if blocks.is_empty() || end > MAX_LENGTH {
-        return Err(ProofError::BlockOutOfRange { block: end });
+/// Holds everything that the stranger chose against the limits.
+fn check_limits(range: Range<u64>, blocks: &Blocks, nodes: &[Node]) -> Result<(), ProofError> {
+    if range.is_empty() || range.end > MAX_LENGTH {
+        return Err(ProofError::BlockOutOfRange { block: range.end });
     }
-    if let Some((block, bytes)) =
-        (start..).zip(blocks.sizes()).find(|(_, bytes)| *bytes > MAX_BLOCK_BYTES as u64)
+    if let Some((block, bytes)) = range.zip(blocks.sizes()).find(|(_, bytes)| *bytes > MAX_BLOCK_BYTES as u64)
     {
         return Err(ProofError::BlockTooLarge { block, bytes: bytes as usize });
     }
@@ -96,14 +102,15 @@ fn check_limits(start: u64, blocks: &Blocks, nodes: &[Node]) -> Result<u64, Proo
     if let Some(pair) = nodes.windows(2).find(|pair| pair[0].index >= pair[1].index) {
         return Err(ProofError::NodesOutOfOrder { index: pair[1].index });
     }
-    nodes.iter().try_for_each(check_node)?;
-    Ok(end)
+    nodes.iter().try_for_each(check_node)
 }
 
 /// The way up from the blocks.
 struct Ascent<'a, F> {
     held: F,
     received: &'a [Node],
+    /// How many of them had a part in the proof.
+    used: usize,
     run: Run,
     outside: Vec<Node>,
     contradicted: Option<NodeIndex>,
@@ -129,17 +136,25 @@ impl<E, F: Fn(NodeIndex) -> Result<Option<Node>, E>> Ascent<'_, F> {
         }
     }
 
-    /// Goes up from the lowest node over all blocks to one that is held.
+    /// Goes up from the lowest node over all blocks to one that is held, and further as long as nodes were received: who sent them
+    /// takes us to have them from now on.
     fn reach_held_node(&mut self) -> Result<(), VerifyError<E>> {
         let mut top = self.compute(common_ancestor(self.run.blocks()))?;
+        let mut proven = None;
         loop {
             match self.held(top.index)? {
-                Some(held) if held == top => return Ok(()),
+                Some(held) if held == top => proven = Some(self.outside.len()),
                 Some(held) => return Err(ProofError::Mismatch { index: held.index }.into()),
                 None => {}
             }
-            let Some(sibling) = self.beside(top.index.sibling())? else {
-                return Err(ProofError::Unsigned { length: top.index.blocks().end }.into());
+            let sibling = match proven.filter(|_| self.used == self.received.len()) {
+                Some(_) => None,
+                None => self.beside(top.index.sibling())?,
+            };
+            let Some(sibling) = sibling else {
+                let proven = proven.ok_or(ProofError::Unsigned { length: top.index.blocks().end })?;
+                self.outside.truncate(proven);
+                return Ok(());
             };
             top = Node::parent(&top, &sibling);
             check_size(&top)?;
@@ -168,6 +183,7 @@ impl<E, F: Fn(NodeIndex) -> Result<Option<Node>, E>> Ascent<'_, F> {
         match self.received.binary_search_by_key(&index, |node| node.index) {
             Ok(nth) => {
                 let node = self.received[nth];
+                self.used += 1;
                 self.keep(node)?;
                 Ok(Some(node))
             }

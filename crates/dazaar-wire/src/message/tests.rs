@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use dazaar_log::Blocks;
 use dazaar_log::flat_tree::NodeIndex;
 use dazaar_log::hash::Hash;
 use proptest::prelude::*;
@@ -112,8 +113,55 @@ fn unknown_fields_are_skipped_and_the_last_of_a_repeated_one_counts() {
 }
 
 #[test]
+fn ranges_have_these_bytes() {
+    let range = UnverifiedRange {
+        start: 5,
+        blocks: ["a", "bb"].into_iter().collect(),
+        nodes: vec![node(3, &"11".repeat(32), 10), node(17, &"22".repeat(32), 300)],
+        signature: Some((9, Signature([0x33; 64]))),
+    };
+    let nodes = ["03", &"11".repeat(32), "0a", "0e", &"22".repeat(32), "ac02"].concat();
+    let expected = [
+        "9901",
+        "1c",
+        "0805",
+        "1002",
+        "1a020102",
+        "2203616262",
+        "2a45",
+        &nodes,
+        "3009",
+        "3a40",
+        &"33".repeat(64),
+    ]
+    .concat();
+    assert_eq!(frame(&Message::Blocks(range)), expected);
+    assert_eq!(frame(&Message::Fetch { start: 5, length: Some(4096) }), "061b0805108020");
+    assert_eq!(frame(&Message::Fetch { start: 5, length: None }), "031b0805");
+    let equal: Blocks = ["ab"; 300].into_iter().collect();
+    let (_, body) =
+        body(&Message::Blocks(UnverifiedRange { start: 0, blocks: equal, nodes: vec![], signature: None }));
+    assert_eq!(hex::encode(&body[..11]), "080010ac021a010222d804");
+}
+
+#[test]
+fn ranges_that_contradict_themselves_are_refused() {
+    for wrong in [
+        "08001081201a00 2200",
+        "0800 1002 1a03010101 2203616262",
+        "0800 1002 1a020102 22026162",
+        "0800 1001 1a0101 220161 3009",
+        "0800 1001 1a0101 220161 2a0100",
+        "0800 1001 1a0180 220161",
+        "1001 1a0101 220161",
+    ] {
+        assert!(decode(kind::BLOCKS, &bytes(&wrong.replace(' ', ""))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn unknown_types_are_no_messages() {
-    for kind in 11..15 {
+    for kind in 13..15 {
         assert_eq!(decode(kind, &bytes("ffff")), Ok(None));
     }
 }
@@ -190,7 +238,33 @@ fn any_message() -> impl Strategy<Value = Message> {
             hash
         }),
         any_data(),
+        (any::<u64>(), any::<Option<u64>>()).prop_map(|(start, length)| Message::Fetch { start, length }),
+        any_range(),
     ]
+}
+
+fn any_range() -> impl Strategy<Value = Message> {
+    let blocks = prop_oneof![
+        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..6),
+        (prop::collection::vec(any::<u8>(), 0..9), 0..9_usize).prop_map(|(block, count)| vec![block; count]),
+    ];
+    let node = (any::<u64>(), any::<[u8; 32]>(), any::<u64>());
+    let signature = prop::option::of((any::<u64>(), prop::array::uniform32(any::<u16>())));
+    (any::<u64>(), blocks, prop::collection::vec(node, 0..5), signature).prop_map(
+        |(start, blocks, nodes, signature)| {
+            let mut nodes: Vec<_> = nodes
+                .into_iter()
+                .map(|(index, hash, size)| Node { index: NodeIndex(index), hash: Hash(hash), size })
+                .collect();
+            nodes.sort_by_key(|node| node.index);
+            let signature = signature.map(|(length, halves)| {
+                let bytes: Vec<u8> = halves.into_iter().flat_map(u16::to_be_bytes).collect();
+                (length, Signature(bytes.try_into().unwrap()))
+            });
+            let blocks = blocks.into_iter().collect();
+            Message::Blocks(UnverifiedRange { start, blocks, nodes, signature })
+        },
+    )
 }
 
 proptest! {

@@ -6,21 +6,27 @@ use super::*;
 
 impl Replication {
     /// Without `uploading` the peer has dropped our requests and `Want`s.
-    pub(super) fn handle_status(&mut self, id: PeerId, uploading: bool) {
+    pub(super) fn handle_status(&mut self, id: PeerId, uploading: bool, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.switches.handle_status(uploading);
         if !uploading {
             peer.wants.clear();
-            self.give_up(id);
+            self.give_up(id, now);
         }
     }
 
-    pub(super) fn handle_have(&mut self, id: PeerId, have: &Have) -> Result<(), ReplicationFault> {
+    pub(super) fn handle_have(
+        &mut self,
+        id: PeerId,
+        have: &Have,
+        now: Duration,
+    ) -> Result<(), ReplicationFault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         // Who downloads nothing keeps no map; a claim that no feed can have is a fault all the same.
         let mut forgotten = remote::RemoteMap::default();
         let downloads = self.selection.download() != Download::None;
         let remote = if downloads { &mut peer.remote } else { &mut forgotten };
+        peer.fetches.handle_claim(remote.length(), now);
         let claimed = match &have.bitfield {
             None => remote.handle_have(have.start, have.length)?,
             Some(bits) => {
@@ -35,13 +41,13 @@ impl Replication {
         Ok(())
     }
 
-    pub(super) fn handle_unhave(&mut self, id: PeerId, start: u64, length: u64) {
+    pub(super) fn handle_unhave(&mut self, id: PeerId, start: u64, length: u64, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let gone = peer.remote.handle_unhave(start, length);
         if peer.give_up_proof_within(&gone) {
             self.update = Update::Wanted;
         }
-        let owed = peer.give_up_blocks(gone);
+        let owed = peer.give_up_blocks(gone, now);
         let others = self.peers.iter_mut().filter(|(other, _)| **other != id);
         others.for_each(|(_, peer)| peer.take_back());
         self.release(owed);
@@ -81,7 +87,7 @@ impl Replication {
             let Some(peer) = self.peers.get_mut(&id) else { break };
             if elsewhere {
                 peer.leave(lost.block);
-                self.release([lost.block]);
+                self.release([lost.block..lost.block + 1]);
             } else if lost.again {
                 return Err(ReplicationFault::RequestTimeout);
             } else {
@@ -94,7 +100,70 @@ impl Replication {
     fn handle_block<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
         let block = data.index;
         self.requested.remove(block..block + 1);
-        self.store(id, data, log).inspect_err(|_| self.release([block]))
+        self.store(id, data, log).inspect_err(|_| self.release([block..block + 1]))
+    }
+
+    /// Stores blocks that came together. What was not asked for is stored too, since the peer takes us to have its nodes from now
+    /// on, but counted.
+    pub(super) fn handle_blocks<S: Storage>(
+        &mut self,
+        id: PeerId,
+        range: UnverifiedRange,
+        log: &mut Log<S>,
+        now: Duration,
+    ) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let (blocks, bytes) = (range.start..range.end(), range.blocks.data().len() as u64);
+        let owed = peer.fetches.handle_blocks(&blocks, bytes, now);
+        if self.selection.download() == Download::None {
+            return Ok(peer.handle_stray()?);
+        }
+        let missing = self.selection.next_missing(blocks.start, log.have());
+        if !owed && missing.is_none_or(|missing| missing >= blocks.end) {
+            peer.handle_stray()?;
+        }
+        peer.remote.handle_have(blocks.start, blocks.end - blocks.start)?;
+        self.requested.remove(blocks.clone());
+        self.store_range(id, range, log).inspect_err(|_| self.release([blocks]))
+    }
+
+    fn store_range<S: Storage>(
+        &mut self,
+        id: PeerId,
+        range: UnverifiedRange,
+        log: &mut Log<S>,
+    ) -> Result<(), Fault> {
+        let (start, length, bytes) = (range.start, log.length(), range.blocks.data().len() as u64);
+        let verified = log.verify_range(range).map_err(|error| Fault::of_block(start, error))?;
+        let blocks = verified.blocks().clone();
+        let stored = log.store_range(verified).map_err(|error| Fault::of_stored(start, error))?;
+        if stored.length > length {
+            self.handle_longer(stored.length);
+        }
+        if stored.fresh > 0 {
+            self.handle_stored(id, blocks, bytes);
+        }
+        Ok(())
+    }
+
+    /// A longer log was proved. There is more to have, which may have come along already.
+    fn handle_longer(&mut self, length: u64) {
+        self.complete &= !self.selection.is_everything();
+        self.events.push_back(ReplicationEvent::Length { length });
+    }
+
+    /// Blocks are here that were not.
+    fn handle_stored(&mut self, id: PeerId, blocks: Range<u64>, bytes: u64) {
+        self.bytes_down += bytes;
+        self.selection.handle_stored(blocks.clone());
+        for (other, peer) in &mut self.peers {
+            if *other == id {
+                peer.handle_stored(blocks.end - blocks.start);
+            } else {
+                peer.announce(blocks.clone());
+            }
+        }
+        self.events.push_back(ReplicationEvent::Stored { blocks, bytes });
     }
 
     fn handle_proof<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
@@ -123,6 +192,15 @@ impl Replication {
             peer.window.request_proof(block, now);
             return Some(request(block, true, log));
         }
+        match peer.transfer {
+            Transfer::Blocks => self.poll_request(id, log, now),
+            Transfer::Ranges => self.poll_fetch(id, log, now),
+        }
+    }
+
+    /// The next block to ask a classic peer for.
+    fn poll_request<S: Storage>(&mut self, id: PeerId, log: &Log<S>, now: Duration) -> Option<Message> {
+        let peer = self.peers.get_mut(&id)?;
         while let Some(block) = peer.poll_again() {
             if !log.has(block) {
                 peer.window.request_again(block, now);
@@ -130,16 +208,55 @@ impl Replication {
             }
             self.requested.remove(block..block + 1);
         }
-        let block = peer.poll_block(&self.selection, have, &self.requested)?;
+        let block = peer.poll_block(&self.selection, log.have(), &self.requested)?;
         peer.window.request(block, now);
         self.requested.insert(block..block + 1);
         Some(request(block, false, log))
     }
 
+    /// The next blocks to ask a peer of our own kind for: all, if it is the only one and we lack all from some block on.
+    fn poll_fetch<S: Storage>(&mut self, id: PeerId, log: &Log<S>, now: Duration) -> Option<Message> {
+        let alone = self.is_alone();
+        let peer = self.peers.get_mut(&id)?;
+        if alone
+            && self.selection.is_everything()
+            && peer.fetches.pushed_from().is_none()
+            && peer.fetches.is_idle()
+        {
+            let start = log.have().next_clear(0);
+            if log.have().next_set(start).is_none() {
+                peer.fetches.request_onward(start, now);
+                return Some(Message::Fetch { start, length: None });
+            }
+        }
+        let blocks = peer.poll_range(&self.selection, log.have(), &self.requested)?;
+        peer.fetches.request(blocks.clone(), now);
+        self.requested.insert(blocks.clone());
+        Some(Message::Fetch { start: blocks.start, length: Some(blocks.end - blocks.start) })
+    }
+
+    /// Takes back the question for everything, if we do not want that any more or others may have a part in it.
+    pub(super) fn poll_cancel(&mut self, id: PeerId) -> Option<Message> {
+        let wanted = self.is_alone() && self.selection.is_everything();
+        let peer = self.peers.get_mut(&id)?;
+        if wanted && peer.switches.downloads() {
+            return None;
+        }
+        let index = peer.cancel_onward()?;
+        peer.wake(0..u64::MAX);
+        Some(Message::Cancel { index, bytes: 0, hash: false })
+    }
+
+    /// Whether nobody else serves us.
+    fn is_alone(&self) -> bool {
+        self.peers.values().filter(|peer| peer.switches.downloads()).count() <= 1
+    }
+
     /// Gives up all requests to a peer, so that they are made to others or anew.
-    pub(super) fn give_up(&mut self, id: PeerId) {
+    pub(super) fn give_up(&mut self, id: PeerId, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let owed = peer.give_up_blocks(0..u64::MAX);
+        let owed = peer.give_up_blocks(0..u64::MAX, now);
+        peer.fetches.clear();
         if peer.give_up_proof() {
             self.update = Update::Wanted;
         }
@@ -148,10 +265,10 @@ impl Replication {
     }
 
     /// Blocks that nobody owes us any more.
-    fn release(&mut self, blocks: impl IntoIterator<Item = u64>) {
-        for block in blocks {
-            self.requested.remove(block..block + 1);
-            self.peers.values_mut().for_each(|peer| peer.wake(block..block + 1));
+    fn release(&mut self, blocks: impl IntoIterator<Item = Range<u64>>) {
+        for blocks in blocks {
+            self.requested.remove(blocks.clone());
+            self.peers.values_mut().for_each(|peer| peer.wake(blocks.clone()));
         }
     }
 
@@ -163,17 +280,10 @@ impl Replication {
         let verified = log.verify(unverified).map_err(|error| Fault::of_block(block, error))?;
         let stored = log.store(verified)?;
         if stored.length > length {
-            self.events.push_back(ReplicationEvent::Length { length: stored.length });
+            self.handle_longer(stored.length);
         }
         if stored.block.is_some() {
-            self.bytes_down += bytes;
-            self.selection.handle_stored(block);
-            self.events.push_back(ReplicationEvent::Stored { block, bytes });
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.handle_stored();
-            }
-            let others = self.peers.iter_mut().filter(|(other, _)| **other != id);
-            others.for_each(|(_, peer)| peer.announcements.add(block..block + 1));
+            self.handle_stored(id, block..block + 1, bytes);
         }
         Ok(())
     }

@@ -31,6 +31,17 @@ impl Fault {
             damaged => Self::Damaged(damaged),
         }
     }
+
+    /// Whose fault it is that a verified range could not be stored: two histories that the feed's key signed are the sender's.
+    pub(super) fn of_stored(block: u64, error: LogError) -> Self {
+        match error {
+            LogError::Fork { node } => {
+                let source = ProofError::Mismatch { index: node };
+                ReplicationFault::Proof { block, source }.into()
+            }
+            error => error.into(),
+        }
+    }
 }
 
 /// The rule that a peer broke. End its session and remove it.

@@ -81,7 +81,9 @@ impl Fetches {
     /// Blocks came. Returns whether they were owed.
     pub(super) fn handle_blocks(&mut self, blocks: &Range<u64>, bytes: u64, now: Duration) -> bool {
         self.mean_bytes = (7 * self.mean_bytes + bytes / (blocks.end - blocks.start).max(1)) / 8;
-        if let Some(first) = self.owed.front_mut().filter(|first| first.start == blocks.start && blocks.end <= first.end) {
+        if let Some(first) =
+            self.owed.front_mut().filter(|first| first.start == blocks.start && blocks.end <= first.end)
+        {
             first.start = blocks.end;
             if first.is_empty() {
                 self.owed.pop_front();

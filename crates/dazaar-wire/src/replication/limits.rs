@@ -79,6 +79,9 @@ pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
 /// Blocks that a peer left unanswered and others have, which it is asked for again when a peer is lost.
 pub const LEFT_MAX: usize = WINDOW_MAX;
 
+/// Messages that may still come after everything was asked for and that was taken back.
+pub const ONWARD_FORGIVEN: usize = 64;
+
 /// Blocks that nobody asked for: so many are ignored, then the session ends.
 pub const STRAYS_MAX: u32 = 32;
 

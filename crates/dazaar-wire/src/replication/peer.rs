@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use dazaar_log::have::HaveMap;
 
+use super::Transfer;
 use super::announce::Announcements;
 use super::fault::ReplicationFault;
-use super::limits::{COARSE_RANGES_MAX, LEFT_MAX, STRAY_FORGOTTEN_AFTER, STRAYS_MAX};
+use super::fetches::Fetches;
+use super::limits::{COARSE_RANGES_MAX, LEFT_MAX, ONWARD_FORGIVEN, STRAY_FORGOTTEN_AFTER, STRAYS_MAX};
 use super::ranges::RangeSet;
 use super::remote::RemoteMap;
 use super::selection::{Download, Selection};
@@ -28,6 +30,9 @@ pub(super) struct Peer {
     pub(super) wants: Wants,
     pub(super) remote: RemoteMap,
     pub(super) window: Window,
+    /// How it is asked for blocks.
+    pub(super) transfer: Transfer,
+    pub(super) fetches: Fetches,
     /// Where a block may be that it has and we should ask it for. Nothing is outside.
     fresh: RangeSet,
     /// Where to go on looking.
@@ -48,7 +53,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(downloading: bool, place: Option<u64>) -> Self {
+    pub(super) fn new(transfer: Transfer, downloading: bool, place: Option<u64>) -> Self {
         Self {
             switches: Switches::new(downloading),
             announcements: Announcements::default(),
@@ -56,6 +61,8 @@ impl Peer {
             wants: Wants::default(),
             remote: RemoteMap::default(),
             window: Window::default(),
+            transfer,
+            fetches: Fetches::default(),
             fresh: RangeSet::default(),
             cursor: 0,
             place,
@@ -75,6 +82,13 @@ impl Peer {
         self.wants.wake();
     }
 
+    /// Tells it that we have blocks, unless it gets them without asking.
+    pub(super) fn announce(&mut self, blocks: Range<u64>) {
+        if !self.uploads.pushes(blocks.start) {
+            self.announcements.add(blocks);
+        }
+    }
+
     /// Looks for blocks from here on first.
     pub(super) const fn move_to(&mut self, block: u64) {
         self.cursor = block;
@@ -88,33 +102,68 @@ impl Peer {
         have: &HaveMap,
         requested: &RangeSet,
     ) -> Option<u64> {
-        if let Some(place) = self.place.filter(|_| self.remote.length() > 0) {
-            self.move_to(((u128::from(place) * u128::from(self.remote.length())) >> 64) as u64);
-        }
         if !self.window.has_room() {
             return None;
         }
+        self.take_run(1, selection, have, requested).map(|blocks| blocks.start)
+    }
+
+    /// Takes the next blocks to ask for.
+    pub(super) fn poll_range(
+        &mut self,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<Range<u64>> {
+        let room = self.fetches.room();
+        if room == 0 { None } else { self.take_run(room, selection, have, requested) }
+    }
+
+    /// Takes at most `max` blocks to ask for, which lie together.
+    fn take_run(
+        &mut self,
+        max: u64,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<Range<u64>> {
+        if let Some(place) = self.place.filter(|_| self.remote.length() > 0) {
+            self.move_to(((u128::from(place) * u128::from(self.remote.length())) >> 64) as u64);
+        }
         while let Some(range) = self.fresh.next(self.cursor).or_else(|| self.fresh.next(0)) {
-            let found = self.find(range.clone(), selection, have, requested);
-            self.fresh.remove(range.start..found.map_or(range.end, |block| block + 1));
-            if let Some(block) = found {
+            let found = self.find(range.clone(), max, selection, have, requested);
+            self.fresh.remove(range.start..found.as_ref().map_or(range.end, |blocks| blocks.end));
+            if let Some(blocks) = found {
                 if selection.download() == Download::All {
-                    self.cursor = block + 1;
+                    self.cursor = blocks.end;
                 }
-                return found;
+                return Some(blocks);
             }
         }
         None
     }
 
     /// Gives up the requests for blocks of a range, and returns them.
-    pub(super) fn give_up_blocks(&mut self, range: Range<u64>) -> Vec<u64> {
+    pub(super) fn give_up_blocks(&mut self, range: Range<u64>, now: Duration) -> Vec<Range<u64>> {
         self.left.retain(|block| !range.contains(block));
         let mut blocks: Vec<_> = std::iter::from_fn(|| self.window.take_within(range.clone())).collect();
-        self.forgiven = self.forgiven.saturating_add(u32::try_from(blocks.len()).unwrap_or(u32::MAX));
+        self.forgive(blocks.len());
         blocks.extend(self.again.iter().filter(|block| range.contains(block)));
         self.again.retain(|block| !range.contains(block));
-        blocks
+        let mut given_up: Vec<_> = blocks.into_iter().map(|block| block..block + 1).collect();
+        given_up.extend(self.fetches.give_up(&range, now));
+        given_up
+    }
+
+    /// Takes back the question for everything; what is under way still comes.
+    pub(super) fn cancel_onward(&mut self) -> Option<u64> {
+        let start = self.fetches.take_onward();
+        self.forgive(start.map_or(0, |_| ONWARD_FORGIVEN));
+        start
+    }
+
+    fn forgive(&mut self, answers: usize) {
+        self.forgiven = self.forgiven.saturating_add(u32::try_from(answers).unwrap_or(u32::MAX));
     }
 
     /// The block whose proof would prove the length that it claims, unless it said that it has none.
@@ -191,9 +240,9 @@ impl Peer {
     }
 
     /// It sent a block that was asked for, and that could be stored.
-    pub(super) const fn handle_stored(&mut self) {
-        self.delivered += 1;
-        if self.delivered == STRAY_FORGOTTEN_AFTER {
+    pub(super) const fn handle_stored(&mut self, blocks: u64) {
+        self.delivered += blocks;
+        if self.delivered >= STRAY_FORGOTTEN_AFTER {
             self.delivered = 0;
             self.strays = self.strays.saturating_sub(1);
         }
@@ -201,29 +250,34 @@ impl Peer {
 
     /// When it is given up unless it sends something that it owes.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.window.deadline()
+        let fetched = self.fetches.deadline(self.remote.length());
+        self.window.deadline().into_iter().chain(fetched).min()
     }
 
     /// When there is something to do about what it owes.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        self.window.loss().or_else(|| self.window.deadline())
+        self.window.loss().or_else(|| self.deadline())
     }
 
-    /// The first block of a range that we want, the peer has, and nobody is asked for.
+    /// The first blocks of a range that we want, the peer has, and nobody is asked for.
     fn find(
         &self,
         range: Range<u64>,
+        max: u64,
         selection: &Selection,
         have: &HaveMap,
         requested: &RangeSet,
-    ) -> Option<u64> {
+    ) -> Option<Range<u64>> {
+        let range = range.start..range.end.min(self.fetches.pushed_from().unwrap_or(u64::MAX));
         let mut at = range.start;
         while at < range.end {
             let missing = selection.next_missing(at, have)?;
             let held = self.remote.blocks().next_set(missing)?;
             at = requested.next_gap(held);
-            if at == missing {
-                return (at < range.end).then_some(at);
+            if at == missing && at < range.end {
+                let reach = range.end.min(at.saturating_add(max));
+                let end = self.remote.blocks().next_clear(at).min(selection.missing_end(at, reach, have));
+                return Some(at..end.min(requested.next(at).map_or(reach, |next| next.start)).max(at + 1));
             }
         }
         None

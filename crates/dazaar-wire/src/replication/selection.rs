@@ -56,10 +56,27 @@ impl Selection {
     }
 
     /// Drops the wish for blocks that have come.
-    pub(super) fn handle_stored(&mut self, block: u64) {
+    pub(super) fn handle_stored(&mut self, blocks: Range<u64>) {
         if self.download == Download::Sparse {
-            self.wanted.remove(block..block + 1);
+            self.wanted.remove(blocks);
         }
+    }
+
+    /// Whether every block is wanted, also those to come.
+    pub(super) fn is_everything(&self) -> bool {
+        matches!(self.download, Download::All | Download::Linear) && self.unwanted.ranges() == 0
+    }
+
+    /// Where the blocks from `from` on, which we want and do not have, end before `end`.
+    pub(super) fn missing_end(&self, from: u64, end: u64, have: &HaveMap) -> u64 {
+        let wanted = match self.download {
+            Download::None => from,
+            Download::Sparse => self.wanted.next_gap(from),
+            Download::All | Download::Linear => {
+                self.unwanted.next(from).map_or(end, |unwanted| unwanted.start)
+            }
+        };
+        have.next_set(from).unwrap_or(end).min(wanted).min(end)
     }
 
     /// The first block from `from` on that we want and do not have.
@@ -118,7 +135,7 @@ mod tests {
         selection.want(9..11);
         assert_eq!(missing(&selection, &have), [3, 4, 9, 10]);
         selection.unwant(4..10);
-        selection.handle_stored(3);
+        selection.handle_stored(3..4);
         assert_eq!(missing(&selection, &have), [10]);
     }
 

@@ -3,6 +3,7 @@ mod clear;
 mod jar;
 mod javascript;
 mod lost;
+mod ranges;
 mod schedules;
 mod sessions;
 mod switches;

@@ -1,51 +1,100 @@
 //! What one peer asked us for.
 //!
 //! Grade: machine. Requests wait here, and are answered one at a time when there is room to send: a peer that does not read
-//! costs us its requests, never their answers.
-//! Source: classic protocol, sections 2.4 and 5.3.
+//! costs us its requests, never their answers. Ranges are answered in parts, in the order in which they were asked for; what was
+//! asked for onward comes when nothing else is to be sent.
+//! Source: classic protocol, sections 2.4 and 5.3; docs/protocol.md, ranges.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_log::flat_tree::NodeIndex;
+use dazaar_log::verify::UnverifiedRange;
 use dazaar_log::{Feed, Log, LogError, Storage};
 
 use super::fault::{Fault, ReplicationFault};
-use super::limits::REQUESTS_QUEUED_MAX;
+use super::limits::{RANGE_BYTES, REQUESTS_QUEUED_MAX};
 use crate::message::{Data, Request};
 
 /// Requests of one peer without an answer.
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
-    queue: VecDeque<Request>,
-    /// What the peer's digests tell of its tree.
+    queue: VecDeque<Asked>,
+    onward: Option<Onward>,
+    /// What the peer has of our tree: its digests tell, or what it was sent.
     tree: RemoteTree,
     last_seek: u64,
+}
+
+/// One question of a peer.
+#[derive(Debug)]
+enum Asked {
+    Block(Request),
+    Range(Range<u64>),
+}
+
+/// Everything from a block on, also what is to come.
+#[derive(Debug)]
+struct Onward {
+    /// The block that was asked for.
+    start: u64,
+    /// The next one to send.
+    next: u64,
 }
 
 /// What became of a request.
 #[derive(Debug)]
 pub(super) enum Answer {
+    Blocks(UnverifiedRange),
     Data(Data),
-    /// The block is not here any more.
-    Gone(u64),
+    /// The blocks are not here any more.
+    Gone(Range<u64>),
     /// The block is here, but what is needed of it on disk is damaged. To the peer it is gone.
     Damaged(u64),
 }
 
 impl Uploads {
     pub(super) fn handle_request(&mut self, request: Request) -> Result<(), ReplicationFault> {
+        self.ask(Asked::Block(request))
+    }
+
+    /// Queues a question for blocks of which we have at most `length`; without `count`, also for those to come.
+    pub(super) fn handle_fetch(
+        &mut self,
+        start: u64,
+        count: Option<u64>,
+        length: u64,
+    ) -> Result<(), ReplicationFault> {
+        let Some(count) = count else {
+            self.onward = Some(Onward { start, next: start });
+            return Ok(());
+        };
+        match start.checked_add(count).filter(|&end| end <= length) {
+            Some(end) if end == start => Ok(()),
+            Some(end) => self.ask(Asked::Range(start..end)),
+            None => Err(ReplicationFault::RequestNotInTree { block: start.saturating_add(count) }),
+        }
+    }
+
+    fn ask(&mut self, asked: Asked) -> Result<(), ReplicationFault> {
         if self.queue.len() >= REQUESTS_QUEUED_MAX {
             return Err(ReplicationFault::TooManyRequests);
         }
-        self.queue.push_back(request);
+        self.queue.push_back(asked);
         Ok(())
     }
 
+    /// Whether a block that comes into the log is sent without being asked for.
+    pub(super) fn pushes(&self, block: u64) -> bool {
+        self.onward.as_ref().is_some_and(|onward| onward.next <= block)
+    }
+
     pub(super) fn handle_cancel(&mut self, index: u64, bytes: u64, hash: bool) {
-        let cancelled =
-            |request: &Request| (request.index, request.bytes, request.hash) == (index, bytes, hash);
-        if let Some(at) = self.queue.iter().position(cancelled) {
+        let cancelled = |asked: &Asked| matches!(asked, Asked::Block(request) if (request.index, request.bytes, request.hash) == (index, bytes, hash));
+        if self.onward.as_ref().is_some_and(|onward| onward.start == index) {
+            self.onward = None;
+        } else if let Some(at) = self.queue.iter().position(cancelled) {
             self.queue.remove(at);
         }
     }
@@ -53,6 +102,7 @@ impl Uploads {
     /// Drops all requests: the peer repeats them once it may.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.onward = None;
     }
 
     /// The answer to the next request that has one.
@@ -64,7 +114,17 @@ impl Uploads {
         feed: &mut Feed,
         log: &Log<S>,
     ) -> Result<Option<Answer>, Fault> {
-        while let Some(request) = self.queue.pop_front() {
+        while let Some(asked) = self.queue.pop_front() {
+            let request = match asked {
+                Asked::Block(request) => request,
+                Asked::Range(range) => {
+                    let (answer, next) = self.answer_range(range.clone(), feed, log)?;
+                    if next < range.end {
+                        self.queue.push_front(Asked::Range(next..range.end));
+                    }
+                    return Ok(Some(answer));
+                }
+            };
             let asked = request.index;
             let request = match self.resolve(request, log) {
                 Ok(Some(request)) => request,
@@ -76,11 +136,67 @@ impl Uploads {
                 return Err(ReplicationFault::RequestNotInTree { block }.into());
             }
             return match self.answer(&request, feed, log) {
-                Ok(answer) => Ok(Some(answer.map_or(Answer::Gone(block), Answer::Data))),
+                Ok(answer) => Ok(Some(answer.map_or(Answer::Gone(block..block + 1), Answer::Data))),
                 Err(error) => self.damaged(block, error).map(Some),
             };
         }
-        Ok(None)
+        let Some(next) = self.onward.as_ref().map(|onward| onward.next).filter(|&next| next < log.length())
+        else {
+            return Ok(None);
+        };
+        let (answer, next) = self.answer_range(next..log.length(), feed, log)?;
+        self.onward.iter_mut().for_each(|onward| onward.next = next);
+        Ok(Some(answer))
+    }
+
+    /// The answer to the first part of a question for blocks, and where the next part begins.
+    fn answer_range<S: Storage>(
+        &mut self,
+        range: Range<u64>,
+        feed: &mut Feed,
+        log: &Log<S>,
+    ) -> Result<(Answer, u64), Fault> {
+        let held = log.have().next_set(range.start).map_or(range.end, |held| held.min(range.end));
+        if held > range.start {
+            return Ok((Answer::Gone(range.start..held), held));
+        }
+        // Damage is one block's: without it, those before it are sent.
+        let read = self.read_range(range.clone(), feed, log).or_else(|error| match error {
+            LogError::Corrupt { .. } | LogError::MissingNode { .. } => {
+                self.read_range(range.start..range.start + 1, feed, log)
+            }
+            error => Err(error),
+        });
+        match read {
+            Ok(Some(blocks)) => {
+                let next = range.start + blocks.blocks.len() as u64;
+                Ok((Answer::Blocks(blocks), next))
+            }
+            Ok(None) => Ok((Answer::Gone(range.start..range.start + 1), range.start + 1)),
+            Err(error) => Ok((self.damaged(range.start, error)?, range.start + 1)),
+        }
+    }
+
+    /// `None` if the blocks cannot be proved.
+    fn read_range<S: Storage>(
+        &mut self,
+        range: Range<u64>,
+        feed: &mut Feed,
+        log: &Log<S>,
+    ) -> Result<Option<UnverifiedRange>, LogError> {
+        let blocks = log.blocks_within(range.clone(), RANGE_BYTES)?;
+        let sent = range.start..range.start + blocks.len() as u64;
+        let Some(proof) = log.range_proof(&sent, &mut self.tree)? else { return Ok(None) };
+        let signature = match proof.signature_length {
+            Some(length) => feed.signature(log, length)?.map(|signature| (length, signature)),
+            None => None,
+        };
+        if signature.is_none() && proof.signature_length.is_some() {
+            // The proof was planned and is not sent.
+            self.tree = RemoteTree::default();
+            return Ok(None);
+        }
+        Ok(Some(UnverifiedRange { start: range.start, blocks, nodes: proof.nodes, signature }))
     }
 
     /// What is to be said of a block that could not be read: damage is one block's, any other failure the whole log's.

@@ -83,6 +83,22 @@ fn a_late_answer_of_a_shorter_log_keeps_what_is_held() {
     assert_eq!(reader.storage.bytes(FileName::Tree), writer.storage.bytes(FileName::Tree));
 }
 
+/// A root of a shorter log is held and so is a node above it, but not what lies between: what is sent of that is kept.
+#[test]
+fn nodes_above_one_that_is_held_are_kept_too() {
+    let (mut writer, mut reader) = (writer(4), reader());
+    fetch(&writer, &mut reader, 0..1, &mut RemoteTree::new());
+    writer.append(&rows(4..16)).unwrap();
+    let mut remote = RemoteTree::new();
+    fetch(&writer, &mut reader, 15..16, &mut remote);
+    assert!(reader.tree().contains(NodeIndex(3)) && reader.tree().contains(NodeIndex(7)));
+    assert!(!reader.tree().contains(NodeIndex(11)));
+    for block in [1, 6, 4, 2] {
+        fetch(&writer, &mut reader, block..block + 1, &mut remote);
+    }
+    assert_eq!(reader.audit().unwrap(), Audit { valid: 6, invalid: 0 });
+}
+
 #[test]
 fn a_fork_is_refused_and_named() {
     let (one, mut reader) = (writer(6), reader());

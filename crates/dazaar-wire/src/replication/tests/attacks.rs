@@ -10,7 +10,7 @@ use dazaar_log::storage::{FileName, MemoryStorage};
 use super::jar::*;
 use crate::message::{Data, Have, Message, Request};
 use crate::replication::limits::*;
-use crate::replication::{Download, Fault, PeerId, ReplicationFault};
+use crate::replication::{Download, Fault, PeerId, ReplicationFault, Transfer};
 
 const EVIL: PeerId = PeerId(99);
 
@@ -19,7 +19,7 @@ fn buyer() -> (Jar, usize) {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
     jar.connect(seller, buyer);
-    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL, Transfer::Blocks);
     (jar, buyer)
 }
 
@@ -28,7 +28,7 @@ fn seller() -> (Jar, usize) {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
     jar.connect(seller, buyer);
-    jar.hosts[seller].feeds[0].add_peer(EVIL);
+    jar.hosts[seller].feeds[0].add_peer(EVIL, Transfer::Blocks);
     (jar, seller)
 }
 
@@ -151,7 +151,7 @@ fn strays_are_forgotten_over_many_blocks_that_were_asked_for() {
     let (mut jar, buyer, mut log) = (Jar::new(1), 0, log.unwrap());
     jar.reader(Download::Linear);
     log.append(&honest_blocks(blocks)).unwrap();
-    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL, Transfer::Blocks);
     say(&mut jar, buyer, Message::Have(Have::range(0, blocks))).unwrap();
     let stray = data_of(1, &honest_blocks(9), 0);
     let answer = |jar: &mut Jar, count| {
@@ -215,7 +215,7 @@ fn answer_with(jar: &mut Jar, buyer: usize, data: Data) -> ReplicationFault {
 fn who_has_lost_the_block_of_a_proof_is_not_waited_for() {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(100), jar.reader(Download::Sparse));
-    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL, Transfer::Blocks);
     say(&mut jar, buyer, Message::Have(Have::range(99, 1))).unwrap();
     jar.hosts[buyer].feeds[0].update();
     let asks_proof = |heard: Vec<Message>| {
@@ -265,7 +265,7 @@ fn forged_data() {
 fn forged_length() {
     let mut jar = Jar::new(1);
     let buyer = jar.reader(Download::Sparse);
-    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL, Transfer::Blocks);
     jar.hosts[buyer].feeds[0].update();
     say(&mut jar, buyer, Message::Have(Have::range(8, 1))).unwrap();
     let asked = hear_all(&mut jar, buyer);
@@ -302,7 +302,7 @@ fn rekeyed_feed_written_from_outside() {
     let host = jar.writer(5);
     jar.hosts[host].feeds.clear();
     jar.rekey(host, 21);
-    jar.hosts[host].feeds[0].add_peer(EVIL);
+    jar.hosts[host].feeds[0].add_peer(EVIL, Transfer::Blocks);
     jar.hosts[host].feeds[0].update();
     jar.hosts[host].feeds[0].set_downloading(EVIL, true);
     say(&mut jar, host, Message::Have(Have::range(5, 1))).unwrap();
@@ -455,7 +455,7 @@ fn a_peer_that_holds_one_block_back() {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(3 * OVERTAKEN_MAX), jar.reader(Download::Linear));
     let link = jar.connect(seller, buyer);
-    jar.hosts[buyer].feeds[0].add_peer(EVIL);
+    jar.hosts[buyer].feeds[0].add_peer(EVIL, Transfer::Blocks);
     say(&mut jar, buyer, Message::Have(Have::range(0, 3 * OVERTAKEN_MAX))).unwrap();
     let mut owed = std::collections::VecDeque::new();
     let mut blocks = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();

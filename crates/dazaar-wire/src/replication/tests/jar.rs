@@ -9,7 +9,7 @@ use dazaar_log::{Feed, FeedKey, FeedKeyPair, Log};
 
 use super::javascript::JsPeer;
 use crate::message::Message;
-use crate::replication::{Download, Fault, Options, PeerId, Replication, ReplicationEvent};
+use crate::replication::{Download, Fault, Options, PeerId, Replication, ReplicationEvent, Transfer};
 
 /// Messages that fit between two ends: the driver's high-water mark.
 const LINK_MESSAGES_MAX: usize = 50;
@@ -63,9 +63,9 @@ impl Host {
     /// Passes on what one feed stored to the others, as the driver has to.
     fn drain_events(&mut self, feed: usize) {
         while let Some(event) = self.feeds[feed].poll_event(&self.log) {
-            if let ReplicationEvent::Stored { block, .. } = event {
+            if let ReplicationEvent::Stored { blocks, .. } = &event {
                 let others = self.feeds.iter_mut().enumerate().filter(|(other, _)| *other != feed);
-                others.for_each(|(_, other)| other.handle_added(block..block + 1, &self.log));
+                others.for_each(|(_, other)| other.handle_added(blocks.clone(), &self.log));
             }
             self.events.push(event);
         }
@@ -73,10 +73,10 @@ impl Host {
 
     pub(super) fn stored(&self) -> Vec<u64> {
         let blocks = self.events.iter().filter_map(|event| match event {
-            ReplicationEvent::Stored { block, .. } => Some(*block),
+            ReplicationEvent::Stored { blocks, .. } => Some(blocks.clone()),
             _ => None,
         });
-        blocks.collect()
+        blocks.flatten().collect()
     }
 }
 
@@ -115,11 +115,25 @@ pub(super) struct Jar {
     pub(super) links: Vec<Link>,
     pub(super) now: Duration,
     pub(super) dice: Dice,
+    /// Between our own hosts; `None` lets the dice decide for each link.
+    pub(super) transfer: Option<Transfer>,
 }
 
 impl Jar {
     pub(super) fn new(seed: u64) -> Self {
-        Self { hosts: Vec::new(), js: Vec::new(), links: Vec::new(), now: Duration::ZERO, dice: Dice(seed) }
+        Self {
+            hosts: Vec::new(),
+            js: Vec::new(),
+            links: Vec::new(),
+            now: Duration::ZERO,
+            dice: Dice(seed),
+            transfer: Some(Transfer::Blocks),
+        }
+    }
+
+    /// A world in which our hosts send each other ranges.
+    pub(super) fn of_ranges(seed: u64) -> Self {
+        Self { transfer: Some(Transfer::Ranges), ..Self::new(seed) }
     }
 
     pub(super) fn add(&mut self, log: MemoryLog, download: Download) -> usize {
@@ -159,10 +173,15 @@ impl Jar {
 
     pub(super) fn link(&mut self, ends: [End; 2]) -> usize {
         let number = self.links.len();
+        let classic = ends.iter().any(|end| matches!(end, End::Js(_)));
+        let dice = if self.dice.below(3) == 0 { Transfer::Blocks } else { Transfer::Ranges };
+        let transfer = if classic { Transfer::Blocks } else { self.transfer.unwrap_or(dice) };
         for end in ends {
             match end {
                 End::Js(peer) => self.js[peer].open(number),
-                End::Ours { host, feed } => self.hosts[host].feeds[feed].add_peer(PeerId(number as u64)),
+                End::Ours { host, feed } => {
+                    self.hosts[host].feeds[feed].add_peer(PeerId(number as u64), transfer);
+                }
             }
         }
         self.links.push(Link {

@@ -41,7 +41,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut jar = Jar::new(seed);
+        let mut jar = Jar { transfer: None, ..Jar::new(seed) };
         jar.writer(300);
         for download in [Download::All, Download::Linear, Download::Sparse] {
             jar.reader(download);

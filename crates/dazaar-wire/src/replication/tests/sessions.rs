@@ -6,7 +6,7 @@ use dazaar_log::storage::MemoryStorage;
 use dazaar_log::{Feed, FeedKey, IdentityKeyPair, Log};
 
 use super::jar::{MemoryLog, block_bytes, pair};
-use crate::replication::{Download, Options, PeerId, Replication};
+use crate::replication::{Download, Options, PeerId, Replication, Transfer};
 use crate::session::{Channel, Config, Event, Role, SecurityPolicy, Session};
 
 /// Bytes that may wait for the socket before nothing more is said.
@@ -44,7 +44,7 @@ impl Host {
         while let Some(event) = self.session.poll_event().unwrap() {
             match event {
                 Event::Connected { .. } => self.channel = Some(self.session.open(self.key).unwrap()),
-                Event::Opened { .. } => self.replication.add_peer(PEER),
+                Event::Opened { .. } => self.replication.add_peer(PEER, Transfer::Ranges),
                 Event::Message { message, .. } => {
                     self.replication.handle_message(PEER, message, &mut self.log, now).unwrap();
                 }

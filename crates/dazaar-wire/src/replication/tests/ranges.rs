@@ -1,0 +1,221 @@
+//! Ranges between peers of our own kind.
+
+use super::jar::*;
+use crate::message::Message;
+use crate::replication::limits::REQUEST_TIMEOUT;
+use crate::replication::{Download, PeerId, ReplicationEvent};
+
+/// What one end has to say.
+fn polled(jar: &mut Jar, host: usize, link: usize) -> Vec<Message> {
+    let now = jar.now;
+    let host = &mut jar.hosts[host];
+    let peer = PeerId(link as u64);
+    std::iter::from_fn(|| host.feeds[0].poll_message(peer, &host.log, now).unwrap()).collect()
+}
+
+fn give(jar: &mut Jar, host: usize, link: usize, messages: Vec<Message>) {
+    let host = &mut jar.hosts[host];
+    for message in messages {
+        host.feeds[0].handle_message(PeerId(link as u64), message, &mut host.log, jar.now).unwrap();
+    }
+}
+
+/// The first of the messages with which everything is answered has arrived.
+fn begun(seed: u64) -> (Jar, [usize; 3]) {
+    let mut jar = Jar::of_ranges(seed);
+    let (seller, buyer) = (jar.writer(9000), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    let asked = polled(&mut jar, buyer, link);
+    give(&mut jar, seller, link, asked);
+    let mut answers = polled(&mut jar, seller, link);
+    let first = answers.iter().position(|answer| matches!(answer, Message::Blocks(_))).unwrap();
+    answers.truncate(first + 1);
+    give(&mut jar, buyer, link, answers);
+    (jar, [seller, buyer, link])
+}
+
+#[test]
+fn everything_comes_for_one_question() {
+    for (seed, blocks) in (0..).zip([0, 1, 2, 65, 1000, 4096, 4097, 20_000]) {
+        for download in [Download::All, Download::Linear] {
+            let mut jar = Jar::of_ranges(seed);
+            let (seller, buyer) = (jar.writer(blocks), jar.reader(download));
+            let link = jar.connect(seller, buyer);
+            jar.settle();
+            jar.assert_holds(buyer, 0..blocks);
+            // Status, Want, its two answers, the question, and the blocks.
+            assert!(jar.links[link].messages <= 6 + blocks / 4096, "{} messages", jar.links[link].messages);
+            assert_eq!(jar.links[link].fault, None);
+        }
+    }
+}
+
+#[test]
+fn the_first_blocks_take_one_round_trip() {
+    let mut jar = Jar::of_ranges(1);
+    let (seller, buyer) = (jar.writer(3000), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    let asked = polled(&mut jar, buyer, link);
+    assert!(asked.contains(&Message::Fetch { start: 0, length: None }), "{asked:?}");
+    give(&mut jar, seller, link, asked);
+    let answers = polled(&mut jar, seller, link);
+    give(&mut jar, buyer, link, answers);
+    jar.assert_holds(buyer, 0..3000);
+}
+
+#[test]
+fn new_blocks_are_pushed_in_one_message() {
+    let mut jar = Jar::of_ranges(2);
+    let (seller, buyer) = (jar.writer(10), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    jar.settle();
+    for count in [1, 1, 50, 3] {
+        let before = jar.links[link].messages;
+        jar.hosts[seller].append(count);
+        jar.settle();
+        assert_eq!(jar.links[link].messages, before + 1);
+    }
+    jar.assert_holds(buyer, 0..65);
+    let complete = ReplicationEvent::Complete { length: 65 };
+    assert_eq!(jar.hosts[buyer].events.last(), Some(&complete));
+    jar.sleep(3 * REQUEST_TIMEOUT);
+    assert_eq!(jar.links[link].fault, None, "nothing is owed");
+}
+
+#[test]
+fn a_reader_goes_on_where_it_stopped() {
+    let (mut jar, [seller, buyer, link]) = begun(3);
+    jar.cut(link);
+    let held = jar.hosts[buyer].log.downloaded();
+    assert_eq!(held, 4096);
+    let again = jar.connect(seller, buyer);
+    let asked = polled(&mut jar, buyer, again);
+    assert!(asked.contains(&Message::Fetch { start: held, length: None }), "{asked:?}");
+    jar.cut(again);
+    jar.connect(seller, buyer);
+    jar.settle();
+    jar.assert_holds(buyer, 0..9000);
+}
+
+#[test]
+fn holes_are_filled_before_everything_is_asked_for() {
+    let mut jar = Jar::of_ranges(4);
+    let (seller, buyer) = (jar.writer(300), jar.reader(Download::All));
+    jar.connect(seller, buyer);
+    jar.settle();
+    jar.hosts[buyer].clear(100..200);
+    jar.hosts[buyer].feeds[0].want(100..200);
+    jar.settle();
+    jar.assert_holds(buyer, 0..300);
+    jar.hosts[seller].append(5);
+    jar.settle();
+    jar.assert_holds(buyer, 0..305);
+}
+
+#[test]
+fn sparse_reads_ask_for_what_is_wanted() {
+    let mut jar = Jar::of_ranges(5);
+    let (seller, buyer) = (jar.writer(5000), jar.reader(Download::Sparse));
+    jar.connect(seller, buyer);
+    for block in [7, 4999, 300, 301, 302] {
+        jar.hosts[buyer].feeds[0].want(block..block + 1);
+    }
+    jar.settle();
+    let mut stored = jar.hosts[buyer].stored();
+    stored.sort_unstable();
+    assert_eq!(stored, [7, 300, 301, 302, 4999]);
+    jar.assert_intact(buyer);
+}
+
+#[test]
+fn several_peers_share_the_work() {
+    let mut jar = Jar::of_ranges(6);
+    let (one, buyer) = (jar.writer(30_000), jar.reader(Download::All));
+    let other = jar.writer(30_000);
+    let links = [jar.connect(one, buyer), jar.connect(other, buyer)];
+    jar.settle();
+    jar.assert_holds(buyer, 0..30_000);
+    for (host, link) in [one, other].into_iter().zip(links) {
+        let sent = jar.hosts[host].feeds[0].progress(&jar.hosts[host].log).bytes_up;
+        assert!(sent > 0 && jar.links[link].fault.is_none(), "{:?}", jar.links[link].fault);
+    }
+}
+
+#[test]
+fn a_second_peer_ends_the_push_of_the_first() {
+    let mut jar = Jar::of_ranges(7);
+    let (seller, first, second) = (jar.writer(100), jar.reader(Download::All), jar.reader(Download::All));
+    jar.connect(seller, first);
+    jar.connect(seller, second);
+    jar.settle();
+    let link = jar.connect(first, second);
+    jar.settle();
+    for _ in 0..20 {
+        jar.hosts[seller].append(3);
+        jar.settle();
+    }
+    jar.cut(link);
+    jar.hosts[seller].append(1);
+    jar.settle();
+    jar.assert_holds(first, 0..161);
+    jar.assert_holds(second, 0..161);
+    assert!(jar.links.iter().all(|link| link.fault.is_none()));
+}
+
+#[test]
+fn a_revoked_reader_gets_nothing_until_it_may_again() {
+    let mut jar = Jar::of_ranges(8);
+    let (seller, buyer) = (jar.writer(10), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    jar.settle();
+    jar.set_uploading(link, 0, false);
+    jar.settle();
+    jar.hosts[seller].append(5);
+    jar.settle();
+    jar.assert_holds(buyer, 0..10);
+    jar.set_uploading(link, 0, true);
+    jar.settle();
+    jar.assert_holds(buyer, 0..15);
+    jar.set_downloading(link, 1, false);
+    jar.settle();
+    jar.hosts[seller].append(5);
+    jar.settle();
+    jar.assert_holds(buyer, 0..15);
+    jar.set_downloading(link, 1, true);
+    jar.settle();
+    jar.assert_holds(buyer, 0..20);
+}
+
+#[test]
+fn what_the_seller_cleared_is_left_out() {
+    let mut jar = Jar::of_ranges(9);
+    let (seller, buyer) = (jar.writer(300), jar.reader(Download::All));
+    jar.hosts[seller].clear(0..100);
+    jar.hosts[seller].clear(150..160);
+    jar.connect(seller, buyer);
+    jar.settle();
+    let held: Vec<_> = jar.hosts[buyer].log.have().runs(0..u64::MAX).collect();
+    assert_eq!(held, [100..150, 160..300]);
+    jar.assert_intact(buyer);
+}
+
+#[test]
+fn a_re_keyed_feed_is_signed_once_for_each_length() {
+    let mut jar = Jar::of_ranges(10);
+    let seller = jar.writer(500);
+    let sold = jar.rekey(seller, 9);
+    let buyer = jar.reader_of(pair(9).public(), Download::All);
+    let link = jar.link([sold, End::Ours { host: buyer, feed: 0 }]);
+    jar.settle();
+    jar.hosts[seller].append(7);
+    jar.settle();
+    jar.assert_holds(buyer, 0..507);
+    assert_eq!(jar.links[link].fault, None);
+}
+
+#[test]
+fn a_peer_that_owes_and_is_silent_is_given_up() {
+    let (mut jar, [_, _, link]) = begun(11);
+    jar.sleep(2 * REQUEST_TIMEOUT);
+    assert_eq!(jar.links[link].fault.as_deref(), Some("no requested block within 20 s"));
+}
