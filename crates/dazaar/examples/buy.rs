@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut next = 0;
     loop {
         let rows = feed.log().lock().blocks(next..u64::MAX)?;
-        for row in &rows {
+        for row in rows.iter() {
             stdout().write_all(row)?;
         }
         next += rows.len() as u64;

@@ -54,7 +54,7 @@ pub fn read_legacy(folder: &Path) -> Result<ImportedMarket, ImportError> {
         if batch.is_empty() {
             return Err(ImportError::Incomplete { block: start });
         }
-        blocks.extend(batch);
+        blocks.extend((0..batch.len()).filter_map(|nth| batch.get(nth)));
     }
     Ok(ImportedMarket::read(&hypertrie::latest_entries(blocks)?)?)
 }

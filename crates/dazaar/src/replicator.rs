@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use dazaar_log::{Feed, FeedKey, Log};
 use dazaar_wire::Message;
-use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent};
+use dazaar_wire::replication::{
+    Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer,
+};
 use tokio::sync::Notify;
 
 use crate::folder::Folder;
@@ -113,11 +115,11 @@ impl Replicator {
     }
 
     /// A connection opened a channel for this feed; `wake` is notified when there is something to send on it.
-    pub(crate) fn add_peer(&self, wake: &Arc<Notify>) -> PeerId {
+    pub(crate) fn add_peer(&self, wake: &Arc<Notify>, transfer: Transfer) -> PeerId {
         let mut state = self.state();
         state.peers_ever += 1;
         let peer = PeerId(state.peers_ever);
-        state.replication.add_peer(peer);
+        state.replication.add_peer(peer, transfer);
         state.peers.insert(peer, Arc::clone(wake));
         state.apply_switches();
         self.log.listen(wake);
@@ -137,7 +139,7 @@ impl Replicator {
         let changed = {
             let mut state = self.state();
             let mut log = self.log.lock();
-            state.is_informed |= matches!(message, Message::Have(_));
+            state.is_informed |= matches!(message, Message::Have(_) | Message::Blocks(_));
             let before = (log.length(), state.replication.progress(&log).bytes_down);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
             state.count_events(&log);
@@ -210,8 +212,8 @@ impl State {
     fn count_events(&mut self, log: &Log<Folder>) {
         while let Some(event) = self.replication.poll_event(log) {
             match event {
-                ReplicationEvent::Uploaded { bytes, .. } => {
-                    self.uploaded.blocks += 1;
+                ReplicationEvent::Uploaded { blocks, bytes, .. } => {
+                    self.uploaded.blocks += blocks.end - blocks.start;
                     self.uploaded.bytes += bytes;
                 }
                 ReplicationEvent::Damaged { block } => {

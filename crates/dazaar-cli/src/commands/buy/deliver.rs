@@ -114,7 +114,7 @@ fn write_rows(sink: &mut Sink, feed: &Replicator, next: &mut u64) -> Result<(), 
         if rows.is_empty() {
             break;
         }
-        for row in &rows {
+        for row in rows.iter() {
             sink.write(row)?;
         }
         *next += rows.len() as u64;
