@@ -6,6 +6,8 @@ use dazaar::cards::extension::display_text;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::commands::bench::Figures;
+
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -105,7 +107,7 @@ pub(crate) enum Event {
     },
     /// A card.
     Card { card: Value, signature: &'static str },
-    /// How fast a workload was done; `ratio` says how many times as fast as the other peer.
+    /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
     Bench {
         workload: String,
         peer: &'static str,
@@ -114,6 +116,7 @@ pub(crate) enum Event {
         per_second: f64,
         bytes_per_second: f64,
         rss_bytes: Option<u64>,
+        figures: Figures,
         ratio: Option<f64>,
     },
     /// Why the program ends early.
@@ -232,6 +235,7 @@ impl Event {
                 per_second,
                 bytes_per_second,
                 rss_bytes,
+                figures,
                 ratio,
             } => {
                 let blocks = indicatif::HumanCount(*blocks).to_string();
@@ -239,10 +243,11 @@ impl Event {
                 let megabytes = bytes_per_second / 1e6;
                 let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}x"));
                 let memory =
-                    rss_bytes.map_or_else(String::new, |bytes| format!("  {}", indicatif::HumanBytes(bytes)));
-                format!(
-                    "{workload:<15} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}{memory}"
-                )
+                    rss_bytes.map_or_else(String::new, |bytes| indicatif::HumanBytes(bytes).to_string());
+                let line = format!(
+                    "{workload:<20} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}  {memory}{figures}"
+                );
+                line.trim_end().to_owned()
             }
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
