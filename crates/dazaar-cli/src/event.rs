@@ -65,6 +65,8 @@ pub(crate) enum Event {
     Invalid { error: String },
     /// How far the download is.
     Progress { have: u64, length: u64, bytes: u64 },
+    /// Blocks from `start` up to but not `end` cannot be had any more.
+    Gone { start: u64, end: u64 },
     /// Everything that was asked for is here.
     Done { length: u64, have: u64 },
     /// A block that was asked for.
@@ -196,6 +198,15 @@ impl Event {
             Self::Invalid { error } => format!("Not admitted: {error}"),
             Self::Progress { .. } | Self::SellerId { .. } => return None,
             Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
+            Self::Gone { start, end } if *end == start + 1 => {
+                format!("Block {start} is not available any more: the seller does not have it")
+            }
+            Self::Gone { start, end } => {
+                format!(
+                    "Blocks {start} to {} are not available any more: the seller does not have them",
+                    end - 1
+                )
+            }
             Self::Done { length, have } if have == length => format!("Done: {length} blocks, all verified"),
             Self::Done { length, have } => format!("Done: {have} of {length} blocks are here, all verified"),
             Self::Block { text: Some(text), .. } => text.trim_end_matches(['\n', '\r']).to_owned(),

@@ -141,6 +141,11 @@ impl Peer {
         owed
     }
 
+    /// Whether it has a block that we want and do not have.
+    pub(super) fn has_any_of(&self, selection: &Selection, have: &HaveMap) -> bool {
+        self.find(0..self.remote.length(), selection, have, &RangeSet::default()).is_some()
+    }
+
     /// Whether it may be asked for a block.
     pub(super) fn can_give(&self, block: u64) -> bool {
         self.switches.downloads() && self.remote.blocks().get(block)

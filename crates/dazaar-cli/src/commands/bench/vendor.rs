@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::Link;
-use dazaar::database::Admission;
+use dazaar::database::{Admission, Retention};
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, Offer, Seller, SellerOptions, SharedLog, now_ms};
 use rustix::time::{ClockId, clock_gettime};
@@ -104,6 +104,7 @@ pub(super) async fn sell(dir: &Path, stock: &str) -> Result<(), Failure> {
         unsigned_terms: false,
         admission: Admission::Everybody,
         listen: None,
+        keep: Retention::default(),
     };
     let listing = market.list(offer, now_ms())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
