@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dazaar::buyer::BuyerEnd;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,12 +12,12 @@ use super::figures::Figures;
 use super::job::{Job, Sample};
 use super::replicate::{buyer, complete};
 use super::vendor::Vendor;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// Buyers who keep themselves connected.
 struct Crowd {
     buyers: Vec<Buyer>,
-    running: JoinSet<()>,
+    running: JoinSet<BuyerEnd>,
 }
 
 impl Crowd {
@@ -30,16 +31,24 @@ impl Crowd {
     }
 
     fn connect(&mut self) {
-        for buyer in self.buyers.iter().cloned() {
-            // A buyer who gives up never has all blocks; nobody waits longer than the measurement may take.
-            self.running.spawn(async move { drop(buyer.run().await) });
+        for buyer in &self.buyers {
+            let buyer = buyer.clone();
+            self.running.spawn(async move { buyer.run().await });
         }
     }
 
-    /// Waits until all of them hold so many blocks.
-    async fn complete(&self, blocks: u64) {
-        for buyer in &self.buyers {
-            complete(buyer, blocks).await;
+    /// Waits until all of them hold so many blocks; fails if one gives up.
+    async fn complete(&mut self, blocks: u64) -> Result<(), Failure> {
+        let all = async {
+            for buyer in &self.buyers {
+                complete(buyer, blocks).await;
+            }
+        };
+        tokio::select! {
+            () = all => Ok(()),
+            Some(ended) = self.running.join_next() => {
+                Err(Failure::new(Kind::General, ended.map_err(Failure::input)?))
+            }
         }
     }
 }
@@ -51,7 +60,7 @@ pub(super) async fn catch_up(job: &Job) -> Result<Sample, Failure> {
     let before = vendor.usage().await?;
     let began = Instant::now();
     crowd.connect();
-    crowd.complete(job.blocks).await;
+    crowd.complete(job.blocks).await?;
     let sample = Sample::since(began);
     let after = vendor.usage().await?;
     vendor.stop().await?;
@@ -64,14 +73,14 @@ pub(super) async fn live(job: &Job) -> Result<Sample, Failure> {
     let mut vendor = Vendor::start(job, 1).await?;
     let mut crowd = Crowd::new(job, &vendor)?;
     crowd.connect();
-    crowd.complete(1).await;
+    crowd.complete(1).await?;
     let before = vendor.usage().await?;
     let began = Instant::now();
     for sent in (0..job.blocks).step_by(usize::try_from(job.batch).map_err(Failure::input)?) {
         let count = job.batch.min(job.blocks - sent);
         vendor.append(1, count, Duration::ZERO).await?;
         vendor.appended().await?;
-        crowd.complete(1 + sent + count).await;
+        crowd.complete(1 + sent + count).await?;
     }
     let sample = Sample::since(began);
     let after = vendor.usage().await?;

@@ -1,7 +1,6 @@
 //! Replication with npm dazaar: the peers of the interoperability tests, in a process of their own.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Instant;
 
 use dazaar::BuyerOptions;
@@ -47,7 +46,7 @@ pub(super) async fn buy(job: &Job) -> Result<Sample, Failure> {
 
 /// Starts a peer of the tests.
 fn npm(job: &Job, role: &str, options: &[&str]) -> Result<Actor, Failure> {
-    let interop = job.interop.as_deref().unwrap_or(Path::new("interop"));
+    let interop = job.interop.as_ref().ok_or_else(|| Failure::input("this workload needs npm peers"))?;
     let mut command = Command::new("node");
     command.arg(interop.join("js").join(role).with_extension("js"));
     command.arg("--dir").arg(job.dir.join(format!("npm-{role}"))).args(options);
