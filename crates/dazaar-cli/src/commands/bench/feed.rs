@@ -28,7 +28,10 @@ pub(super) fn append(job: &Job) -> Result<Sample, Failure> {
     let log = create(&job.dir.join("feed"))?;
     let began = Instant::now();
     fill(&log, job.blocks, job.batch, job.block_bytes)?;
-    Ok(Sample::since(began))
+    let sample = Sample::since(began);
+    // As after any end that was not a crash: whoever opens it has nothing to check.
+    log.lock().flush()?;
+    Ok(sample)
 }
 
 /// A new feed.

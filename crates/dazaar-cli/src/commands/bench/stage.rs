@@ -37,6 +37,7 @@ impl Stage {
         }
         let dir = self.dir.path().join(format!("{}-{blocks}-{block_bytes}", maker.name()));
         std::fs::create_dir(&dir)?;
+        // The one whose batches suit blocks of any size.
         let workload = Workload::AppendLarge;
         maker.measure(&Job { blocks, block_bytes, ..Job::new(workload, blocks, dir.clone()) }).await?;
         let folder = dir.join("feed");
