@@ -141,9 +141,17 @@ impl Peer {
         owed
     }
 
-    /// Whether it has a block that we want and do not have.
+    /// Whether it has a block that we want and do not have, asked for or not.
     pub(super) fn has_any_of(&self, selection: &Selection, have: &HaveMap) -> bool {
-        self.find(0..self.remote.length(), selection, have, &RangeSet::default()).is_some()
+        let mut at = 0;
+        while let Some(missing) = selection.next_missing(at, have) {
+            match self.remote.blocks().next_set(missing) {
+                Some(held) if held == missing => return true,
+                Some(held) => at = held,
+                None => return false,
+            }
+        }
+        false
     }
 
     /// Whether it may be asked for a block.
