@@ -6,6 +6,8 @@ use dazaar::cards::extension::display_text;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::commands::bench::Figures;
+
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -63,6 +65,8 @@ pub(crate) enum Event {
     Invalid { error: String },
     /// How far the download is.
     Progress { have: u64, length: u64, bytes: u64 },
+    /// Blocks from `start` up to but not `end` cannot be had any more.
+    Gone { start: u64, end: u64 },
     /// Everything that was asked for is here.
     Done { length: u64, have: u64 },
     /// A block that was asked for.
@@ -105,7 +109,7 @@ pub(crate) enum Event {
     },
     /// A card.
     Card { card: Value, signature: &'static str },
-    /// How fast a workload was done; `ratio` says how many times as fast as the other peer.
+    /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
     Bench {
         workload: String,
         peer: &'static str,
@@ -114,6 +118,7 @@ pub(crate) enum Event {
         per_second: f64,
         bytes_per_second: f64,
         rss_bytes: Option<u64>,
+        figures: Figures,
         ratio: Option<f64>,
     },
     /// Why the program ends early.
@@ -193,6 +198,15 @@ impl Event {
             Self::Invalid { error } => format!("Not admitted: {error}"),
             Self::Progress { .. } | Self::SellerId { .. } => return None,
             Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
+            Self::Gone { start, end } if *end == start + 1 => {
+                format!("Block {start} is not available any more: the seller does not have it")
+            }
+            Self::Gone { start, end } => {
+                format!(
+                    "Blocks {start} to {} are not available any more: the seller does not have them",
+                    end - 1
+                )
+            }
             Self::Done { length, have } if have == length => format!("Done: {length} blocks, all verified"),
             Self::Done { length, have } => format!("Done: {have} of {length} blocks are here, all verified"),
             Self::Block { text: Some(text), .. } => text.trim_end_matches(['\n', '\r']).to_owned(),
@@ -232,6 +246,7 @@ impl Event {
                 per_second,
                 bytes_per_second,
                 rss_bytes,
+                figures,
                 ratio,
             } => {
                 let blocks = indicatif::HumanCount(*blocks).to_string();
@@ -239,10 +254,11 @@ impl Event {
                 let megabytes = bytes_per_second / 1e6;
                 let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}x"));
                 let memory =
-                    rss_bytes.map_or_else(String::new, |bytes| format!("  {}", indicatif::HumanBytes(bytes)));
-                format!(
-                    "{workload:<15} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}{memory}"
-                )
+                    rss_bytes.map_or_else(String::new, |bytes| indicatif::HumanBytes(bytes).to_string());
+                let line = format!(
+                    "{workload:<20} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}  {memory}{figures}"
+                );
+                line.trim_end().to_owned()
             }
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),

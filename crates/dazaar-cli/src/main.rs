@@ -8,6 +8,7 @@ mod failure;
 mod output;
 mod secrets;
 mod signals;
+mod sizes;
 mod times;
 mod watch;
 

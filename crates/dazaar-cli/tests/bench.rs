@@ -4,15 +4,25 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const WORKLOADS: [&str; 8] = [
-    "append-batches",
-    "append-singly",
-    "append-large",
-    "open",
-    "get-random",
-    "read-in-order",
-    "replicate",
-    "replicate-large",
+/// Each, and the figures that it reports besides its time.
+const WORKLOADS: [(&str, &[&str]); 17] = [
+    ("append-batches", &["file_bytes_per_block", "disk_bytes_per_block"]),
+    ("append-singly", &["file_bytes_per_block", "disk_bytes_per_block"]),
+    ("append-large", &["file_bytes_per_block", "disk_bytes_per_block"]),
+    ("append-committed", &[]),
+    ("append-concurrent", &[]),
+    ("open", &[]),
+    ("get-random", &[]),
+    ("read-in-order", &[]),
+    ("replicate", &[]),
+    ("replicate-large", &[]),
+    ("replicate-far", &["round_trips", "wire_bytes_per_block"]),
+    ("sparse", &["wire_bytes_per_block"]),
+    ("sparse-far", &["round_trips", "wire_bytes_per_block"]),
+    ("live", &["p50_us", "p99_us"]),
+    ("fan-out", &["rss_bytes_per_buyer"]),
+    ("fan-out-live", &["cpu_us"]),
+    ("fan-out-live-batches", &["cpu_us"]),
 ];
 
 #[test]
@@ -33,11 +43,15 @@ fn every_workload_reports() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let workloads: Vec<_> = rows.iter().map(|row| row["workload"].as_str().unwrap()).collect();
-    assert_eq!(workloads, WORKLOADS, "{complaints}");
-    for row in &rows {
+    assert_eq!(workloads, WORKLOADS.map(|(workload, _)| workload), "{complaints}");
+    for (row, (_, figures)) in rows.iter().zip(WORKLOADS) {
         assert_eq!((&row["event"], &row["peer"]), (&"bench".into(), &"dazaar".into()));
         for figure in ["blocks", "seconds", "per_second", "bytes_per_second"] {
             assert!(row[figure].as_f64().unwrap() > 0.0, "{figure} of {row}");
+        }
+        assert_eq!(row["figures"].as_object().unwrap().len(), figures.len(), "{row}");
+        for figure in figures {
+            assert!(row["figures"][figure].is_f64(), "{figure} of {row}");
         }
     }
     assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is left behind");

@@ -309,6 +309,19 @@ impl Replication {
         }
     }
 
+    /// Whether there is nothing to wait for: each peer that we may ask has told all that it has, and that is nothing that we
+    /// want and do not have. More may come when a peer gets more, or another peer comes.
+    pub fn is_settled<S: Storage>(&self, log: &Log<S>) -> bool {
+        let mut asked = self.peers.values().filter(|peer| peer.switches.downloads()).peekable();
+        let next_missing = |from| self.selection.next_missing(from, log.have());
+        asked.peek().is_some()
+            && self.claimed_length(log) > 0
+            && asked.all(|peer| {
+                peer.wants.is_answered(peer.remote.length(), next_missing)
+                    && !peer.has_any_of(&self.selection, log.have())
+            })
+    }
+
     /// How far we are.
     pub fn progress<S: Storage>(&self, log: &Log<S>) -> Progress {
         Progress {

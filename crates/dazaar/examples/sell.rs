@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::database::Admission;
+use dazaar::database::{Admission, Retention};
 use dazaar::{Market, Offer, Seller, SellerOptions, now_ms};
 use tokio::net::TcpListener;
 
@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         unsigned_terms: false,
         admission: Admission::Everybody,
         listen: None,
+        keep: Retention::default(),
     };
     let listing = market.list(offer, now_ms())?;
 

@@ -5,6 +5,7 @@
 mod acceptances;
 mod credits;
 mod listings;
+mod marks;
 mod purchases;
 mod sales;
 mod settings;
@@ -19,12 +20,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use credits::Credit;
-pub use listings::{Admission, Listing};
+pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
 pub use sales::Sale;
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 1] = [include_str!("database/schema-1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("database/schema-1.sql"), include_str!("database/schema-2.sql")];
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

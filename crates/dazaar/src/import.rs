@@ -12,7 +12,7 @@ use dazaar_market::legacy::{ImportedMarket, ImportedSale, LegacyError};
 use dazaar_trie::hypertrie::{self, HypertrieError};
 
 use crate::clock::now_ms;
-use crate::database::{Admission, Listing, Purchase, Sale};
+use crate::database::{Admission, Listing, Purchase, Retention, Sale};
 use crate::folder::Folder;
 use crate::market::{Market, MarketError};
 
@@ -127,6 +127,7 @@ impl Market {
                 admission: Admission::Granted,
                 listen: None,
                 created_ms: now_ms(),
+                keep: Retention::default(),
             };
             self.database().put_listing(&listing).map_err(MarketError::from)?;
         }

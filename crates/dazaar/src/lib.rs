@@ -13,6 +13,7 @@ pub mod keystore;
 mod market;
 mod publish;
 mod replicator;
+mod retention;
 pub mod seller;
 mod shared_log;
 pub mod validator;

@@ -15,7 +15,7 @@ use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogErr
 use dazaar_market::{Card, CardError, Link, MasterKey, TermsError};
 use serde_json::{Map, Value};
 
-use crate::database::{Admission, Database, DatabaseError, Listing};
+use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
 use crate::folder::Folder;
 use crate::keystore::{Keystore, KeystoreError, SecretString};
 use crate::shared_log::SharedLog;
@@ -180,6 +180,7 @@ impl Market {
             admission: offer.admission,
             listen: offer.listen,
             created_ms: stored.as_ref().map_or(now_ms, |stored| stored.created_ms),
+            keep: offer.keep,
         };
         let identity = self.seller_identity(&listing);
         let given = offer.card.map(|fields| Card::of_seller(identity.public(), fields)).transpose()?;
@@ -226,6 +227,8 @@ pub struct Offer {
     pub admission: Admission,
     /// Address to listen on.
     pub listen: Option<String>,
+    /// How much of the past is kept.
+    pub keep: Retention,
 }
 
 /// Why the market could not do it.

@@ -37,6 +37,8 @@ struct State {
     is_informed: bool,
     /// Blocks of the log that the peers were told of.
     announced: u64,
+    /// End of the cleared blocks that the peers were told of.
+    cleared: u64,
     uploaded: Uploaded,
 }
 
@@ -60,6 +62,7 @@ impl Replicator {
             downloading: true,
             is_informed: false,
             announced: log.lock().length(),
+            cleared: log.cleared(),
             uploaded: Uploaded::default(),
         };
         Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
@@ -84,6 +87,26 @@ impl Replicator {
     pub fn is_complete(&self) -> bool {
         let state = self.state();
         state.is_informed && state.replication.is_complete(&self.log.lock())
+    }
+
+    /// The blocks that are missing though nothing more is to be expected: none that is wanted and that a peer has. `None` while
+    /// there is something to wait for.
+    pub fn gone(&self) -> Option<Vec<Range<u64>>> {
+        let state = self.state();
+        let log = self.log.lock();
+        let is_over = state.replication.is_complete(&log) || state.replication.is_settled(&log);
+        if !state.is_informed || !is_over {
+            return None;
+        }
+        let (have, length) = (log.have(), log.length());
+        let mut gaps = Vec::new();
+        let mut start = have.next_clear(0);
+        while start < length {
+            let end = have.next_set(start).unwrap_or(length);
+            gaps.push(start..end);
+            start = have.next_clear(end);
+        }
+        Some(gaps)
     }
 
     /// Whether a peer has told us what it has.
@@ -164,7 +187,7 @@ impl Replicator {
         Ok(message)
     }
 
-    /// Takes notice of blocks that were appended to the log.
+    /// Takes notice of blocks that were appended to the log, or cleared.
     pub(crate) fn refresh(&self) {
         let mut state = self.state();
         let log = self.log.lock();
@@ -172,6 +195,12 @@ impl Replicator {
         if !appended.is_empty() {
             state.announced = appended.end;
             state.replication.handle_added(appended, &log);
+            state.wake_all();
+        }
+        let cleared = state.cleared..self.log.cleared();
+        if !cleared.is_empty() {
+            state.cleared = cleared.end;
+            state.replication.handle_cleared(cleared, &log);
             state.wake_all();
         }
     }
@@ -235,5 +264,34 @@ impl State {
         for peer in self.peers.values() {
             peer.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dazaar_log::FeedKeyPair;
+    use dazaar_wire::replication::Download;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_hears_what_was_cleared() {
+        let dir = tempfile::tempdir().unwrap();
+        let pair = FeedKeyPair::from_seed(&[1; 32]);
+        let log = SharedLog::new(Log::create(Folder::open(dir.path()).unwrap(), pair).unwrap());
+        log.append(&["a", "b", "c"]).unwrap();
+        let options = Options { download: Download::None, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
+        let wake = Arc::new(Notify::new());
+        let peer = replicator.add_peer(&wake);
+        replicator.handle_message(peer, Message::Want { start: 0, length: 1 << 20 }).unwrap();
+        while replicator.poll_message(peer).unwrap().is_some() {}
+
+        log.clear_before(2).unwrap();
+        wake.notified().await;
+        replicator.refresh();
+        let heard = replicator.poll_message(peer).unwrap();
+        assert_eq!(heard, Some(Message::Unhave { start: 0, length: 2 }));
+        assert_eq!(replicator.poll_message(peer).unwrap(), None);
     }
 }

@@ -14,8 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::clock::now_ms;
 use crate::connection::explain;
-use crate::database::{Admission, Listing};
+use crate::database::{Admission, Listing, Retention};
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
 use crate::validator::{Validator, validator};
@@ -37,6 +38,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the connections of a seller that closes may take to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time from one look at what a listing no longer keeps to the next.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How a listing is served.
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +185,16 @@ impl Seller {
         self.0.closing.send_replace(true);
     }
 
-    /// Serves everybody who connects to `listener`, until [`close`](Self::close) is called.
+    /// Serves everybody who connects to `listener`, until [`close`](Self::close) is called. Meanwhile what the listing no
+    /// longer keeps is cleared.
     pub async fn serve(&self, listener: TcpListener) {
+        tokio::select! {
+            () = self.serve_all(listener) => {}
+            () = Arc::clone(&self.0).forget_past() => {}
+        }
+    }
+
+    async fn serve_all(&self, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut sessions = JoinSet::new();
         let mut closing = self.0.closing.subscribe();
@@ -228,6 +240,25 @@ impl Shared {
         let buyer = session.buyer();
         session.finish().await;
         self.notify(SellerNotice::Disconnected { buyer, reason: explain(&end) });
+    }
+
+    /// Clears what the listing no longer keeps, again and again.
+    async fn forget_past(self: Arc<Self>) {
+        if self.listing.keep == Retention::default() {
+            return std::future::pending().await;
+        }
+        let mut interval = tokio::time::interval(RETENTION_INTERVAL);
+        loop {
+            interval.tick().await;
+            let seller = Arc::clone(&self);
+            let forgetting =
+                move || seller.market.forget_past(&seller.listing, &seller.log, now_ms()).map(drop);
+            match tokio::task::spawn_blocking(forgetting).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "cannot clear what is no longer kept"),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        }
     }
 
     fn notify(&self, notice: SellerNotice) {

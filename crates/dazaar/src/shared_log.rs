@@ -1,5 +1,6 @@
 //! A log that several tasks use: one at a time, and whoever wants hears of every change.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use dazaar_log::{FeedKey, Log, LogError};
@@ -13,12 +14,19 @@ pub struct SharedLog {
     key: FeedKey,
     log: Mutex<Log<Folder>>,
     listeners: Mutex<Vec<Weak<Notify>>>,
+    /// End of the blocks that were cleared since the log was opened.
+    cleared: AtomicU64,
 }
 
 impl SharedLog {
     /// Shares a log.
     pub fn new(log: Log<Folder>) -> Arc<Self> {
-        Arc::new(Self { key: log.key(), log: Mutex::new(log), listeners: Mutex::default() })
+        Arc::new(Self {
+            key: log.key(),
+            log: Mutex::new(log),
+            listeners: Mutex::default(),
+            cleared: AtomicU64::new(0),
+        })
     }
 
     /// The feed's own key.
@@ -37,6 +45,20 @@ impl SharedLog {
         let appended = self.lock().append(blocks)?;
         self.announce();
         Ok(appended)
+    }
+
+    /// Forgets the blocks before `end`, gives their space back, and tells the listeners.
+    pub fn clear_before(&self, end: u64) -> Result<(), LogError> {
+        self.lock().clear(0..end)?;
+        if self.cleared.fetch_max(end, Ordering::AcqRel) < end {
+            self.announce();
+        }
+        Ok(())
+    }
+
+    /// End of the blocks that were cleared since the log was opened.
+    pub(crate) fn cleared(&self) -> u64 {
+        self.cleared.load(Ordering::Acquire)
     }
 
     /// Makes everything that was appended or downloaded survive a power cut.

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::{Address, BuyerEvent, Link, MasterKey, SellerEvent};
-use dazaar::database::{Admission, Credit, Listing};
+use dazaar::database::{Admission, Credit, Listing, Retention};
 use dazaar::log::IdentityKey;
 use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, Offer, Replicator, Seller, SellerNotice, SellerOptions,
@@ -56,6 +57,12 @@ impl Scene {
     }
 }
 
+impl Scene {
+    fn link(&self) -> Link {
+        self.market.link(&self.listing, vec![self.address.clone()])
+    }
+}
+
 fn market(dir: &Path) -> Arc<Market> {
     Arc::new(Market::create(dir, None, None).unwrap())
 }
@@ -70,6 +77,7 @@ fn offer(market: &Market, log: &SharedLog, admission: Admission) -> Offer {
         unsigned_terms: false,
         admission,
         listen: None,
+        keep: Retention::default(),
     }
 }
 
@@ -211,4 +219,45 @@ async fn of_several_connections_of_one_buyer_time_is_charged_once() {
     // Only the last fraction of a millisecond is not charged.
     assert!(charged + Duration::from_millis(1) >= ran, "{charged:?} were charged of {ran:?}");
     assert!(charged <= whole, "{charged:?} were charged in {whole:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_no_longer_gives_its_space_back_and_buyers_get_the_rest() {
+    let scene = Scene::new(Admission::Everybody).await;
+    let early = held(&scene.buyer, 3).await;
+    let block = vec![0x41; 1 << 20];
+    scene.log.append(&[block.as_slice(); 8]).unwrap();
+    held(&scene.buyer, 11).await;
+    scene.log.flush().await.unwrap();
+    let data = scene.market.feed_folder(&scene.log.key()).join("data");
+    let space = || std::fs::metadata(&data).unwrap().blocks() * 512;
+    let before = space();
+
+    let listing = Listing { keep: Retention { age_ms: Some(1000), bytes: None }, ..scene.listing.clone() };
+    let forget = |listing: &Listing, now_ms| scene.market.forget_past(listing, &scene.log, now_ms).unwrap();
+    assert_eq!(forget(&listing, 5000), 0, "nothing is known to be old");
+    scene.log.append(&["twelve"]).unwrap();
+    assert_eq!(forget(&listing, 6000), 11, "what was there a second ago goes");
+    assert!(space() + (7 << 20) < before, "{} of {before} bytes are left", space());
+    assert_eq!(forget(&listing, 9000), 11, "the last block stays");
+
+    let (late, _) = buyer(&scene._folders.path().join("late"), scene.link());
+    let late = held(&late, 1).await;
+    assert_eq!(late.log().lock().block(11).unwrap().unwrap(), "twelve");
+    let gone: Vec<_> = late.gone().unwrap().into_iter().flatten().collect();
+    assert_eq!(gone, Vec::from_iter(0..11));
+    held(&scene.buyer, 12).await;
+    assert_eq!(early.log().lock().block(0).unwrap().unwrap(), "one", "what a buyer has is theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_blocks_go_when_there_are_too_many_bytes() {
+    let scene = Scene::new(Admission::Everybody).await;
+    for (bytes, first) in [(100, 0), (11, 0), (10, 1), (8, 1), (7, 2), (0, 2)] {
+        let listing =
+            Listing { keep: Retention { age_ms: None, bytes: Some(bytes) }, ..scene.listing.clone() };
+        let kept = scene.market.forget_past(&listing, &scene.log, 0).unwrap();
+        assert_eq!(kept, first, "of one, two, three, {bytes} bytes are kept");
+        assert_eq!(scene.log.lock().have().next_set(0), Some(first));
+    }
 }

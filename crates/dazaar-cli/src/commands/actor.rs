@@ -1,12 +1,12 @@
-//! Another process of this program, on stage: told what to do by its arguments, heard by its events.
+//! Another process, mostly of this program, on stage: told what to do by its arguments and its input, heard by its events.
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::failure::{Failure, Kind};
@@ -18,25 +18,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Actor {
     child: Child,
+    input: ChildStdin,
     events: Lines<BufReader<ChildStdout>>,
 }
 
 impl Actor {
     /// Starts this program with its state in `dir`.
     pub(super) fn start(dir: &Path, arguments: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("--json")
-            .arg("--dir")
-            .arg(dir)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let stdout =
-            child.stdout.take().ok_or_else(|| Failure::new(Kind::General, "a process without output"))?;
-        Ok(Self { child, events: BufReader::new(stdout).lines() })
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--json").arg("--dir").arg(dir).args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts a program that tells what happens as this one does.
+    pub(super) fn spawn(mut command: Command) -> Result<Self, Failure> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Failure::new(Kind::General, "a process without input and output"));
+        };
+        Ok(Self { child, input, events: BufReader::new(output).lines() })
+    }
+
+    /// Gives the process a line to read.
+    pub(super) async fn tell(&mut self, line: &str) -> Result<(), Failure> {
+        Ok(self.input.write_all(format!("{line}\n").as_bytes()).await?)
     }
 
     /// Waits for the next event of this name.

@@ -87,6 +87,7 @@ fn edit(context: &Context, wanted: Option<&str>, set: &[String]) -> Result<(), F
         unsigned_terms: listing.unsigned_terms,
         admission: listing.admission,
         listen: listing.listen,
+        keep: listing.keep,
     };
     let listing = market.list(offer, now_ms())?;
     report(context, &Card::parse(listing.card.as_bytes()).map_err(Failure::input)?)

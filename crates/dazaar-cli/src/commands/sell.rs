@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use dazaar::cards::Card;
-use dazaar::database::{Admission, Listing};
+use dazaar::database::{Admission, Listing, Retention};
 use dazaar::log::IdentityKey;
 use dazaar::{Market, Offer, SharedLog, now_ms};
 use serde_json::{Map, Value};
@@ -66,6 +66,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = UnsignedTerms::Refuse)]
     unsigned_terms: UnsignedTerms,
 
+    #[command(flatten)]
+    keep: KeepArguments,
+
     /// List and import only; serve later with `dazaar serve`
     #[arg(long)]
     no_serve: bool,
@@ -93,6 +96,18 @@ struct AdmissionArguments {
     /// Ask a web service: it gets the buyer as JSON, and status 200 admits
     #[arg(long, value_name = "URL")]
     validate_url: Option<String>,
+}
+
+/// How much of the past is kept; by default, everything.
+#[derive(Debug, Args)]
+struct KeepArguments {
+    /// Clear blocks that are older: 90d, 12h
+    #[arg(long, value_name = "TIME", value_parser = age_ms)]
+    keep: Option<i64>,
+
+    /// Clear the oldest blocks beyond so many bytes: 10GB, 512MiB
+    #[arg(long, value_name = "BYTES", value_parser = crate::sizes::bytes)]
+    keep_bytes: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -136,6 +151,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         unsigned_terms: arguments.unsigned_terms == UnsignedTerms::Serve,
         admission: arguments.admission.admission(),
         listen: arguments.serving.listen(),
+        keep: Retention { age_ms: arguments.keep.keep, bytes: arguments.keep.keep_bytes },
     };
     let listing = market.draft(offer, now_ms())?;
     let follower = import::begin(&source, &log, arguments.on_error, context)?;
@@ -147,7 +163,9 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     }
     log.flush().await?;
     if arguments.no_serve {
-        return follower.finished().await;
+        follower.finished().await?;
+        market.forget_past(&listing, &log, now_ms())?;
+        return Ok(());
     }
     let served = serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await;
     // What was published stays, however the serving ended.
@@ -184,6 +202,12 @@ fn open_feed(market: &Market, source: &Source, name: &str) -> Result<(Arc<Shared
         }
         _ => Ok((log, folder)),
     }
+}
+
+/// A span of time in milliseconds.
+fn age_ms(text: &str) -> Result<i64, String> {
+    let ms = dazaar::cards::parse_span_ms(text).map_err(|error| error.to_string())?;
+    i64::try_from(ms).map_err(|_| "longer than can be counted".to_owned())
 }
 
 impl AdmissionArguments {

@@ -303,3 +303,25 @@ fn admitting_again_after_a_revocation_admits() {
     let link = text(&seller.wait_for("listening"), "link");
     scene.dazaar("buyer", &["buy", &link, "--no-wait"]).succeed();
 }
+
+#[test]
+fn a_purchase_ends_with_what_the_seller_still_has() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(300));
+    let tail: String = csv(300).split_inclusive('\n').skip(290).collect();
+    let bytes = tail.len().to_string();
+    scene.dazaar("seller", &["sell", &data, "--admit-all", "--keep-bytes", &bytes, "--no-serve"]).succeed();
+    let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
+    let place = Place::of_ours(&seller.wait_for("listening"));
+
+    let mut buyer = buy(&scene, "buyer", &place, &["--to", &scene.text_path("bought.csv")]);
+    buyer.succeed();
+    let gone = buyer.last("gone");
+    assert_eq!((&gone["start"], &gone["end"]), (&0.into(), &290.into()));
+    assert_eq!((&buyer.last("done")["length"], &buyer.last("done")["have"]), (&300.into(), &10.into()));
+    assert_eq!(scene.read("bought.csv"), tail);
+
+    let mut picky = buy(&scene, "picky", &place, &["--sparse", "--blocks", "289..291"]);
+    picky.succeed();
+    assert_eq!((&picky.last("gone")["start"], &picky.last("block")["index"]), (&289.into(), &290.into()));
+}

@@ -190,6 +190,19 @@ impl Peer {
         owed
     }
 
+    /// Whether it has a block that we want and do not have, asked for or not.
+    pub(super) fn has_any_of(&self, selection: &Selection, have: &HaveMap) -> bool {
+        let mut at = 0;
+        while let Some(missing) = selection.next_missing(at, have) {
+            match self.remote.blocks().next_set(missing) {
+                Some(held) if held == missing => return true,
+                Some(held) => at = held,
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// Whether it may be asked for a block.
     pub(super) fn can_give(&self, block: u64) -> bool {
         self.switches.downloads() && self.remote.blocks().get(block)

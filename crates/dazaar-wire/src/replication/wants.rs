@@ -43,6 +43,11 @@ impl Wants {
         }
     }
 
+    /// Whether the peer has told of every range that matters.
+    pub(super) fn is_answered(&self, length: u64, next_missing: impl Fn(u64) -> Option<u64>) -> bool {
+        self.open.is_empty() && self.next(length, next_missing).is_none()
+    }
+
     /// Something is missing that was not, or the feed became longer.
     pub(super) const fn wake(&mut self) {
         self.settled = false;

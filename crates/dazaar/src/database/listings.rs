@@ -31,6 +31,17 @@ pub struct Listing {
     pub listen: Option<String>,
     /// When it was first listed.
     pub created_ms: i64,
+    /// How much of the past is kept.
+    pub keep: Retention,
+}
+
+/// How much of the past a listing keeps; everything, unless it says less.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Milliseconds for which a block is kept.
+    pub age_ms: Option<i64>,
+    /// Bytes that the blocks may have together; the oldest go first.
+    pub bytes: Option<i64>,
 }
 
 /// What admits a buyer to a listing.
@@ -62,11 +73,12 @@ impl Database {
     /// [`DatabaseError::NameTaken`] if another feed is listed under this name.
     pub fn put_listing(&self, listing: &Listing) -> Result<(), DatabaseError> {
         let sql = "INSERT INTO listing (feed, name, folder, seller_secret, card, terms, unsigned_terms, admission,
-                listen, created_ms)
-            VALUES (:feed, :name, :folder, :seller_secret, :card, :terms, :unsigned_terms, :admission, :listen, :created)
+                listen, created_ms, keep_ms, keep_bytes)
+            VALUES (:feed, :name, :folder, :seller_secret, :card, :terms, :unsigned_terms, :admission, :listen, :created,
+                :keep_ms, :keep_bytes)
             ON CONFLICT (feed) DO UPDATE SET name = :name, folder = :folder, seller_secret = :seller_secret,
                 card = :card, terms = :terms, unsigned_terms = :unsigned_terms, admission = :admission,
-                listen = :listen";
+                listen = :listen, keep_ms = :keep_ms, keep_bytes = :keep_bytes";
         let admission = serde_json::to_string(&listing.admission)
             .map_err(|_| DatabaseError::Damaged { column: "listing.admission" })?;
         let result = self.connection().execute(
@@ -82,6 +94,8 @@ impl Database {
                 ":admission": admission,
                 ":listen": listing.listen,
                 ":created": listing.created_ms,
+                ":keep_ms": listing.keep.age_ms,
+                ":keep_bytes": listing.keep.bytes,
             },
         );
         match result {
@@ -116,7 +130,8 @@ fn select(
     parameters: impl rusqlite::Params,
 ) -> Result<Vec<Listing>, DatabaseError> {
     let sql = format!(
-        "SELECT feed, name, folder, seller_secret, card, terms, unsigned_terms, admission, listen, created_ms
+        "SELECT feed, name, folder, seller_secret, card, terms, unsigned_terms, admission, listen, created_ms,
+            keep_ms, keep_bytes
          FROM listing {filter}"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -143,6 +158,7 @@ fn listing(row: &Row<'_>) -> rusqlite::Result<(Listing, String)> {
         admission: Admission::Granted,
         listen: row.get(8)?,
         created_ms: row.get(9)?,
+        keep: Retention { age_ms: row.get(10)?, bytes: row.get(11)? },
     };
     Ok((listing, row.get(7)?))
 }

@@ -23,6 +23,7 @@ fn listing(feed: FeedKey, name: &str) -> Listing {
         admission: Admission::Command { command: vec!["true".to_owned()] },
         listen: Some("127.0.0.1:0".to_owned()),
         created_ms: 5,
+        keep: Retention { age_ms: Some(90), bytes: None },
     }
 }
 
@@ -167,4 +168,34 @@ fn the_file_is_for_its_owner_only() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
+}
+
+#[test]
+fn a_mark_tells_how_long_a_feed_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    for (length, now_ms) in [(3, 1000), (3, 2000), (5, 3000), (8, 4000)] {
+        database.put_mark(&FEED, length, now_ms).unwrap();
+    }
+    assert_eq!(database.length_at(&FEED, 999).unwrap(), 0);
+    assert_eq!(database.length_at(&FEED, 1500).unwrap(), 3, "the first time counts");
+    assert_eq!(database.length_at(&FEED, 3999).unwrap(), 5);
+    assert_eq!(database.length_at(&FEED, 2000).unwrap(), 0, "older marks are dropped");
+    assert_eq!(database.length_at(&FEED, i64::MAX).unwrap(), 8);
+}
+
+#[test]
+fn a_file_of_the_first_format_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("market.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let sql = "INSERT INTO listing (feed, name, folder, card, unsigned_terms, admission, created_ms)
+        VALUES (?1, 'flights', '/feeds/1', '{}', 0, '{\"type\":\"free\"}', 5)";
+    connection.execute(sql, [FEED.as_bytes()]).unwrap();
+    drop(connection);
+    let listing = Database::open(&path).unwrap().listing(&FEED).unwrap().unwrap();
+    assert_eq!(listing.keep, Retention::default(), "everything is kept");
 }

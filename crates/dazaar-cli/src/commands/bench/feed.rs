@@ -3,17 +3,22 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use dazaar::SharedLog;
 use dazaar::folder::Folder;
-use dazaar::log::{FeedKeyPair, Log};
+use dazaar::log::{FeedKeyPair, Log, LogError};
+use tokio::task::JoinSet;
 
 use super::job::{Job, Sample};
 use crate::failure::{Failure, Kind};
 
 /// Blocks that are read with one call.
 const READ_BLOCKS: u64 = 1000;
+
+/// Tasks that append at once.
+pub(super) const APPENDERS: u64 = 64;
 
 /// Odd, and without a pattern to its digits: its multiples visit a feed all over.
 const STRIDE: u64 = 2_654_435_761;
@@ -23,13 +28,46 @@ pub(super) fn append(job: &Job) -> Result<Sample, Failure> {
     let log = create(&job.dir.join("feed"))?;
     let began = Instant::now();
     fill(&log, job.blocks, job.batch, job.block_bytes)?;
-    Ok(Sample::since(began))
+    let sample = Sample::since(began);
+    // As after any end that was not a crash: whoever opens it has nothing to check.
+    log.lock().flush()?;
+    Ok(sample)
 }
 
 /// A new feed.
 pub(super) fn create(folder: &Path) -> Result<Arc<SharedLog>, Failure> {
     let pair = FeedKeyPair::from_seed(&[7; 32]);
     Ok(SharedLog::new(Log::create(Folder::open(folder)?, pair)?))
+}
+
+/// Appends to a new feed from several tasks, each of which waits for its block to be safe before the next.
+pub(super) async fn append_committed(job: &Job, tasks: u64) -> Result<Sample, Failure> {
+    let log = create(&job.dir.join("feed"))?;
+    let taken = Arc::new(AtomicU64::new(0));
+    let (blocks, block) = (job.blocks, vec![0x41; job.block_bytes]);
+    let began = Instant::now();
+    let mut appenders = JoinSet::new();
+    for _ in 0..tasks {
+        let (log, taken, block) = (Arc::clone(&log), Arc::clone(&taken), block.clone());
+        appenders.spawn(async move {
+            while taken.fetch_add(1, Ordering::Relaxed) < blocks {
+                commit(&log, vec![block.clone()]).await?;
+            }
+            Ok::<_, LogError>(())
+        });
+    }
+    while let Some(ended) = appenders.join_next().await {
+        ended.map_err(Failure::input)??;
+    }
+    let sample = Sample::since(began);
+    expect(log.lock().length(), blocks)?;
+    Ok(sample)
+}
+
+/// Appends blocks, which survive a power cut.
+async fn commit(log: &Arc<SharedLog>, blocks: Vec<Vec<u8>>) -> Result<(), LogError> {
+    log.append(&blocks)?;
+    log.flush().await
 }
 
 /// Appends `blocks` blocks, `batch` at a time.
@@ -56,8 +94,8 @@ pub(super) fn open(job: &Job) -> Result<Sample, Failure> {
 pub(super) fn get_random(job: &Job) -> Result<Sample, Failure> {
     let log = open_feed(job)?;
     let began = Instant::now();
-    for nth in 0..job.blocks {
-        let block = log.block(nth.wrapping_mul(STRIDE) % log.length())?;
+    for index in scattered(job.blocks, log.length()) {
+        let block = log.block(index)?;
         expect(black_box(block).map_or(0, |block| block.len() as u64), job.block_bytes as u64)?;
     }
     Ok(Sample::since(began))
@@ -79,7 +117,12 @@ pub(super) fn read_in_order(job: &Job) -> Result<Sample, Failure> {
     Ok(Sample::since(began))
 }
 
-fn open_feed(job: &Job) -> Result<Log<Folder>, Failure> {
+/// `count` blocks of a feed of `length`, all over it.
+pub(super) fn scattered(count: u64, length: u64) -> impl Iterator<Item = u64> {
+    (0..count).map(move |nth| nth.wrapping_mul(STRIDE) % length)
+}
+
+pub(super) fn open_feed(job: &Job) -> Result<Log<Folder>, Failure> {
     Ok(Log::open(Folder::open(job.feed()?)?)?)
 }
 
@@ -92,7 +135,7 @@ fn expect(found: u64, expected: u64) -> Result<(), Failure> {
 }
 
 /// Memory of this process, where the system tells.
-fn rss_bytes() -> Option<u64> {
+pub(super) fn rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -4,105 +4,45 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{feed, replicate};
+use super::figures::Figures;
+use super::line::Ends;
+use super::workload::Workload;
+use super::{fan_out, feed, js, live, replicate};
 use crate::failure::Failure;
-
-/// Bytes of a small block: a trade or a reading.
-const SMALL_BYTES: usize = 64;
-
-/// Bytes of a large block: a file in pieces.
-const LARGE_BYTES: usize = 64 * 1024;
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Workload {
-    /// Append small blocks, 1,000 at a time
-    AppendBatches,
-    /// Append small blocks one by one, each of which survives the process once appended
-    AppendSingly,
-    /// Append blocks of 64 KiB, 100 at a time
-    AppendLarge,
-    /// Open the largest feed
-    Open,
-    /// Read small blocks in random order, from the page cache
-    GetRandom,
-    /// Read small blocks in order, as many at a time as the peer likes
-    ReadInOrder,
-    /// Replicate small blocks over TCP on this machine, verified and stored
-    Replicate,
-    /// Replicate blocks of 64 KiB over TCP on this machine, verified and stored
-    ReplicateLarge,
-}
-
-impl Workload {
-    /// As typed.
-    pub(super) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// Blocks that are appended, read or replicated, if the largest feed has `scale` blocks.
-    pub(super) fn blocks(self, scale: u64) -> u64 {
-        let part = match self {
-            Self::AppendBatches | Self::Open | Self::ReadInOrder => 1,
-            Self::Replicate => 10,
-            Self::AppendSingly | Self::GetRandom => 50,
-            Self::AppendLarge | Self::ReplicateLarge => 200,
-        };
-        (scale / part).max(1)
-    }
-
-    pub(super) const fn block_bytes(self) -> usize {
-        match self {
-            Self::AppendLarge | Self::ReplicateLarge => LARGE_BYTES,
-            _ => SMALL_BYTES,
-        }
-    }
-
-    /// Blocks that are appended together.
-    const fn batch(self) -> u64 {
-        match self {
-            Self::AppendBatches => 1000,
-            Self::AppendLarge => 100,
-            _ => 1,
-        }
-    }
-
-    /// Blocks of the feed that has to be there before; none if it starts from nothing.
-    pub(super) fn feed_blocks(self, scale: u64) -> Option<u64> {
-        match self {
-            Self::AppendBatches | Self::AppendSingly | Self::AppendLarge => None,
-            Self::Open | Self::GetRandom | Self::ReadInOrder => Some(scale),
-            Self::Replicate | Self::ReplicateLarge => Some(self.blocks(scale)),
-        }
-    }
-}
 
 /// What a peer is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) workload: Workload,
+    /// Blocks that are appended, read or replicated; by each buyer, if there are several.
     pub(super) blocks: u64,
     pub(super) block_bytes: usize,
     pub(super) batch: u64,
+    pub(super) buyers: u64,
     /// Folder of the feed to read or to replicate.
     pub(super) feed: Option<PathBuf>,
     /// Empty folder for what is written.
     pub(super) dir: PathBuf,
+    /// The line between seller and buyer, if it is not the system's.
+    pub(super) line: Option<Ends>,
+    /// The folder with the npm peers.
+    pub(super) interop: Option<PathBuf>,
 }
 
 impl Job {
-    pub(super) fn new(workload: Workload, scale: u64, feed: Option<PathBuf>, dir: PathBuf) -> Self {
+    pub(super) fn new(workload: Workload, scale: u64, dir: PathBuf) -> Self {
         Self {
             workload,
             blocks: workload.blocks(scale),
             block_bytes: workload.block_bytes(),
             batch: workload.batch(),
-            feed,
+            buyers: workload.buyers(scale),
+            feed: None,
             dir,
+            line: None,
+            interop: None,
         }
     }
 
@@ -118,12 +58,19 @@ pub(super) struct Sample {
     pub(super) seconds: f64,
     /// Memory of the whole process with the feed open, where that is what is measured.
     pub(super) rss_bytes: Option<u64>,
+    #[serde(default)]
+    pub(super) figures: Figures,
 }
 
 impl Sample {
     /// The time since `began`.
     pub(super) fn since(began: Instant) -> Self {
-        Self { seconds: began.elapsed().as_secs_f64(), rss_bytes: None }
+        Self { seconds: began.elapsed().as_secs_f64(), rss_bytes: None, figures: Figures::default() }
+    }
+
+    /// By what samples of one workload are compared; less is better.
+    pub(super) fn cost(&self) -> f64 {
+        self.figures.p50_us.or(self.figures.cpu_us).unwrap_or(self.seconds)
     }
 }
 
@@ -132,10 +79,20 @@ pub(super) async fn perform(job: &str) -> Result<(), Failure> {
     let job: Job = serde_json::from_str(job).map_err(Failure::input)?;
     let sample = match job.workload {
         Workload::AppendBatches | Workload::AppendSingly | Workload::AppendLarge => feed::append(&job)?,
+        Workload::AppendCommitted => feed::append_committed(&job, 1).await?,
+        Workload::AppendConcurrent => feed::append_committed(&job, feed::APPENDERS).await?,
         Workload::Open => feed::open(&job)?,
         Workload::GetRandom => feed::get_random(&job)?,
         Workload::ReadInOrder => feed::read_in_order(&job)?,
-        Workload::Replicate | Workload::ReplicateLarge => replicate::replicate(&job).await?,
+        Workload::Replicate | Workload::ReplicateLarge | Workload::ReplicateFar => {
+            replicate::replicate(&job).await?
+        }
+        Workload::Sparse | Workload::SparseFar => replicate::sparse(&job).await?,
+        Workload::Live => live::live(&job).await?,
+        Workload::FanOut => fan_out::catch_up(&job).await?,
+        Workload::FanOutLive | Workload::FanOutLiveBatches => fan_out::live(&job).await?,
+        Workload::SellToJs => js::sell(&job).await?,
+        Workload::BuyFromJs => js::buy(&job).await?,
     };
     Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&sample).map_err(io::Error::from)?)?)
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::job::{Job, Sample};
+use super::workload::Workload;
 use crate::failure::{Failure, Kind};
 
 /// A program to measure.
@@ -13,22 +14,25 @@ use crate::failure::{Failure, Kind};
 pub(super) enum Peer {
     /// This one.
     Dazaar,
-    /// npm hypercore 9, driven by this script.
+    /// npm hypercore 9, with npm dazaar on top where there are buyers, driven by this script.
     Hypercore9 { script: PathBuf },
+    /// npm hypercore 11, driven by this script.
+    Hypercore11 { script: PathBuf },
 }
 
 impl Peer {
-    /// This program, and npm's if there is a folder with it.
+    /// This program, and npm's if there is a folder with them.
     pub(super) fn all(interop: Option<&Path>) -> Result<Vec<Self>, Failure> {
         let mut peers = vec![Self::Dazaar];
         if let Some(interop) = interop {
             let script = interop.join("js/bench.js");
-            if !script.is_file() || !interop.join("node_modules/hypercore").is_dir() {
+            if !script.is_file() || !interop.join("node_modules/hypercore11").is_dir() {
                 let folder = interop.display();
                 return Err(Failure::input(format!("{folder} has no js/bench.js with npm hypercore"))
                     .hint(format!("install it: npm ci --prefix {folder}")));
             }
-            peers.push(Self::Hypercore9 { script });
+            peers.push(Self::Hypercore9 { script: script.clone() });
+            peers.push(Self::Hypercore11 { script });
         }
         Ok(peers)
     }
@@ -37,7 +41,18 @@ impl Peer {
         match self {
             Self::Dazaar => "dazaar",
             Self::Hypercore9 { .. } => "hypercore-9",
+            Self::Hypercore11 { .. } => "hypercore-11",
         }
+    }
+
+    /// Whether there is a way to do this workload.
+    pub(super) const fn can(&self, workload: Workload) -> bool {
+        !matches!(self, Self::Hypercore11 { .. }) || workload.is_for_hypercore_11()
+    }
+
+    /// Whether it reads the folders that this program writes.
+    pub(super) const fn reads_our_folders(&self) -> bool {
+        !matches!(self, Self::Hypercore11 { .. })
     }
 
     pub(super) const fn is_ours(&self) -> bool {
@@ -67,9 +82,9 @@ impl Peer {
                 command.args(["bench", "--job"]);
                 command
             }
-            Self::Hypercore9 { script } => {
+            Self::Hypercore9 { script } | Self::Hypercore11 { script } => {
                 let mut command = Command::new("node");
-                command.arg(script);
+                command.arg(script).arg(self.name());
                 command
             }
         })

@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::feed::{create, fill};
+use super::job::Job;
+use super::peer::Peer;
+use super::workload::Workload;
 use crate::failure::Failure;
 
-/// Bytes that are appended together to a feed that is not measured yet.
-const BATCH_BYTES: usize = 1024 * 1024;
-
-/// The folder and the feeds in it, by blocks and bytes of a block.
+/// The folder and the feeds in it, by who made them, blocks and bytes of a block.
 #[derive(Debug)]
 pub(super) struct Stage {
     dir: TempDir,
-    feeds: BTreeMap<(u64, usize), PathBuf>,
+    feeds: BTreeMap<(&'static str, u64, usize), PathBuf>,
 }
 
 impl Stage {
@@ -25,15 +24,24 @@ impl Stage {
         Ok(Self { dir: TempDir::with_prefix_in("bench-", dir)?, feeds: BTreeMap::new() })
     }
 
-    /// The folder of a feed, made when it is first asked for.
-    pub(super) fn feed(&mut self, blocks: u64, block_bytes: usize) -> Result<PathBuf, Failure> {
-        if let Some(folder) = self.feeds.get(&(blocks, block_bytes)) {
+    /// The folder of a feed that `maker` made when it was first asked for.
+    pub(super) async fn feed(
+        &mut self,
+        maker: &Peer,
+        blocks: u64,
+        block_bytes: usize,
+    ) -> Result<PathBuf, Failure> {
+        let key = (maker.name(), blocks, block_bytes);
+        if let Some(folder) = self.feeds.get(&key) {
             return Ok(folder.clone());
         }
-        let folder = self.dir.path().join(format!("feed-{blocks}-{block_bytes}"));
-        let batch = (BATCH_BYTES / block_bytes) as u64;
-        fill(&*create(&folder)?, blocks, batch, block_bytes)?;
-        self.feeds.insert((blocks, block_bytes), folder.clone());
+        let dir = self.dir.path().join(format!("{}-{blocks}-{block_bytes}", maker.name()));
+        std::fs::create_dir(&dir)?;
+        // The one whose batches suit blocks of any size.
+        let workload = Workload::AppendLarge;
+        maker.measure(&Job { blocks, block_bytes, ..Job::new(workload, blocks, dir.clone()) }).await?;
+        let folder = dir.join("feed");
+        self.feeds.insert(key, folder.clone());
         Ok(folder)
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Delivery {
 
 /// What is handed over.
 enum Goal {
-    /// All rows in order; `next` is the first that was not handed over yet.
+    /// All rows in order; `next` is the first that was neither handed over nor reported as gone.
     All { next: u64 },
     /// Nothing: how long the feed is, is all that is wanted.
     Nothing,
@@ -48,12 +48,17 @@ impl Delivery {
         let is_done = match &mut self.goal {
             Goal::Nothing => feed.is_informed(),
             Goal::All { next } => {
-                if let Some(sink) = sink {
-                    write_rows(sink, feed, next)?;
-                    feed.is_complete() && *next >= feed.progress().length
-                } else {
-                    feed.is_complete()
+                let mut sink = sink;
+                write_rows(&mut sink, feed, next)?;
+                let gone = feed.gone();
+                for gap in gone.iter().flatten() {
+                    if gap.end > *next {
+                        tell_gone(gap.start.max(*next)..gap.end, output)?;
+                        *next = gap.end;
+                        write_rows(&mut sink, feed, next)?;
+                    }
                 }
+                gone.is_some()
             }
             Goal::Blocks { typed, missing } => match missing {
                 Some(missing) => hand_over(missing, sink, feed, output)?,
@@ -107,7 +112,8 @@ impl Sink {
 }
 
 /// Writes the rows that are here, in order, up to the first that is not.
-fn write_rows(sink: &mut Sink, feed: &Replicator, next: &mut u64) -> Result<(), Failure> {
+fn write_rows(sink: &mut Option<&mut Sink>, feed: &Replicator, next: &mut u64) -> Result<(), Failure> {
+    let Some(sink) = sink else { return Ok(()) };
     let before = *next;
     loop {
         let rows = feed.log().lock().blocks(*next..u64::MAX)?;
@@ -123,6 +129,11 @@ fn write_rows(sink: &mut Sink, feed: &Replicator, next: &mut u64) -> Result<(), 
         sink.flush()?;
     }
     Ok(())
+}
+
+/// Says which blocks nobody has.
+fn tell_gone(blocks: Range<u64>, output: &Output) -> Result<(), Failure> {
+    Ok(output.event(&Event::Gone { start: blocks.start, end: blocks.end })?)
 }
 
 /// Asks for blocks, as soon as the length is known.
@@ -150,11 +161,20 @@ fn hand_over(
     feed: &Replicator,
     output: &Output,
 ) -> Result<bool, Failure> {
+    // Asked before the log is: what is not there then was not there before.
+    let is_settled = feed.gone().is_some();
     while let Some(range) = missing.front_mut() {
         for index in range.by_ref() {
-            let Some(block) = feed.log().lock().block(index)? else {
-                range.start = index;
-                return Ok(false);
+            let block = match feed.log().lock().block(index)? {
+                Some(block) => block,
+                None if is_settled => {
+                    tell_gone(index..index + 1, output)?;
+                    continue;
+                }
+                None => {
+                    range.start = index;
+                    return Ok(false);
+                }
             };
             match &mut sink {
                 Some(sink) => sink.write(&block)?,

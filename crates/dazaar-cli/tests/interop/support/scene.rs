@@ -115,7 +115,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn of_ours(listening: &Value) -> Self {
+    /// Where a seller of ours listens.
+    pub(crate) fn of_ours(listening: &Value) -> Self {
         let [seller, feed, address] = ["seller", "feed", "address"].map(|field| text(listening, field));
         Self { seller, feed, address }
     }

@@ -47,12 +47,34 @@ fn what_nobody_has_is_not_asked_for() {
     let mut jar = Jar::new(3);
     let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
     jar.hosts[seller].clear(10..20);
+    let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
+    assert!(!is_settled(&jar), "nobody was asked");
     let link = jar.connect(seller, buyer);
+    while jar.hosts[buyer].log.downloaded() < 90 {
+        assert!(!is_settled(&jar), "there is more to come");
+        jar.sleep(std::time::Duration::from_millis(1));
+    }
     jar.settle();
+    assert!(is_settled(&jar));
     let host = &jar.hosts[buyer];
     assert_eq!(host.log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..10, 20..100]);
     assert!(!host.feeds[0].is_complete(&host.log));
     assert_eq!(jar.links[link].fault, None);
+}
+
+#[test]
+fn a_peer_that_does_not_answer_may_have_more() {
+    let mut jar = Jar::new(5);
+    let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
+    jar.set_uploading(link, 0, false);
+    jar.settle();
+    assert!(!is_settled(&jar));
+    jar.set_uploading(link, 0, true);
+    jar.settle();
+    assert!(is_settled(&jar));
+    jar.assert_holds(buyer, 0..100);
 }
 
 #[test]
