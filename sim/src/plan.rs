@@ -168,7 +168,7 @@ fn quality(large: bool, dice: &mut Dice) -> Quality {
         latency: dice.millis(0..dice.clone().pick(&[2, 20, 200])),
         jitter: dice.millis(0..dice.clone().pick(&[1, 10, 100])),
         bytes_per_ms: slowest * dice.pick(&[1, 10, 1000]),
-        buffer: dice.pick(&[300, 4 << 10, 64 << 10]),
+        buffer: if large { 64 << 10 } else { dice.pick(&[1000, 4 << 10, 64 << 10]) },
         piece: dice.pick(&[40, 1460, 64 << 10]),
     }
 }

@@ -367,7 +367,8 @@ impl World {
         if turned.read > 0 {
             self.plan_turn(number, 1 - end, now);
         }
-        if let Some(at) = self.links.get(&number).and_then(|link| link.pipes[1 - end].readable()) {
+        let arrival = self.links.get(&number).and_then(|link| link.pipes[1 - end].readable());
+        if let Some(at) = arrival.filter(|_| turned.written > 0) {
             self.plan_turn(number, 1 - end, at);
         }
         Ok(())
