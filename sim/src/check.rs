@@ -2,6 +2,8 @@
 //!
 //! Grade: plain.
 
+use dazaar_log::flat_tree::NodeIndex;
+use dazaar_log::{Log, MemoryStorage};
 use dazaar_wire::limits::NODES_MAX;
 use dazaar_wire::replication::Fault;
 use dazaar_wire::replication::limits::{WINDOW_MAX, WINDOW_START};
@@ -18,9 +20,6 @@ const NODE_BYTES: usize = 60;
 /// Bytes of answers that are not held back: to offers of feeds, which the attackers here do not send in larger numbers.
 const CONTROL_BYTES: usize = 64 << 10;
 
-/// Which histories a log agrees with: the writer's, and that of whoever signs another one.
-type Histories = [bool; 2];
-
 impl World {
     /// A block that somebody wants, and does not have, although a neighbour has it and may give it; `None` if there is none.
     pub(crate) fn unfinished(&self) -> Option<String> {
@@ -28,7 +27,7 @@ impl World {
             for (here, there) in [(edge.plan.ends[0], edge.plan.ends[1]), (edge.plan.ends[1], edge.plan.ends[0])] {
                 let (host, neighbour) = (&self.hosts[here], &self.hosts[there]);
                 // Who re-keys a log for others learns nothing from them.
-                if host.plan.family != edge.plan.family || !self.agree(here, there) {
+                if host.plan.family != edge.plan.family || !self.is_faithful(here) || !self.is_faithful(there) {
                     continue;
                 }
                 let mut given = neighbour.log.have().runs(0..u64::MAX).flatten();
@@ -40,14 +39,17 @@ impl World {
         None
     }
 
-    /// A block that a host has stored is that of a history.
+    /// A block that a host has just stored is the writer's, or was signed by whoever signs another history.
     pub(crate) fn check_block(&self, host: usize, block: u64) -> Result<(), String> {
-        let stored = self.hosts[host].log.block(block).map_err(|error| format!("host {host}: {error}"))?;
-        // A host may clear what it has just stored.
-        let Some(stored) = stored else { return Ok(()) };
-        let true_block = self.truth.get(block as usize).is_some_and(|truth| *truth == stored);
+        let stored = match self.hosts[host].log.block(block) {
+            // A host may clear what it has just stored.
+            Ok(None) => return Ok(()),
+            Ok(Some(stored)) => stored,
+            Err(_) if !self.is_faithful(host) => return Ok(()),
+            Err(error) => return Err(format!("host {host}: {error}")),
+        };
         let forked = self.fork.as_ref().and_then(|fork| fork.block(block).ok()?);
-        if true_block || forked == Some(stored) {
+        if self.truth.get(block as usize).is_some_and(|truth| *truth == stored) || forked == Some(stored) {
             return Ok(());
         }
         Err(format!("host {host} stored block {block}, which nobody signed"))
@@ -58,15 +60,16 @@ impl World {
         use {Ending as E, PeerFault as P, ReplicationFault as R};
         let fine = match (origin, ending) {
             (_, E::Lost) => true,
-            (_, E::Send(_) | E::Replication(Fault::Log(_) | Fault::Damaged(_))) => false,
+            (_, E::Send(_)) => false,
+            (_, E::Replication(Fault::Log(_) | Fault::Damaged(_))) => !self.is_faithful(host),
             (Origin::Attacker(_), _) => true,
             (_, E::Session(P::Silent { .. } | P::HandshakeTimeout { .. })) => true,
             (_, E::Replication(Fault::Peer(R::RequestTimeout))) => true,
-            // Whoever was shown another history does not agree with the others.
+            // Who was shown another history does not agree with the others.
             (_, E::Replication(Fault::Peer(R::Proof { .. }))) => self.fork.is_some(),
             _ => false,
         };
-        if fine { Ok(()) } else { Err(format!("host {host} ends a connection, {origin:?}: {ending}")) }
+        if fine { Ok(()) } else { Err(format!("host {host} ends a connection, {origin:?}: {}", ending.explain())) }
     }
 
     /// What waits for sockets and what others owe is within the limits, and nothing is left of connections that ended.
@@ -83,7 +86,7 @@ impl World {
         }
         for attacker in &self.attackers {
             let limit = match attacker.plan.behaviour {
-                Behaviour::Silent | Behaviour::FalseHaves | Behaviour::NotReading => WINDOW_START,
+                Behaviour::Silent | Behaviour::NotReading => WINDOW_START,
                 _ => WINDOW_MAX,
             };
             // One more for the proof of the length.
@@ -94,22 +97,19 @@ impl World {
         Ok(())
     }
 
-    /// Every log is all of one history, and an audit finds nothing.
+    /// Every log has the writer's tree and blocks, and an audit finds nothing.
     pub(crate) fn check_logs(&mut self) -> Result<(), String> {
         for host in 0..self.hosts.len() {
-            let [honest, forked] = self.histories(host);
-            if !honest && !forked {
-                return Err(format!("the tree of host {host} is that of no history"));
+            if !self.is_faithful(host) {
+                if self.fork.is_none() {
+                    return Err(format!("host {host} has a tree that nobody signed"));
+                }
+                continue;
             }
             for block in self.hosts[host].log.have().runs(0..u64::MAX).flatten() {
                 let stored = self.hosts[host].log.block(block).map_err(|error| format!("host {host}: {error}"))?;
-                let truth = if honest {
-                    self.truth.get(block as usize).cloned().map(Into::into)
-                } else {
-                    self.fork.as_ref().and_then(|fork| fork.block(block).ok()?)
-                };
-                if stored != truth {
-                    return Err(format!("block {block} of host {host} is not that of its history"));
+                if stored.as_deref() != self.truth.get(block as usize).map(Vec::as_slice) {
+                    return Err(format!("block {block} of host {host} is not the writer's"));
                 }
             }
             let audit = self.hosts[host].log.audit().map_err(|error| format!("host {host}: {error}"))?;
@@ -120,18 +120,12 @@ impl World {
         Ok(())
     }
 
-    fn agree(&self, left: usize, right: usize) -> bool {
-        let (left, right) = (self.histories(left), self.histories(right));
-        (0..2).any(|history| left[history] && right[history])
-    }
-
-    fn histories(&self, host: usize) -> Histories {
-        let Some(fork) = &self.fork else { return [true, false] };
-        let log = &self.hosts[host].log;
-        let hash = log.tree_hash(log.length());
-        [&self.hosts[0].log, fork].map(|history| {
-            let same = history.tree_hash(log.length()).ok().flatten() == hash.as_ref().ok().copied().flatten();
-            log.length() <= history.length() && same
-        })
+    /// Whether every node that a host holds is the writer's. It may not be if the key signed two histories: a reader that holds
+    /// few nodes cannot see that they contradict each other, and what it holds is then of both.
+    pub(crate) fn is_faithful(&self, host: usize) -> bool {
+        let (log, writer) = (&self.hosts[host].log, &self.hosts[0].log);
+        let node = |log: &Log<MemoryStorage>, number| log.node(NodeIndex(number)).ok().flatten();
+        let nodes = log.tree().bits();
+        nodes.runs(0..nodes.len()).flatten().all(|number| node(log, number) == node(writer, number))
     }
 }

@@ -3,6 +3,7 @@
 //! Grade: machine. It knows nothing of what messages say.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError, MemoryStorage};
@@ -31,6 +32,22 @@ pub(crate) enum Ending {
     Open(#[from] OpenError),
     #[error(transparent)]
     Send(#[from] SendError),
+}
+
+impl Ending {
+    /// What it says, and what is behind that.
+    pub(crate) fn explain(&self) -> String {
+        let (mut text, mut cause) = (self.to_string(), self.source());
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // Some errors tell their cause themselves.
+            if !text.ends_with(&next) {
+                text = format!("{text}: {next}");
+            }
+            cause = error.source();
+        }
+        text
+    }
 }
 
 /// What one turn of a connection did.

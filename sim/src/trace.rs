@@ -44,6 +44,13 @@ impl Trace {
         }
     }
 
+    /// Something to read that did not happen.
+    pub(crate) fn tell(&self, something: &impl Debug) {
+        if let Some(sink) = self.sink {
+            sink(format!("{something:#?}"));
+        }
+    }
+
     pub(crate) fn hash(&self) -> u64 {
         self.hash.finish()
     }

@@ -57,7 +57,7 @@ pub(crate) struct World {
     block_bytes: u64,
     /// The blocks that the writer appended.
     pub(crate) truth: Vec<Vec<u8>>,
-    /// The other history, if somebody shows one.
+    /// The other history that the key signed, if somebody shows one.
     pub(crate) fork: Option<Log<MemoryStorage>>,
     outcome: Outcome,
 }
@@ -102,6 +102,7 @@ impl World {
         let attacks: u32 = plan.attackers.iter().map(|attacker| attacker.lives).sum();
         let deadline = plan.heal + PATIENCE + PATIENCE_PER_ATTACK * attacks;
         let heal = plan.heal;
+        trace.tell(&plan);
         let mut world = Self::new(plan, trace).map_err(|error| format!("a log fails: {error}"))?;
         let mut look = heal;
         for _ in 0..HAPPENINGS_MAX {
@@ -254,12 +255,13 @@ impl World {
             let end = usize::from(self.links[&link].parties[0] != Some(Party::Host(number)));
             self.leave(link, end, Ending::Lost)?;
         }
+        let faithful = self.is_faithful(number);
         let host = self.hosts.remove(number);
         let before = held(&host);
         let host = host.restart(disk).map_err(|error| format!("host {number} does not open its log: {error}"))?;
         let after = held(&host);
         self.hosts.insert(number, host);
-        if before == after { Ok(()) } else { Err(format!("host {number} held {before:?} and holds {after:?} after a restart")) }
+        if before == after || !faithful { Ok(()) } else { Err(format!("host {number} held {before:?} and holds {after:?} after a restart")) }
     }
 
     fn connect(&mut self, edge: usize) {
@@ -392,7 +394,7 @@ impl World {
         let Some(party) = link.parties[end].take() else { return Ok(()) };
         let (other, origin) = (link.parties[1 - end], link.origin);
         let eof = Pipe::end(&link.pipes[1 - end], now);
-        let why = ending.to_string();
+        let why = ending.explain();
         self.trace.note(now, &Entry::End { link: number, party, why: &why });
         if other.is_some() {
             self.clock.plan(eof, Happening::Eof { link: number, end: 1 - end });
