@@ -10,6 +10,8 @@ use crate::dice::Dice;
 /// How a peer misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Behaviour {
+    /// Asks for blocks that nobody claimed to have.
+    AsksForMore,
     /// The handshake is altered, or breaks off.
     BadHandshake,
     /// Opens and closes its channel.
@@ -47,7 +49,8 @@ pub(crate) enum Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
+        Self::AsksForMore,
         Self::BadHandshake,
         Self::Channels,
         Self::FalseHaves,

@@ -46,6 +46,8 @@ pub(crate) struct Intrusion {
     /// It is slow, or does not read, from the beginning.
     early: bool,
     owed: usize,
+    /// A block that the victim said it has.
+    heard: Option<u64>,
 }
 
 impl Attacker {
@@ -75,6 +77,7 @@ impl Attacker {
             writes_at: now,
             early: dice.chance(50),
             owed: 0,
+            heard: None,
         });
     }
 
@@ -125,7 +128,10 @@ impl Intrusion {
             Event::Opened { .. } => {
                 self.say(&Message::Have(Have::range(0, log.length())))?;
                 self.say(&Message::Want { start: 0, length: 1 << 20 })?;
-                self.say(&ask(dice.within(0..log.length() + 1)))?;
+            }
+            Event::Message { message: Message::Have(Have { start, bitfield: None, .. }), .. } => {
+                self.heard = Some(start);
+                self.say(&ask(start))?;
             }
             Event::Message { message: Message::Request(request), .. } => {
                 self.owed += 1;
@@ -166,8 +172,8 @@ impl Intrusion {
         self.acts_at = now + dice.millis(1..2000);
         let Some(channel) = self.channel else { return Ok(()) };
         self.acts += 1;
-        let blocks = log.length() + 1;
         match plan.behaviour {
+            Behaviour::AsksForMore => self.say(&ask(dice.roll() >> dice.within(0..64)))?,
             Behaviour::Channels if dice.chance(50) => {
                 self.session.close(channel);
                 self.owed = 0;
@@ -185,7 +191,8 @@ impl Intrusion {
             Behaviour::HugeVarint => self.say_plain(&[0xff; 20]),
             Behaviour::Offers => (0..40).try_for_each(|_| self.session.open(FeedKey(dice.seed())).map(drop))?,
             Behaviour::NotReading | Behaviour::RequestFlood if self.acts <= 2 => {
-                (0..3000).try_for_each(|_| self.say(&ask(dice.within(0..blocks))))?;
+                let heard = self.heard.into_iter();
+                heard.flat_map(|block| [block; 3000]).try_for_each(|block| self.say(&ask(block)))?;
             }
             Behaviour::WantFlood => {
                 let want = |page: u64| Message::Want { start: page << 13, length: 1 << 13 };
@@ -193,7 +200,8 @@ impl Intrusion {
             }
             Behaviour::Unasked => {
                 for _ in 0..10 {
-                    let Message::Request(request) = ask(dice.within(0..blocks)) else { continue };
+                    let index = dice.within(0..log.length() + 1);
+                    let request = Request { index, bytes: 0, hash: false, nodes: 0 };
                     if let Some(data) = self.answer(request, log) {
                         self.say(&Message::Data(data))?;
                     }

@@ -23,11 +23,13 @@ const CONTROL_BYTES: usize = 64 << 10;
 impl World {
     /// A block that somebody wants, and does not have, although a neighbour has it and may give it; `None` if there is none.
     pub(crate) fn unfinished(&self) -> Option<String> {
+        let faithful: Vec<bool> =
+            (0..self.hosts.len()).map(|host| self.fork.is_none() || self.is_faithful(host)).collect();
         for edge in &self.edges {
             for (here, there) in [(edge.plan.ends[0], edge.plan.ends[1]), (edge.plan.ends[1], edge.plan.ends[0])] {
                 let (host, neighbour) = (&self.hosts[here], &self.hosts[there]);
                 // Who re-keys a log for others learns nothing from them.
-                if host.plan.family != edge.plan.family || !self.is_faithful(here) || !self.is_faithful(there) {
+                if host.plan.family != edge.plan.family || !faithful[here] || !faithful[there] {
                     continue;
                 }
                 let mut given = neighbour.log.have().runs(0..u64::MAX).flatten();

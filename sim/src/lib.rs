@@ -16,6 +16,9 @@ mod trace;
 mod wishes;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 
 use plan::Plan;
 use trace::Trace;

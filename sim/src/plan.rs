@@ -70,6 +70,7 @@ pub(crate) struct AttackerPlan {
 }
 
 /// Something that happens to the world.
+#[cfg_attr(not(test), expect(dead_code, reason = "the planted ones are for the tests"))]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Append(u64),
@@ -173,7 +174,7 @@ fn quality(large: bool, dice: &mut Dice) -> Quality {
     }
 }
 
-fn attacker(hosts: &[HostPlan], edges: &[EdgePlan], dice: &mut Dice) -> AttackerPlan {
+pub(crate) fn attacker(hosts: &[HostPlan], edges: &[EdgePlan], dice: &mut Dice) -> AttackerPlan {
     let victim = dice.place(hosts.len());
     let served: Vec<_> = edges.iter().filter(|edge| edge.ends[0] == victim).map(|edge| edge.family).collect();
     let family = if served.is_empty() || dice.chance(70) { hosts[victim].family } else { dice.pick(&served) };
