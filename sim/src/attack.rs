@@ -117,7 +117,12 @@ pub(crate) fn absurd_claim(dice: &mut Dice) -> Message {
         3 => Message::Unhave { start: dice.roll() >> dice.within(0..60), length: dice.roll() },
         _ => {
             let bits = Some(Bytes::from(dice.bytes(40)));
-            Message::Have(dazaar_wire::Have { start: 8192 * dice.within(0..4), length: 1 << 20, bitfield: bits, ack: false })
+            Message::Have(dazaar_wire::Have {
+                start: 8192 * dice.within(0..4),
+                length: 1 << 20,
+                bitfield: bits,
+                ack: false,
+            })
         }
     }
 }

@@ -66,7 +66,8 @@ impl Attacker {
         let AttackerPlan { role, security, .. } = self.plan;
         let expected = expected.filter(|_| role == Role::Initiator);
         let extensions = vec![ZEROS.to_owned()];
-        let config = Config { role, identity: &self.identity, expected, security, seed: dice.seed(), extensions };
+        let config =
+            Config { role, identity: &self.identity, expected, security, seed: dice.seed(), extensions };
         self.connection = Some(Intrusion {
             session: Session::new(config, now),
             channel: None,
@@ -90,7 +91,8 @@ impl Attacker {
     ) -> Result<Turned, Ending> {
         let Self { plan, log, connection: Some(connection), .. } = self else { return Err(Ending::Lost) };
         let mut turned = Turned::default();
-        let deaf = plan.behaviour == Behaviour::NotReading && connection.channel.is_some() && connection.acts > 0;
+        let deaf =
+            plan.behaviour == Behaviour::NotReading && connection.channel.is_some() && connection.acts > 0;
         if !deaf {
             let bytes = incoming.read(64 << 10, now);
             turned.read = bytes.len();
@@ -189,7 +191,9 @@ impl Intrusion {
                 self.say_plain(&garbage);
             }
             Behaviour::HugeVarint => self.say_plain(&[0xff; 20]),
-            Behaviour::Offers => (0..40).try_for_each(|_| self.session.open(FeedKey(dice.seed())).map(drop))?,
+            Behaviour::Offers => {
+                (0..40).try_for_each(|_| self.session.open(FeedKey(dice.seed())).map(drop))?
+            }
             Behaviour::NotReading | Behaviour::RequestFlood if self.acts <= 2 => {
                 let heard = self.heard.into_iter();
                 heard.flat_map(|block| [block; 3000]).try_for_each(|block| self.say(&ask(block)))?;

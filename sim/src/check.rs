@@ -26,14 +26,17 @@ impl World {
         let faithful: Vec<bool> =
             (0..self.hosts.len()).map(|host| self.fork.is_none() || self.is_faithful(host)).collect();
         for edge in &self.edges {
-            for (here, there) in [(edge.plan.ends[0], edge.plan.ends[1]), (edge.plan.ends[1], edge.plan.ends[0])] {
+            for (here, there) in
+                [(edge.plan.ends[0], edge.plan.ends[1]), (edge.plan.ends[1], edge.plan.ends[0])]
+            {
                 let (host, neighbour) = (&self.hosts[here], &self.hosts[there]);
                 // Who re-keys a log for others learns nothing from them.
                 if host.plan.family != edge.plan.family || !faithful[here] || !faithful[there] {
                     continue;
                 }
                 let mut given = neighbour.log.have().runs(0..u64::MAX).flatten();
-                if let Some(block) = given.find(|&block| host.wishes.contains(block) && !host.log.has(block)) {
+                if let Some(block) = given.find(|&block| host.wishes.contains(block) && !host.log.has(block))
+                {
                     return Some(format!("host {here} lacks block {block}, which host {there} has"));
                 }
             }
@@ -71,7 +74,11 @@ impl World {
             (_, E::Replication(Fault::Peer(R::Proof { .. }))) => self.fork.is_some(),
             _ => false,
         };
-        if fine { Ok(()) } else { Err(format!("host {host} ends a connection, {origin:?}: {}", ending.explain())) }
+        if fine {
+            Ok(())
+        } else {
+            Err(format!("host {host} ends a connection, {origin:?}: {}", ending.explain()))
+        }
     }
 
     /// What waits for sockets and what others owe is within the limits, and nothing is left of connections that ended.
@@ -80,9 +87,14 @@ impl World {
         for (number, host) in self.hosts.iter().enumerate() {
             let limit = host.plan.high_water + block + NODES_MAX * NODE_BYTES + CONTROL_BYTES;
             if host.most_outgoing > limit {
-                return Err(format!("{} bytes of host {number} waited, at most {limit} may", host.most_outgoing));
+                return Err(format!(
+                    "{} bytes of host {number} waited, at most {limit} may",
+                    host.most_outgoing
+                ));
             }
-            if !host.connections.is_empty() || host.feeds.values().any(|feed| feed.replication.poll_timeout().is_some()) {
+            if !host.connections.is_empty()
+                || host.feeds.values().any(|feed| feed.replication.poll_timeout().is_some())
+            {
                 return Err(format!("host {number} waits for peers that are gone"));
             }
         }
@@ -109,7 +121,8 @@ impl World {
                 continue;
             }
             for block in self.hosts[host].log.have().runs(0..u64::MAX).flatten() {
-                let stored = self.hosts[host].log.block(block).map_err(|error| format!("host {host}: {error}"))?;
+                let stored =
+                    self.hosts[host].log.block(block).map_err(|error| format!("host {host}: {error}"))?;
                 if stored.as_deref() != self.truth.get(block as usize).map(Vec::as_slice) {
                     return Err(format!("block {block} of host {host} is not the writer's"));
                 }

@@ -120,7 +120,12 @@ pub(crate) fn pair(family: u8) -> FeedKeyPair {
 
 impl Host {
     /// A host with an empty log. `families` are those whose feeds it serves.
-    pub(crate) fn new(plan: HostPlan, writer: bool, families: &[u8], dice: &mut Dice) -> Result<Self, LogError> {
+    pub(crate) fn new(
+        plan: HostPlan,
+        writer: bool,
+        families: &[u8],
+        dice: &mut Dice,
+    ) -> Result<Self, LogError> {
         let (storage, own) = (MemoryStorage::new(), pair(plan.family));
         let log = if writer { Log::create(storage, own) } else { Log::create_reader(storage, own.public()) }?;
         let mut host = Self {
@@ -220,8 +225,14 @@ impl Host {
     /// Begins a connection.
     pub(crate) fn connect(&mut self, link: u64, dial: Dial, now: Duration, dice: &mut Dice) {
         let Dial { family, role, security, expected } = dial;
-        let config =
-            Config { role, identity: &self.identity, expected, security, seed: dice.seed(), extensions: vec![] };
+        let config = Config {
+            role,
+            identity: &self.identity,
+            expected,
+            security,
+            seed: dice.seed(),
+            extensions: vec![],
+        };
         let session = Session::new(config, now);
         let key = pair(family).public();
         let connection = Connection { session, key, family, channel: None, peer: None, reads: now };
@@ -294,7 +305,8 @@ impl Host {
     }
 
     fn read(&mut self, link: u64, now: Duration, incoming: &mut Pipe) -> Result<usize, Ending> {
-        let Some(connection) = self.connections.get_mut(&link).filter(|connection| connection.reads <= now) else {
+        let Some(connection) = self.connections.get_mut(&link).filter(|connection| connection.reads <= now)
+        else {
             return Ok(0);
         };
         let bytes = incoming.read(self.plan.pace.bytes, now);
@@ -303,7 +315,9 @@ impl Host {
         }
         connection.reads = now + self.plan.pace.pause;
         connection.session.handle_bytes(now, &bytes)?;
-        while let Some(event) = self.connections.get_mut(&link).map(|c| c.session.poll_event()).transpose()?.flatten() {
+        while let Some(event) =
+            self.connections.get_mut(&link).map(|c| c.session.poll_event()).transpose()?.flatten()
+        {
             self.handle_event(link, event, now)?;
         }
         Ok(bytes.len())
@@ -369,7 +383,9 @@ impl Host {
 
     /// What one feed stored the others can serve.
     fn take_events(&mut self, family: u8) {
-        while let Some(event) = self.feeds.get_mut(&family).and_then(|feed| feed.replication.poll_event(&self.log)) {
+        while let Some(event) =
+            self.feeds.get_mut(&family).and_then(|feed| feed.replication.poll_event(&self.log))
+        {
             let ReplicationEvent::Stored { block, .. } = event else { continue };
             self.stored.push(block);
             self.wishes.handle_stored(block);

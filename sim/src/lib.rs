@@ -19,7 +19,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-
 use plan::Plan;
 use trace::Trace;
 use world::World;

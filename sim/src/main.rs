@@ -19,7 +19,9 @@ fn main() -> ExitCode {
     let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no number\n{USAGE}"));
     let outcome = match words.as_slice() {
         ["--seed", seed] => number(seed).and_then(|seed| run(seed, None)),
-        ["--seed", seed, "--trace"] => number(seed).and_then(|seed| run(seed, Some(|line| println!("{line}")))),
+        ["--seed", seed, "--trace"] => {
+            number(seed).and_then(|seed| run(seed, Some(|line| println!("{line}"))))
+        }
         ["--seeds", count] => number(count).and_then(|count| run_many(0, count)),
         ["--seeds", count, "--from", from] => {
             number(from).and_then(|from| number(count).and_then(|count| run_many(from, count)))
@@ -54,7 +56,10 @@ fn run_many(from: u64, count: u64) -> Result<(), String> {
         }
         let done = seed - from + 1;
         if done.is_multiple_of(PROGRESS) || done == count || failed == FAILURES_MAX {
-            println!("{done} worlds, {failed} failed, {stored} blocks, {:.0} s", start.elapsed().as_secs_f64());
+            println!(
+                "{done} worlds, {failed} failed, {stored} blocks, {:.0} s",
+                start.elapsed().as_secs_f64()
+            );
         }
         if failed == FAILURES_MAX {
             break;

@@ -75,7 +75,8 @@ impl Pipe {
             self.fate = Fate::Arrives;
             return count;
         }
-        self.free = self.free.max(now) + Duration::from_micros(count as u64 * 1000 / self.quality.bytes_per_ms);
+        self.free =
+            self.free.max(now) + Duration::from_micros(count as u64 * 1000 / self.quality.bytes_per_ms);
         let jitter = Duration::from_micros(dice.within(0..self.quality.jitter.as_micros() as u64 + 1));
         self.last = self.last.max(self.free + self.quality.latency + jitter);
         self.flying.push_back((self.last, bytes[..count].to_vec()));

@@ -74,24 +74,55 @@ pub(crate) struct AttackerPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Append(u64),
-    Clear { host: usize, blocks: Range<u64> },
-    Want { host: usize, blocks: Range<u64> },
-    Update { host: usize },
-    Upload { host: usize, on: bool },
-    Download { host: usize, on: bool },
-    Restart { host: usize },
-    Stall { host: usize, time: Duration },
-    Cut { edge: usize },
+    Clear {
+        host: usize,
+        blocks: Range<u64>,
+    },
+    Want {
+        host: usize,
+        blocks: Range<u64>,
+    },
+    Update {
+        host: usize,
+    },
+    Upload {
+        host: usize,
+        on: bool,
+    },
+    Download {
+        host: usize,
+        on: bool,
+    },
+    Restart {
+        host: usize,
+    },
+    Stall {
+        host: usize,
+        time: Duration,
+    },
+    Cut {
+        edge: usize,
+    },
     /// The line is dead, and nobody is told.
-    Kill { edge: usize },
+    Kill {
+        edge: usize,
+    },
     /// Planted, to be found: the line loses a few bytes and goes on.
-    Lose { edge: usize },
+    Lose {
+        edge: usize,
+    },
     /// Planted, to be found: the host does not tell of what is appended.
-    Forget { host: usize },
+    Forget {
+        host: usize,
+    },
     /// Planted, to be found: the host says nothing.
-    Mute { host: usize },
+    Mute {
+        host: usize,
+    },
     /// Planted, to be found: a byte of the host's disk changes.
-    Corrupt { host: usize },
+    Corrupt {
+        host: usize,
+    },
 }
 
 impl Plan {
@@ -104,7 +135,8 @@ impl Plan {
         if dice.chance(50) {
             attackers = (0..dice.within(1..4)).map(|_| attacker(&hosts, &edges, &mut dice)).collect();
         }
-        let mut steps: Vec<_> = (1..hosts.len()).filter_map(|host| first_wish(host, &hosts, blocks, &mut dice)).collect();
+        let mut steps: Vec<_> =
+            (1..hosts.len()).filter_map(|host| first_wish(host, &hosts, blocks, &mut dice)).collect();
         let busy = if dice.chance(50) { 2_000 } else { 25_000 };
         for _ in 0..dice.within(0..12) {
             steps.push((dice.millis(0..busy), step(hosts.len(), edges.len(), blocks, &mut dice)));
@@ -141,8 +173,9 @@ fn people(dice: &mut Dice, large: bool) -> (Vec<HostPlan>, Vec<EdgePlan>) {
         let download = dice.pick(&[Download::All, Download::All, Download::Linear, Download::Sparse]);
         hosts.push(host(family, download, dice));
         edges.push(edge([parent, number], family, large, dice));
-        for other in 1..number {
-            if shape == 2 && other != parent && hosts[other].family == family && dice.chance(50) {
+        let relatives = (1..number).filter(|&other| other != parent && hosts[other].family == family);
+        for other in relatives.filter(|_| shape == 2) {
+            if dice.chance(50) {
                 edges.push(edge([other, number], family, large, dice));
             }
         }

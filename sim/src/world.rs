@@ -73,12 +73,24 @@ pub(crate) struct Edge {
 /// What can happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
-    Turn { link: u64, end: usize },
+    Turn {
+        link: u64,
+        end: usize,
+    },
     /// An end notices that the other one has left.
-    Eof { link: u64, end: usize },
-    Connect { edge: usize },
-    Intrude { attacker: usize },
-    Step { number: usize },
+    Eof {
+        link: u64,
+        end: usize,
+    },
+    Connect {
+        edge: usize,
+    },
+    Intrude {
+        attacker: usize,
+    },
+    Step {
+        number: usize,
+    },
     Heal,
 }
 
@@ -123,7 +135,16 @@ impl World {
     }
 
     fn new(plan: Plan, trace: Trace) -> Result<Self, LogError> {
-        let Plan { hosts: host_plans, edges, attackers: attacker_plans, steps, heal, blocks, block_bytes, mut dice } = plan;
+        let Plan {
+            hosts: host_plans,
+            edges,
+            attackers: attacker_plans,
+            steps,
+            heal,
+            blocks,
+            block_bytes,
+            mut dice,
+        } = plan;
         let truth: Vec<_> = (0..blocks).map(|_| block(block_bytes, &mut dice)).collect();
         let mut hosts = Vec::new();
         for (number, plan) in host_plans.into_iter().enumerate() {
@@ -145,7 +166,8 @@ impl World {
         }
         let mut clock = Clock::new();
         (0..edges.len()).for_each(|edge| clock.plan(dice.millis(0..100), Happening::Connect { edge }));
-        (0..attackers.len()).for_each(|attacker| clock.plan(dice.millis(0..500), Happening::Intrude { attacker }));
+        (0..attackers.len())
+            .for_each(|attacker| clock.plan(dice.millis(0..500), Happening::Intrude { attacker }));
         steps.iter().enumerate().for_each(|(number, (at, _))| clock.plan(*at, Happening::Step { number }));
         clock.plan(heal, Happening::Heal);
         Ok(Self {
@@ -258,10 +280,15 @@ impl World {
         let faithful = self.is_faithful(number);
         let host = self.hosts.remove(number);
         let before = held(&host);
-        let host = host.restart(disk).map_err(|error| format!("host {number} does not open its log: {error}"))?;
+        let host =
+            host.restart(disk).map_err(|error| format!("host {number} does not open its log: {error}"))?;
         let after = held(&host);
         self.hosts.insert(number, host);
-        if before == after || !faithful { Ok(()) } else { Err(format!("host {number} held {before:?} and holds {after:?} after a restart")) }
+        if before == after || !faithful {
+            Ok(())
+        } else {
+            Err(format!("host {number} held {before:?} and holds {after:?} after a restart"))
+        }
     }
 
     fn connect(&mut self, edge: usize) {
@@ -281,7 +308,8 @@ impl World {
     fn intrude(&mut self, number: usize) {
         let AttackerPlan { victim, family, role, quality, .. } = self.attackers[number].plan;
         self.attackers[number].lives -= 1;
-        let link = Link::new([Party::Host(victim), Party::Attacker(number)], quality, Origin::Attacker(number));
+        let link =
+            Link::new([Party::Host(victim), Party::Attacker(number)], quality, Origin::Attacker(number));
         let link = self.link(link);
         let other = if role == Role::Initiator { Role::Responder } else { Role::Initiator };
         let expected = Some(self.attackers[number].identity()).filter(|_| other == Role::Initiator);
@@ -317,9 +345,10 @@ impl World {
     fn wake(&mut self, host: usize) {
         let links: Vec<u64> = self.hosts[host].connections.keys().copied().collect();
         for number in links {
-            let end = self.links.get(&number).and_then(|link| {
-                link.parties.iter().position(|party| *party == Some(Party::Host(host)))
-            });
+            let end = self
+                .links
+                .get(&number)
+                .and_then(|link| link.parties.iter().position(|party| *party == Some(Party::Host(host))));
             if let Some(end) = end {
                 let at = self.clock.now() + Duration::from_micros(self.dice.within(0..50));
                 self.plan_turn(number, end, at);

@@ -45,7 +45,9 @@ fn every_behaviour_is_stood_or_named() {
         let mut faults = BTreeSet::new();
         for seed in 0..SEEDS {
             let outcome = run(world(seed, behaviour));
-            faults.extend(outcome.unwrap_or_else(|reason| panic!("{behaviour:?}, seed {seed}: {reason}")).faults);
+            faults.extend(
+                outcome.unwrap_or_else(|reason| panic!("{behaviour:?}, seed {seed}: {reason}")).faults,
+            );
         }
         let found = |expected| faults.iter().any(|fault| fault.contains(expected));
         assert!(expected(behaviour).is_none_or(found), "{behaviour:?} is ended for {faults:#?}");
