@@ -51,6 +51,7 @@ fn test(report: &mut Report) {
     lint::steps(report);
     report.step("tests", || run::cargo(&["test", "--workspace"]));
     report.step("fuzz replay", fuzz::replay);
+    report.step("fuzz search", fuzz::search_briefly);
 }
 
 fn simulate(seeds: &str, from: &str) -> Outcome {
