@@ -68,8 +68,9 @@ impl World {
             (_, E::Send(_)) => false,
             (_, E::Replication(Fault::Log(_) | Fault::Damaged(_))) => !self.is_faithful(host),
             (Origin::Attacker(_), _) => true,
-            (_, E::Session(P::Silent { .. } | P::HandshakeTimeout { .. })) => true,
-            (_, E::Replication(Fault::Peer(R::RequestTimeout))) => true,
+            // Nobody is late unless somebody or something makes them.
+            (_, E::Session(P::Silent { .. } | P::HandshakeTimeout { .. })) => self.is_delayed(),
+            (_, E::Replication(Fault::Peer(R::RequestTimeout))) => self.is_delayed(),
             // Who was shown another history does not agree with the others.
             (_, E::Replication(Fault::Peer(R::Proof { .. }))) => self.fork.is_some(),
             _ => false,

@@ -151,8 +151,8 @@ const fn size(dice: &mut Dice) -> (u64, u64) {
     match dice.within(0..20) {
         0 => (dice.within(1..12), 60_000),
         1..=3 => (dice.within(1..60), 2_000),
-        4 => (dice.within(200..700), 30),
-        5..=8 => (dice.within(40..200), 60),
+        4 => (dice.within(150..500), 30),
+        5..=8 => (dice.within(40..120), 60),
         _ => (dice.within(0..40), 60),
     }
 }
@@ -203,7 +203,7 @@ fn quality(large: bool, dice: &mut Dice) -> Quality {
         jitter: dice.millis(0..dice.clone().pick(&[1, 10, 100])),
         bytes_per_ms: slowest * dice.pick(&[1, 10, 1000]),
         buffer: if large { 64 << 10 } else { dice.pick(&[1000, 4 << 10, 64 << 10]) },
-        piece: dice.pick(&[40, 1460, 64 << 10]),
+        piece: if large { 64 << 10 } else { dice.pick(&[40, 1460, 64 << 10]) },
     }
 }
 

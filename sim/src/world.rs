@@ -264,6 +264,13 @@ impl World {
         Ok(())
     }
 
+    /// Whether honest hosts may seem to be silent.
+    pub(crate) fn is_delayed(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, Step::Kill { .. } | Step::Stall { .. } | Step::Mute { .. }))
+    }
+
     fn set_fate(&mut self, edge: usize, fate: Fate) {
         if let Some(link) = self.edges[edge].link.and_then(|link| self.links.get_mut(&link)) {
             link.pipes.iter_mut().for_each(|pipe| pipe.fate = fate);

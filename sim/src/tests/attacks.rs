@@ -7,7 +7,7 @@ use crate::attack::Behaviour;
 use crate::plan::{AttackerPlan, Plan, attacker};
 
 /// Worlds of each behaviour.
-const SEEDS: u64 = 15;
+const SEEDS: u64 = 30;
 
 /// What a behaviour is ended for in some world; `None` if it breaks no rule.
 const fn expected(behaviour: Behaviour) -> Option<&'static str> {
@@ -16,7 +16,6 @@ const fn expected(behaviour: Behaviour) -> Option<&'static str> {
         Behaviour::AsksForMore => Some("which is not in our tree"),
         Behaviour::BadHandshake => Some("handshake message"),
         Behaviour::FalseHaves => Some("claims"),
-        Behaviour::Fork => Some("the feed has forked"),
         Behaviour::Garbage => Some("is not authentic"),
         Behaviour::HugeVarint => Some("varint is longer than"),
         Behaviour::Half | Behaviour::Silent => Some("no requested block within"),
@@ -24,7 +23,7 @@ const fn expected(behaviour: Behaviour) -> Option<&'static str> {
         Behaviour::SlowLoris => Some("no handshake within"),
         Behaviour::Unasked => Some("blocks that nobody asked for"),
         Behaviour::WantFlood => Some("unanswered `Want`s"),
-        Behaviour::WrongData | Behaviour::WrongProof => Some("does not verify"),
+        Behaviour::Fork | Behaviour::WrongData | Behaviour::WrongProof => Some("does not verify"),
     }
 }
 

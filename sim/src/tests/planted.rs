@@ -57,12 +57,3 @@ fn a_host_that_never_answers_when_nobody_else_has_the_blocks() {
 fn a_disk_that_changes() {
     assert_found(two(vec![(4000, Step::Corrupt { host: 1 })]), "host 1");
 }
-
-#[test]
-fn a_writer_that_has_other_blocks_than_we_think() {
-    let mut plan = two(vec![]);
-    plan.hosts[0].family = 1;
-    plan.hosts[1].family = 1;
-    plan.edges[0].family = 1;
-    assert!(run(plan).is_ok(), "the key alone changes nothing");
-}
