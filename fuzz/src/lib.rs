@@ -3,6 +3,7 @@
 //! They are ordinary functions. libFuzzer searches with them (`cargo xtask fuzz`), and `tests/replay.rs` runs the corpus and
 //! variations of it through them on any Rust.
 
+mod altered;
 mod codecs;
 mod feed;
 mod files;
@@ -10,9 +11,10 @@ mod line;
 mod market;
 mod peers;
 pub mod seeds;
+pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use feed::proof;
-pub use files::folder;
+pub use files::{contents, folder};
 pub use market::{buyer_extension, seller_extension};
 pub use peers::{download, handshake, session, upload};
 
@@ -20,9 +22,11 @@ pub use peers::{download, handshake, session, upload};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
+    ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
+    ("contents", contents),
     ("download", download),
     ("folder", folder),
     ("handshake", handshake),

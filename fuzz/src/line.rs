@@ -3,6 +3,7 @@
 //! The classic stream cipher has no authentication: who knows what a frame says can turn it into any other bytes. So the
 //! attacker is a second session that sends zeros, and what it sends is changed on the way.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
@@ -16,16 +17,22 @@ const ZEROS: &str = "zeros";
 
 /// A fresh session that expects nobody in particular.
 pub(crate) fn session(role: Role, extensions: &[&str]) -> Session {
-    let seed = if role == Role::Initiator { [1; 32] } else { [2; 32] };
-    let config = Config {
+    Session::new(config(role, SecurityPolicy::Classic, extensions), NOW)
+}
+
+/// How such a session starts.
+pub(crate) fn config(role: Role, security: SecurityPolicy, extensions: &[&str]) -> Config<'static> {
+    static IDENTITIES: LazyLock<[IdentityKeyPair; 2]> =
+        LazyLock::new(|| [1, 2].map(|person| IdentityKeyPair::from_seed(&[person; 32])));
+    let initiates = role == Role::Initiator;
+    Config {
         role,
-        identity: &IdentityKeyPair::from_seed(&seed),
+        identity: &IDENTITIES[usize::from(!initiates)],
         expected: None,
-        security: SecurityPolicy::Classic,
-        seed,
+        security,
+        seed: if initiates { [1; 32] } else { [2; 32] },
         extensions: extensions.iter().map(|name| (*name).to_owned()).collect(),
-    };
-    Session::new(config, NOW)
+    }
 }
 
 /// Two sessions after their handshake.

@@ -4,17 +4,22 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 
-use crate::feed;
+use crate::{feed, files};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
+        "altered" => {
+            let change: [u8; 12] = [1, 0, 40, 16, 4, 0, 3, 0xff, 6, 1, 0, 3];
+            vec![vec![0], vec![1], prefixed(0, &change), prefixed(1, &change)]
+        }
         "buyer_extension" | "seller_extension" => extensions(),
         "card" => texts(&[
             r#"{"id":"557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e","name":"n","version":1,"payment":[{"method":"lnd","currency":"sat","unit":"seconds","interval":"1","amount":"10"}]}"#,
             "null",
             "[]",
         ]),
+        "contents" => vec![files::honest_contents()],
         "download" => vec![prefixed(0, &offer()), prefixed(1, &offer()), prefixed(2, &offer())],
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]

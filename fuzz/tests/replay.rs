@@ -95,6 +95,6 @@ macro_rules! replays {
 }
 
 replays! {
-    buyer_extension, card, download, folder, handshake, hypertrie, link, proof, protobuf, rle, rows, seller_extension, session,
+    altered, buyer_extension, card, contents, download, folder, handshake, hypertrie, link, proof, protobuf, rle, rows, seller_extension, session,
     upload,
 }

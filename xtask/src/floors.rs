@@ -6,10 +6,11 @@ use crate::complain;
 use crate::run::{Outcome, cargo_command, output};
 
 /// The crates above which there is no socket, file, clock, thread or dice.
-pub(crate) const PURE: [&str; 4] = ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"];
+pub(crate) const PURE: [&str; 5] =
+    ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -17,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-cli", &["dazaar", "dazaar-table"]),
+    ("dazaar-sim", &["dazaar-log", "dazaar-wire"]),
     ("xtask", &[]),
 ];
 

@@ -4,10 +4,13 @@
 
 use std::fs;
 
-use crate::run::{Outcome, cargo, complete, is_installed, program, root};
+use crate::run::{Outcome, cargo, complete, is_installed, output, program, root};
 
 /// How long each target is fuzzed if nobody says.
 const SECONDS: &str = "60";
+
+/// How long each target is fuzzed among the other tests, if it can be.
+const SECONDS_IN_TESTS: &str = "2";
 
 /// The targets are a workspace of their own, because libFuzzer needs a compiler of its own.
 const OWN_WORKSPACE: [&str; 4] = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
@@ -20,6 +23,16 @@ pub(crate) fn replay() -> Outcome {
 /// Lints the targets.
 pub(crate) fn lint() -> Outcome {
     cargo(&[&["clippy", "--all-targets"], &OWN_WORKSPACE[..], &["--", "-D", "warnings"]].concat())
+}
+
+/// Fuzzes every target for a moment where nightly Rust and cargo-fuzz are installed. Elsewhere the replay, which runs thousands of
+/// variations too, has to do.
+pub(crate) fn search_briefly() -> Outcome {
+    if !is_installed("cargo-fuzz") || output(&mut program("cargo", &["+nightly", "--version"])).is_err() {
+        println!("left out: nightly Rust or cargo-fuzz is not installed");
+        return Ok(());
+    }
+    search_in(&targets()?, SECONDS_IN_TESTS)
 }
 
 /// Fuzzes `[target] [seconds]`.
@@ -35,10 +48,14 @@ pub(crate) fn search(words: &[&str]) -> Outcome {
         [target, seconds] => (vec![(*target).to_owned()], *seconds),
         _ => return Err("expected `fuzz [target] [seconds]`".to_owned()),
     };
+    search_in(&targets, seconds)
+}
+
+fn search_in(targets: &[String], seconds: &str) -> Outcome {
     cargo(&[&["run", "--example", "write_seeds"], &OWN_WORKSPACE[..]].concat())?;
     for target in targets {
         let limit = format!("-max_total_time={seconds}");
-        let words = ["+nightly", "fuzz", "run", "--features", "libfuzzer", &target, "--", &limit];
+        let words = ["+nightly", "fuzz", "run", "--features", "libfuzzer", target, "--", &limit];
         complete(&mut program("cargo", &words))?;
     }
     Ok(())

@@ -21,6 +21,7 @@ usage: cargo xtask <command>
   lint                     format, clippy, documentation
   tidy                     which crate may use which, file sizes, spelling of sources
   fuzz [target] [seconds]  fuzz one target or all of them (needs nightly Rust and cargo-fuzz)
+  simulate [seeds] [from]  run so many worlds of the simulator, a million if nobody says
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
         ["lint"] => lint::steps(&mut report),
         ["tidy"] => tidy(&mut report),
         ["fuzz", rest @ ..] => report.step("fuzz", || fuzz::search(rest)),
+        ["simulate"] => report.step("simulate", || simulate("1000000", "0")),
+        ["simulate", seeds] => report.step("simulate", || simulate(seeds, "0")),
+        ["simulate", seeds, from] => report.step("simulate", || simulate(seeds, from)),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -47,6 +51,12 @@ fn test(report: &mut Report) {
     lint::steps(report);
     report.step("tests", || run::cargo(&["test", "--workspace"]));
     report.step("fuzz replay", fuzz::replay);
+    report.step("fuzz search", fuzz::search_briefly);
+}
+
+fn simulate(seeds: &str, from: &str) -> Outcome {
+    let command = ["run", "--release", "--package", "dazaar-sim", "--"];
+    run::cargo(&[&command[..], &["--seeds", seeds, "--from", from]].concat())
 }
 
 fn tidy(report: &mut Report) {

@@ -44,6 +44,8 @@ impl Replication {
     pub(super) fn handle_unhave(&mut self, id: PeerId, start: u64, length: u64, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let gone = peer.remote.handle_unhave(start, length);
+        // It was never told of what it gave us itself, and may want it back.
+        peer.announcements.add(gone.clone());
         if peer.give_up_proof_within(&gone) {
             self.update = Update::Wanted;
         }

@@ -42,6 +42,22 @@ fn what_a_peer_cleared_is_asked_of_others() {
     assert!(links.iter().all(|&link| jar.links[link].fault.is_none()));
 }
 
+/// Nobody announces a block to the peer that it came from, so that peer learns only now who else has it.
+#[test]
+fn who_cleared_a_block_gets_it_back_from_whom_it_gave_it_to() {
+    let mut jar = Jar::new(5);
+    let (source, middle, sink) = (jar.writer(100), jar.reader(Download::All), jar.reader(Download::All));
+    jar.connect(source, middle);
+    jar.connect(middle, sink);
+    jar.settle();
+    jar.hosts[middle].clear(20..50);
+    jar.hosts[source].clear(0..100);
+    jar.settle();
+    jar.hosts[middle].feeds[0].want(30..40);
+    jar.settle();
+    assert_eq!(jar.hosts[middle].log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..20, 30..40, 50..100]);
+}
+
 #[test]
 fn what_nobody_has_is_not_asked_for() {
     let mut jar = Jar::new(3);
