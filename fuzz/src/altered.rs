@@ -1,7 +1,7 @@
 //! A conversation between two honest peers, with somebody on the line who alters bytes.
 
 use dazaar_log::{Feed, Log, MemoryStorage};
-use dazaar_wire::replication::{Download, Options, PeerId, Replication};
+use dazaar_wire::replication::{Download, Options, PeerId, Replication, Transfer};
 use dazaar_wire::{Channel, Config, Event, Role, SecurityPolicy, Session};
 
 use crate::feed;
@@ -32,7 +32,10 @@ impl Side {
         while let Some(event) = self.session.poll_event().ok()? {
             match event {
                 Event::Connected { .. } => self.channel = self.session.open(self.log.key()).ok(),
-                Event::Opened { .. } => self.replication.add_peer(PEER),
+                Event::Opened { .. } => {
+                    let transfer = Transfer::from(self.session.security());
+                    self.replication.add_peer(PEER, transfer);
+                }
                 Event::Message { message, .. } => {
                     self.replication.handle_message(PEER, message, &mut self.log, NOW).ok()?;
                 }

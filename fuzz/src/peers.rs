@@ -1,7 +1,7 @@
 //! Sessions and the replication on them.
 
 use dazaar_log::{Feed, Log, MemoryStorage};
-use dazaar_wire::replication::{Download, Options, PeerId, Replication};
+use dazaar_wire::replication::{Download, Options, PeerId, Replication, Transfer};
 use dazaar_wire::{Channel, Event, PeerFault, Role, Session};
 
 use crate::feed;
@@ -80,7 +80,7 @@ fn converse(role: Role, mut replication: Replication, log: &mut Log<MemoryStorag
     let mut line = Line::connect(role);
     let key = replication.feed().key();
     let channel = line.open(key);
-    replication.add_peer(PEER);
+    replication.add_peer(PEER, Transfer::Ranges);
     speak(&mut line.victim, channel, &mut replication, log);
     if line.say(plain).is_ok() {
         // The end of a session is as good as anything else.

@@ -10,7 +10,7 @@ use dazaar_log::{Feed, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, 
 use dazaar_wire::replication::{Fault, Options};
 use dazaar_wire::{
     Channel, Config, Event, Message, OpenError, PeerFault, PeerId, Replication, ReplicationEvent, Role,
-    SecurityPolicy, SendError, Session,
+    SecurityPolicy, SendError, Session, Transfer,
 };
 
 use crate::dice::Dice;
@@ -336,7 +336,8 @@ impl Host {
                 feed.peers_ever += 1;
                 let peer = PeerId(feed.peers_ever);
                 connection.peer = Some(peer);
-                feed.replication.add_peer(peer);
+                let transfer = Transfer::from(connection.session.security());
+                feed.replication.add_peer(peer, transfer);
                 feed.replication.set_uploading(peer, feed.uploading);
                 feed.replication.set_downloading(peer, feed.downloading);
             }
@@ -386,11 +387,11 @@ impl Host {
         while let Some(event) =
             self.feeds.get_mut(&family).and_then(|feed| feed.replication.poll_event(&self.log))
         {
-            let ReplicationEvent::Stored { block, .. } = event else { continue };
-            self.stored.push(block);
-            self.wishes.handle_stored(block);
+            let ReplicationEvent::Stored { blocks, .. } = event else { continue };
+            self.stored.extend(blocks.clone());
+            self.wishes.handle_stored(&blocks);
             for (_, feed) in self.feeds.iter_mut().filter(|(other, _)| **other != family) {
-                feed.replication.handle_added(block..block + 1, &self.log);
+                feed.replication.handle_added(blocks.clone(), &self.log);
             }
         }
     }

@@ -36,9 +36,9 @@ impl Wishes {
         self.mark(blocks, self.download != Download::Sparse);
     }
 
-    pub(crate) fn handle_stored(&mut self, block: u64) {
+    pub(crate) fn handle_stored(&mut self, blocks: &Range<u64>) {
         if self.download == Download::Sparse {
-            self.marked.remove(&block);
+            self.mark(blocks.clone(), false);
         }
     }
 

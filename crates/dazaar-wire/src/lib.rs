@@ -21,5 +21,7 @@ mod timer;
 
 pub use fault::PeerFault;
 pub use message::{Data, Have, Message, Request};
-pub use replication::{Download, PeerId, Progress, Replication, ReplicationEvent, ReplicationFault};
+pub use replication::{
+    Download, PeerId, Progress, Replication, ReplicationEvent, ReplicationFault, Transfer,
+};
 pub use session::{Channel, Config, Event, OpenError, Role, Security, SecurityPolicy, SendError, Session};

@@ -73,6 +73,7 @@ pub use event::{Progress, ReplicationEvent};
 pub use fault::{Fault, ReplicationFault};
 pub use selection::Download;
 
+use crate::handshake::Security;
 use crate::message::{Data, Have, Message, Request};
 use peer::Peer;
 use ranges::RangeSet;
@@ -83,14 +84,22 @@ use upload::Answer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);
 
-/// How blocks travel between us and a peer. Both sides have to agree, which follows from their session: classic ones have blocks,
-/// authenticated ones ranges.
+/// How blocks travel between us and a peer. Both sides have to agree, so it follows from their session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transfer {
     /// One request and one proof for each block, as JavaScript peers do.
     Blocks,
     /// Many blocks with one proof, and new ones without being asked for.
     Ranges,
+}
+
+impl From<Security> for Transfer {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Authenticated => Self::Ranges,
+            Security::Classic => Self::Blocks,
+        }
+    }
 }
 
 /// How to replicate a feed.

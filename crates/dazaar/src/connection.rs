@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::{Fault, PeerId, Transfer};
-use dazaar_wire::session::{Channel, Config, Event, OpenError, Security, SendError, Session};
+use dazaar_wire::session::{Channel, Config, Event, OpenError, SendError, Session};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -68,11 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Replicates a feed on a channel that both sides have opened.
     pub(crate) fn attach(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        let transfer = match self.session.security() {
-            Security::Authenticated => Transfer::Ranges,
-            Security::Classic => Transfer::Blocks,
-        };
-        let peer = replicator.add_peer(&self.wake, transfer);
+        let peer = replicator.add_peer(&self.wake, Transfer::from(self.session.security()));
         self.feeds.insert(channel, Attached { replicator, peer });
     }
 

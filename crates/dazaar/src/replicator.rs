@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use dazaar_log::{Feed, FeedKey, Log};
 use dazaar_wire::Message;
-use dazaar_wire::replication::{
-    Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer,
-};
+use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer};
 use tokio::sync::Notify;
 
 use crate::folder::Folder;
