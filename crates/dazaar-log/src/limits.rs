@@ -30,6 +30,10 @@ pub const MAX_READ_BLOCKS: u64 = 4096;
 /// Bytes after which one call that reads several blocks stops.
 pub const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;
 
+/// Groups of sixteen leaves that an open log keeps in memory once it has read blocks one by one, of 800 bytes each: those of a
+/// million blocks.
+pub const LEAF_GROUPS_KEPT: usize = 65_536;
+
 /// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top twelve levels of
 /// a tree. A power of two.
 pub const UPPER_NODES_KEPT: usize = 4096;

@@ -26,6 +26,7 @@ mod create;
 mod disk;
 pub(crate) mod error;
 mod held;
+mod leaf_cache;
 mod open;
 mod range;
 mod read;
@@ -40,6 +41,7 @@ pub use replicate::Stored;
 
 use append::Batch;
 use held::Held;
+use leaf_cache::LeafCache;
 use upper_nodes::UpperNodes;
 
 /// A log and the storage that it lives in.
@@ -50,6 +52,7 @@ pub struct Log<S> {
     head: Head,
     held: Held,
     upper_nodes: UpperNodes,
+    leaf_cache: LeafCache,
     /// The number of the next commit record.
     sequence: u64,
     /// The signatures file may have entries for lengths beyond ours.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::Log;
 use super::disk::read_node;
 use super::error::{LogError, at};
+use super::leaf_cache::LeafCache;
 use super::upper_nodes::UpperNodes;
 use crate::flat_tree::NodeIndex;
 use crate::hash::Node;
@@ -74,6 +75,7 @@ impl<S: Storage> Log<S> {
     /// Mends and forgets nodes, and the blocks that lose their leaf.
     fn audit_tree(&mut self) -> Result<(), LogError> {
         self.upper_nodes = UpperNodes::default();
+        self.leaf_cache = LeafCache::default();
         let found = self.check_tree()?;
         if found.mended.is_empty() && found.damaged.is_empty() {
             return Ok(());

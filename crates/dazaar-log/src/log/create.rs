@@ -6,6 +6,7 @@ use super::append::Batch;
 use super::disk::read_key;
 use super::error::{LogError, at};
 use super::held::Held;
+use super::leaf_cache::LeafCache;
 use super::upper_nodes::UpperNodes;
 use super::{Head, Log};
 use crate::commit::Slot;
@@ -84,6 +85,7 @@ impl<S: Storage> Log<S> {
             head: Head::default(),
             held,
             upper_nodes: UpperNodes::default(),
+            leaf_cache: LeafCache::default(),
             sequence: 0,
             surplus_signatures: false,
             poisoned: false,
