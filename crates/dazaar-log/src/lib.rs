@@ -7,6 +7,7 @@ pub mod feed;
 pub mod flat_tree;
 pub mod hash;
 pub mod have;
+mod journal;
 pub mod key;
 pub mod limits;
 pub mod log;
@@ -19,5 +20,5 @@ pub mod verify;
 
 pub use feed::Feed;
 pub use key::{DiscoveryKey, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, KeyError, Signature};
-pub use log::{Audit, Log, LogError, Stored};
+pub use log::{Audit, Checkpoint, Durability, Log, LogError, Stored};
 pub use storage::{FileName, MemoryStorage, Storage};

@@ -18,11 +18,20 @@ const DATA_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Buffers that grow beyond this are given back after the batch.
 const KEPT_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
+/// What an append survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process.
+    Os,
+    /// A power cut.
+    Committed,
+}
+
 /// Buffers of an append, kept from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// Blocks, one after the other.
-    data: Vec<u8>,
+    pub(super) data: Vec<u8>,
     /// Nodes from the first new leaf to the last one, as in the tree file; zeros where a node is not complete.
     nodes: Vec<u8>,
     /// Nodes before the first new leaf which the batch completes.
@@ -38,18 +47,28 @@ impl<S: Storage> Log<S> {
     ///   is poisoned: it can be read, but has to be opened anew to be written.
     pub fn append<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<Range<u64>, LogError> {
         let appended = self.room_for(blocks)?;
-        if appended.is_empty() {
-            return Ok(appended);
+        if !appended.is_empty() {
+            self.append_at(Durability::Os, appended.clone(), blocks)?;
         }
+        Ok(appended)
+    }
+
+    /// Appends blocks that there is room for.
+    pub(super) fn append_at<B: AsRef<[u8]>>(
+        &mut self,
+        durability: Durability,
+        appended: Range<u64>,
+        blocks: &[B],
+    ) -> Result<(), LogError> {
         let mut batch = std::mem::take(&mut self.batch);
-        let written = self.append_batch(&mut batch, appended.clone(), blocks);
+        let written = self.append_batch(durability, &mut batch, appended, blocks);
         batch.shrink();
         self.batch = batch;
-        written.map(|()| appended)
+        written
     }
 
     /// The numbers that the blocks will get.
-    fn room_for<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<Range<u64>, LogError> {
+    pub(super) fn room_for<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<Range<u64>, LogError> {
         self.refuse_poisoned()?;
         if self.pair.is_none() {
             return Err(LogError::ReadOnly { key: self.key });
@@ -72,6 +91,7 @@ impl<S: Storage> Log<S> {
 
     fn append_batch<B: AsRef<[u8]>>(
         &mut self,
+        durability: Durability,
         batch: &mut Batch,
         appended: Range<u64>,
         blocks: &[B],
@@ -86,7 +106,12 @@ impl<S: Storage> Log<S> {
         self.write_data(&mut batch.data, blocks)?;
         self.write_nodes(batch, appended.start)?;
         self.write_signature(&head)?;
+        match durability {
+            Durability::Committed => self.write_journal(&head, blocks)?,
+            Durability::Os => self.journal = None,
+        }
         self.surplus_signatures = false;
+        self.changes.bytes += head.byte_length() - self.byte_length();
         self.held.append(appended.clone());
         self.commit(head).inspect_err(|_| self.held.truncate(appended.start))
     }
@@ -101,7 +126,11 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    fn write_data<B: AsRef<[u8]>>(&mut self, buffer: &mut Vec<u8>, blocks: &[B]) -> Result<(), LogError> {
+    pub(super) fn write_data<B: AsRef<[u8]>>(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        blocks: &[B],
+    ) -> Result<(), LogError> {
         let mut offset = self.byte_length();
         buffer.clear();
         for (nth, block) in blocks.iter().map(AsRef::as_ref).enumerate() {
@@ -120,7 +149,7 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    fn write_nodes(&mut self, batch: &Batch, first: u64) -> Result<(), LogError> {
+    pub(super) fn write_nodes(&mut self, batch: &Batch, first: u64) -> Result<(), LogError> {
         for node in &batch.earlier {
             let offset = node_offset(node.index);
             self.storage
@@ -143,7 +172,7 @@ impl<S: Storage> Log<S> {
 
 impl Batch {
     /// Hashes the blocks, with every node that they complete, and turns `roots` into those of the longer log.
-    fn hash<B: AsRef<[u8]>>(&mut self, roots: &mut Vec<Node>, first: u64, blocks: &[B]) {
+    pub(super) fn hash<B: AsRef<[u8]>>(&mut self, roots: &mut Vec<Node>, first: u64, blocks: &[B]) {
         self.earlier.clear();
         self.nodes.clear();
         self.nodes.resize((2 * blocks.len() - 1) * NODE_BYTES, 0);
