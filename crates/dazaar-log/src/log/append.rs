@@ -9,7 +9,7 @@ use super::{Head, Log};
 use crate::flat_tree::NodeIndex;
 use crate::hash::{Node, signable};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_BYTE_LENGTH, MAX_LENGTH};
-use crate::sleep::{NODE_BYTES, encode_node, node_offset, signature_offset};
+use crate::sleep::{NODE_BYTES, decode_node, encode_node, node_offset, signature_offset};
 use crate::storage::{FileName, Storage};
 
 /// Data is collected up to here before it is written; larger blocks are written as they are.
@@ -116,11 +116,14 @@ impl<S: Storage> Log<S> {
         self.commit(head).inspect_err(|_| self.held.truncate(appended.start))
     }
 
-    /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length.
+    /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length,
+    /// not even after a power cut.
     fn drop_surplus_signatures(&mut self) -> Result<(), LogError> {
         if self.surplus_signatures {
             let end = signature_offset(self.length() + 1);
-            self.storage.set_len(FileName::Signatures, end).map_err(at(FileName::Signatures, end))?;
+            let cut = self.storage.set_len(FileName::Signatures, end);
+            cut.and_then(|()| self.storage.sync(FileName::Signatures))
+                .map_err(at(FileName::Signatures, end))?;
             self.surplus_signatures = false;
         }
         Ok(())
@@ -149,7 +152,7 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    pub(super) fn write_nodes(&mut self, batch: &Batch, first: u64) -> Result<(), LogError> {
+    fn write_nodes(&mut self, batch: &Batch, first: u64) -> Result<(), LogError> {
         for node in &batch.earlier {
             let offset = node_offset(node.index);
             self.storage
@@ -195,6 +198,13 @@ impl Batch {
             }
             None => self.earlier.push(*node),
         }
+    }
+
+    /// The complete nodes of a batch whose first block is `first`.
+    pub(super) fn nodes(&self, first: u64) -> impl Iterator<Item = Node> {
+        let entries = (NodeIndex::leaf(first).0..).zip(self.nodes.as_chunks::<NODE_BYTES>().0);
+        let later = entries.filter_map(|(index, entry)| decode_node(NodeIndex(index), entry));
+        self.earlier.iter().copied().chain(later)
     }
 
     fn shrink(&mut self) {

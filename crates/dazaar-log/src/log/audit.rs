@@ -7,7 +7,6 @@ use std::ops::Range;
 use super::Log;
 use super::disk::read_node;
 use super::error::{LogError, at};
-use super::recheck::Settled;
 use super::upper_nodes::UpperNodes;
 use crate::flat_tree::NodeIndex;
 use crate::hash::Node;
@@ -26,11 +25,11 @@ pub struct Audit {
 
 /// What is wrong with the stored tree.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+struct Findings {
     /// Nodes as they should be.
-    pub(super) mended: Vec<Node>,
+    mended: Vec<Node>,
     /// Nodes that nothing proves.
-    pub(super) damaged: Vec<Range<NodeIndex>>,
+    damaged: Vec<Range<NodeIndex>>,
 }
 
 impl<S: Storage> Log<S> {
@@ -41,22 +40,15 @@ impl<S: Storage> Log<S> {
     /// [`LogError::Io`], and [`LogError::Poisoned`] if there is something to mend or to forget.
     pub fn audit(&mut self) -> Result<Audit, LogError> {
         let held = self.have().count_ones(0..self.have().len());
-        self.upper_nodes = UpperNodes::default();
-        let found = self.check_tree(Settled::NOTHING)?;
-        let mut is_sound = found.mended.is_empty() && found.damaged.is_empty();
-        if !is_sound {
-            self.refuse_poisoned()?;
-            self.mend_tree(&found, Settled::NOTHING)?;
-        }
+        self.audit_tree()?;
         let damaged = self.damaged_blocks(0..self.length())?;
         if !damaged.is_empty() {
-            is_sound = false;
             self.refuse_poisoned()?;
             damaged.into_iter().for_each(|block| self.held.clear_blocks(block..block + 1));
         }
-        if !is_sound {
+        if self.held.is_dirty() {
             self.commit(self.head.clone())?;
-            // What was forgotten may be written anew, and must not count as synced then.
+            // What was forgotten may come again, and must not count as synced then.
             self.flush()?;
         }
         let valid = self.have().count_ones(0..self.have().len());
@@ -83,29 +75,29 @@ impl<S: Storage> Log<S> {
         Ok(damaged)
     }
 
-    /// Mends and forgets nodes, and the blocks that lose their leaf. What was `settled` stays.
-    pub(super) fn mend_tree(&mut self, found: &Findings, settled: Settled<'_>) -> Result<(), LogError> {
+    /// Mends and forgets nodes, and the blocks that lose their leaf.
+    fn audit_tree(&mut self) -> Result<(), LogError> {
+        self.upper_nodes = UpperNodes::default();
+        let found = self.check_tree()?;
+        if found.mended.is_empty() && found.damaged.is_empty() {
+            return Ok(());
+        }
+        self.refuse_poisoned()?;
         for node in &found.mended {
             let offset = node_offset(node.index);
             let written = self.storage.write(FileName::Tree, offset, &encode_node(node));
             written.map_err(at(FileName::Tree, offset))?;
         }
-        for nodes in &found.damaged {
-            settled.outside(nodes.clone()).into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
-        }
+        found.damaged.into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
         self.held.drop_blocks_without_leaf();
         Ok(())
     }
 
-    /// Goes down from every node that has none above it, as far as hashes agree, and down to what is `settled`.
-    pub(super) fn check_tree(&self, settled: Settled<'_>) -> Result<Findings, LogError> {
+    /// Goes down from every node that has none above it, as far as hashes agree.
+    fn check_tree(&self) -> Result<Findings, LogError> {
         let mut found = Findings::default();
         let bits = self.tree().bits();
-        let held = settled
-            .outside(NodeIndex(0)..NodeIndex(bits.len()))
-            .into_iter()
-            .flat_map(|nodes| bits.runs(nodes.start.0..nodes.end.0));
-        for top in held.flatten().map(NodeIndex) {
+        for top in bits.runs(0..bits.len()).flatten().map(NodeIndex) {
             if self.tree().contains(top.parent()) {
                 continue;
             }
@@ -113,27 +105,17 @@ impl<S: Storage> Log<S> {
             let root = self.head.roots.iter().find(|root| root.index == top).copied();
             found.mended.extend(root.filter(|root| stored != Some(*root)));
             match root.or(stored) {
-                Some(node) if root.is_some() || self.is_signed_root(&node)? => {
-                    self.check_below(node, settled, &mut found)?;
-                }
-                _ => found.damaged.push(top.left_span()..NodeIndex(top.right_span().0 + 1)),
+                Some(node) => self.check_below(node, &mut found)?,
+                None => found.damaged.push(top.left_span()..NodeIndex(top.right_span().0 + 1)),
             }
         }
         Ok(found)
     }
 
-    /// Whether the node is a root of an earlier length that was signed.
-    fn is_signed_root(&self, node: &Node) -> Result<bool, LogError> {
-        let head = self.signed(self.tree().frontier(node.index))?;
-        Ok(head.is_some_and(|head| head.roots.contains(node)))
-    }
-
-    fn check_below(&self, top: Node, settled: Settled<'_>, found: &mut Findings) -> Result<(), LogError> {
+    fn check_below(&self, top: Node, found: &mut Findings) -> Result<(), LogError> {
         let mut pending = vec![top];
         while let Some(node) = pending.pop() {
-            let Some((left, right)) = node.index.children().filter(|_| !settled.contains(node.index)) else {
-                continue;
-            };
+            let Some((left, right)) = node.index.children() else { continue };
             if !self.tree().contains(left) || !self.tree().contains(right) {
                 continue;
             }
@@ -141,9 +123,7 @@ impl<S: Storage> Log<S> {
             let stored = read_node(&self.storage, left)?.zip(read_node(&self.storage, right)?);
             if let Some((left, right)) = stored.filter(fits) {
                 pending.extend([left, right]);
-            } else if let Some((left, right)) =
-                self.rebuilt(left, settled)?.zip(self.rebuilt(right, settled)?).filter(fits)
-            {
+            } else if let Some((left, right)) = self.rebuilt(left)?.zip(self.rebuilt(right)?).filter(fits) {
                 found.mended.extend([left, right]);
                 pending.extend([left, right]);
             } else {
@@ -155,10 +135,10 @@ impl<S: Storage> Log<S> {
     }
 
     /// The node as the lowest nodes below it say. Goes as deep as the tree is high.
-    fn rebuilt(&self, index: NodeIndex, settled: Settled<'_>) -> Result<Option<Node>, LogError> {
-        match index.children().filter(|_| !settled.contains(index)) {
+    fn rebuilt(&self, index: NodeIndex) -> Result<Option<Node>, LogError> {
+        match index.children() {
             Some((left, right)) if self.tree().contains(left) && self.tree().contains(right) => {
-                let children = self.rebuilt(left, settled)?.zip(self.rebuilt(right, settled)?);
+                let children = self.rebuilt(left)?.zip(self.rebuilt(right)?);
                 Ok(children.map(|(left, right)| Node::parent(&left, &right)))
             }
             _ => read_node(&self.storage, index),

@@ -12,6 +12,7 @@ use crate::commit::{Commit, Synced};
 use crate::hash::tree_hash;
 use crate::journal::{HEAD_BYTES, JournalHead, decode_blocks, encode, record_bytes};
 use crate::limits::{MAX_JOURNAL_BYTES, MAX_JOURNAL_RECORD_BYTES};
+use crate::sleep::{encode_node, node_offset};
 use crate::storage::{FileName, Storage};
 
 /// The file grows in steps of this size: a sync that finds the space of a record allocated has less to write.
@@ -116,7 +117,7 @@ impl<S: Storage> Log<S> {
         Ok(last)
     }
 
-    /// Appends the blocks of a record once more, if it follows the head.
+    /// Writes the blocks of a record once more, if it follows the head. What came after them may be there, and stays.
     fn replay_record(&mut self, record: &JournalHead, blocks: &[&[u8]]) -> Result<bool, LogError> {
         if (record.first, record.byte_offset) != (self.length(), self.byte_length()) {
             return Ok(false);
@@ -129,9 +130,14 @@ impl<S: Storage> Log<S> {
             let appended = record.first..record.first + blocks.len() as u64;
             let head = Head { length: appended.end, roots, signature: Some(record.signature) };
             self.write_data(&mut batch.data, blocks)?;
-            self.write_nodes(&batch, appended.start)?;
+            for node in batch.nodes(record.first) {
+                let offset = node_offset(node.index);
+                let written = self.storage.write(FileName::Tree, offset, &encode_node(&node));
+                written.map_err(at(FileName::Tree, offset))?;
+                self.held.insert_node(node.index);
+            }
+            appended.for_each(|block| self.held.insert_block(block));
             self.write_signature(&head)?;
-            self.held.append(appended);
             self.head = head;
         }
         self.batch = batch;

@@ -8,22 +8,24 @@
 use std::ops::Range;
 
 use super::Log;
-use super::error::LogError;
+use super::disk::read_node;
+use super::error::{LogError, at};
 use super::held::ancestors;
 use crate::commit::Synced;
 use crate::flat_tree::NodeIndex;
-use crate::storage::Storage;
+use crate::hash::Node;
+use crate::have::HaveMap;
+use crate::sleep::{encode_node, node_offset};
+use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
-    /// Forgets nodes and blocks that are not what the head's tree says.
+    /// Forgets nodes and blocks that may not be what the head's tree says.
     pub(super) fn recheck(&mut self, synced: &Synced) -> Result<(), LogError> {
-        let settled = Settled(&synced.runs);
         // A writer lacks no node of its tree, so recovery has looked at all that is new.
         let end = if self.is_writable() {
             synced.commit.length
         } else {
-            let found = self.check_tree(settled)?;
-            self.mend_tree(&found, settled)?;
+            self.recheck_tree(Settled(&synced.runs))?;
             self.length()
         };
         for gap in synced.gaps(end) {
@@ -33,24 +35,101 @@ impl<S: Storage> Log<S> {
         }
         Ok(())
     }
+
+    /// Forgets nodes that nothing shows to be whole, or that are not linked to a root that was signed.
+    fn recheck_tree(&mut self, settled: Settled<'_>) -> Result<(), LogError> {
+        let bits = self.tree().bits();
+        let doubtful = settled.outside(NodeIndex(0)..NodeIndex(bits.len()));
+        let doubtful = doubtful.into_iter().flat_map(|nodes| bits.runs(nodes.start.0..nodes.end.0));
+        let mut doubtful: Vec<NodeIndex> = doubtful.flatten().map(NodeIndex).collect();
+        doubtful.sort_by_key(|node| node.depth());
+        let mut whole = self.joined_nodes(&doubtful)?;
+        for &node in &doubtful {
+            let is_whole = |node: NodeIndex| settled.contains(node) || whole.get(node.0);
+            if !is_whole(node)
+                && node.children().is_some_and(|(left, right)| is_whole(left) && is_whole(right))
+                && let Some(mended) = self.joined(node)?
+            {
+                let offset = node_offset(node);
+                let written = self.storage.write(FileName::Tree, offset, &encode_node(&mended));
+                written.map_err(at(FileName::Tree, offset))?;
+                whole.set(node.0);
+            }
+        }
+        for of_one_depth in doubtful.chunk_by(|a, b| a.depth() == b.depth()) {
+            // A node that goes takes away what linked the other one below their parent.
+            for links in [false, true] {
+                for &node in of_one_depth.iter().filter(|node| whole.get(node.0) == links) {
+                    if !links || !self.is_linked(node) {
+                        self.keep_if_signed(node, settled)?;
+                    }
+                }
+            }
+        }
+        self.held.drop_blocks_without_leaf();
+        Ok(())
+    }
+
+    /// The nodes that two below them, or the one beside and the one above them, show to be whole. Only what was verified
+    /// was ever written, so none of two nodes that hash to the one above them can be half of something else.
+    fn joined_nodes(&self, nodes: &[NodeIndex]) -> Result<HaveMap, LogError> {
+        let mut whole = HaveMap::new();
+        for &node in nodes {
+            if let Some((left, right)) = node.children()
+                && let Some(joined) = self.joined(node)?
+                && read_node(&self.storage, node)? == Some(joined)
+            {
+                [node, left, right].into_iter().for_each(|node| _ = whole.set(node.0));
+            }
+        }
+        Ok(whole)
+    }
+
+    /// What the two nodes below say that the node is, if both are held.
+    fn joined(&self, node: NodeIndex) -> Result<Option<Node>, LogError> {
+        let is_held = |node: &NodeIndex| self.tree().contains(*node);
+        let Some((left, right)) = node.children().filter(|(left, right)| is_held(left) && is_held(right))
+        else {
+            return Ok(None);
+        };
+        let (left, right) = (read_node(&self.storage, left)?, read_node(&self.storage, right)?);
+        Ok(left.zip(right).map(|(left, right)| Node::parent(&left, &right)))
+    }
+
+    fn is_linked(&self, node: NodeIndex) -> bool {
+        self.tree().contains(node.parent()) && self.tree().contains(node.sibling())
+    }
+
+    /// Forgets a node and what is below it, unless it is a root of the log, at its length or an earlier one.
+    fn keep_if_signed(&mut self, node: NodeIndex, settled: Settled<'_>) -> Result<(), LogError> {
+        if self.head.roots.iter().any(|root| root.index == node) {
+            return Ok(());
+        }
+        let earlier = self.signed(self.tree().frontier(node))?;
+        match earlier.filter(|head| head.roots.iter().any(|root| root.index == node)) {
+            Some(head) => head.roots.iter().for_each(|root| self.held.insert_node(root.index)),
+            None => {
+                let below = node.left_span()..NodeIndex(node.right_span().0 + 1);
+                settled.outside(below).into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Runs of blocks that need no look, with all nodes of which every block is among them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Settled<'a>(&'a [Range<u64>]);
+struct Settled<'a>(&'a [Range<u64>]);
 
 impl Settled<'_> {
-    /// Everything needs a look.
-    pub(super) const NOTHING: Self = Settled(&[]);
-
     /// Whether a node needs no look.
-    pub(super) fn contains(self, node: NodeIndex) -> bool {
+    fn contains(self, node: NodeIndex) -> bool {
         let blocks = node.blocks();
         self.0.iter().any(|run| run.start <= blocks.start && blocks.end <= run.end)
     }
 
     /// What of `nodes` needs a look.
-    pub(super) fn outside(self, nodes: Range<NodeIndex>) -> Vec<Range<NodeIndex>> {
+    fn outside(self, nodes: Range<NodeIndex>) -> Vec<Range<NodeIndex>> {
         let mut outside = Vec::new();
         let mut start = nodes.start;
         for run in self.0 {

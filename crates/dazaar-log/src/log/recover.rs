@@ -40,7 +40,7 @@ impl<S: Storage> Log<S> {
                 (self.extended(base, claimed, entries)?, whole)
             }
             Some(base) => {
-                let head = self.grown(base, &records.claims, claimed)?;
+                let head = self.grown(base, &records.claims)?;
                 let is_short = records.claims.first().is_some_and(|newest| head.length < newest.length);
                 let unsure = if self.is_writable() { base.length } else { head.length };
                 (if is_short { head } else { self.extended(head, claimed, entries)? }, unsure.min(claimed))
@@ -94,8 +94,8 @@ impl<S: Storage> Log<S> {
 
     /// The log beyond what was synced, as far as it got to the disk: records that were not synced only claim.
     ///
-    /// A reader may lack any block. A writer has to have every block that it signed, or to have cleared it.
-    fn grown(&self, base: &Head, claims: &[Commit], claimed: u64) -> Result<Head, LogError> {
+    /// A reader may lack any block. A writer has to have every block that it signed: what it cleared was synced then.
+    fn grown(&self, base: &Head, claims: &[Commit]) -> Result<Head, LogError> {
         let Some(newest) = claims.first().filter(|newest| newest.length > base.length) else {
             return Ok(base.clone());
         };
@@ -103,7 +103,7 @@ impl<S: Storage> Log<S> {
             let head = self.committed(claims)?.filter(|head| head.length > base.length);
             return Ok(head.unwrap_or_else(|| base.clone()));
         }
-        let whole = self.whole_from(base, newest.length, claimed)?;
+        let whole = self.whole_from(base, newest.length)?;
         for length in (base.length + 1..=whole).rev() {
             if let Some(head) = self.signed(length)? {
                 return Ok(head);
@@ -112,15 +112,13 @@ impl<S: Storage> Log<S> {
         Ok(base.clone())
     }
 
-    /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit. Blocks that the
-    /// bitfield, which reaches up to `claimed`, notes as cleared need not be there.
-    fn whole_from(&self, base: &Head, end: u64, claimed: u64) -> Result<u64, LogError> {
+    /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit.
+    fn whole_from(&self, base: &Head, end: u64) -> Result<u64, LogError> {
         let mut roots = base.roots.clone();
         let mut offset = base.byte_length();
         for block in base.length..end {
             let Some(leaf) = read_node(&self.storage, NodeIndex::leaf(block))? else { return Ok(block) };
-            let is_cleared = block < claimed && !self.has(block);
-            if !is_cleared && !self.matches(&leaf, offset)? {
+            if !self.matches(&leaf, offset)? {
                 return Ok(block);
             }
             let mut node = leaf;
