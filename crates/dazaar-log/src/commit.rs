@@ -137,7 +137,8 @@ impl Synced {
 
     /// A record of the first form, which named no runs.
     pub(crate) fn from_claim(commit: Commit) -> Self {
-        Self { commit, journal: 0, runs: vec![0..commit.length] }
+        let all = 0..commit.length;
+        Self { commit, journal: 0, runs: Vec::from([all]) }
     }
 
     /// Whether every block of the log was there.

@@ -110,7 +110,7 @@ impl Records {
     pub(super) fn newest_sequence(&self) -> Option<u64> {
         self.claims
             .first()
-            .or(self.synced.as_ref().map(|synced| &synced.commit))
+            .or_else(|| self.synced.as_ref().map(|synced| &synced.commit))
             .map(|commit| commit.sequence)
     }
 

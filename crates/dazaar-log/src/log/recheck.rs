@@ -7,14 +7,15 @@
 
 use std::ops::Range;
 
-use super::Log;
 use super::disk::read_node;
 use super::error::{LogError, at};
 use super::held::ancestors;
+use super::{Head, Log};
 use crate::commit::Synced;
 use crate::flat_tree::NodeIndex;
 use crate::hash::Node;
 use crate::have::HaveMap;
+use crate::limits::MAX_RECHECKED_BLOCKS;
 use crate::sleep::{encode_node, node_offset};
 use crate::storage::{FileName, Storage};
 
@@ -42,11 +43,13 @@ impl<S: Storage> Log<S> {
         let doubtful = settled.outside(NodeIndex(0)..NodeIndex(bits.len()));
         let doubtful = doubtful.into_iter().flat_map(|nodes| bits.runs(nodes.start.0..nodes.end.0));
         let mut doubtful: Vec<NodeIndex> = doubtful.flatten().map(NodeIndex).collect();
-        doubtful.sort_by_key(|node| node.depth());
+        doubtful.extend(doubtful.clone().into_iter().flat_map(|node| self.lost_parents(node)));
+        doubtful.sort_by_key(|node| (node.depth(), *node));
+        doubtful.dedup();
         let mut whole = self.joined_nodes(&doubtful)?;
         for &node in &doubtful {
             let is_whole = |node: NodeIndex| settled.contains(node) || whole.get(node.0);
-            if !is_whole(node)
+            if !(is_whole(node) && self.tree().contains(node))
                 && node.children().is_some_and(|(left, right)| is_whole(left) && is_whole(right))
                 && let Some(mended) = self.joined(node)?
             {
@@ -54,14 +57,17 @@ impl<S: Storage> Log<S> {
                 let written = self.storage.write(FileName::Tree, offset, &encode_node(&mended));
                 written.map_err(at(FileName::Tree, offset))?;
                 whole.set(node.0);
+                self.held.insert_node(node);
             }
         }
-        for of_one_depth in doubtful.chunk_by(|a, b| a.depth() == b.depth()) {
-            // A node that goes takes away what linked the other one below their parent.
+        doubtful.retain(|node| self.tree().contains(*node));
+        let depths: Vec<_> = doubtful.chunk_by(|a, b| a.depth() == b.depth()).collect();
+        for of_one_depth in depths.into_iter().rev() {
+            // A node that goes takes away what linked the one beside it, and those below.
             for links in [false, true] {
                 for &node in of_one_depth.iter().filter(|node| whole.get(node.0) == links) {
                     if !links || !self.is_linked(node) {
-                        self.keep_if_signed(node, settled)?;
+                        self.keep_if_signed(node)?;
                     }
                 }
             }
@@ -96,24 +102,41 @@ impl<S: Storage> Log<S> {
         Ok(left.zip(right).map(|(left, right)| Node::parent(&left, &right)))
     }
 
+    /// The nodes above one that should be held, as both below them are, and are not.
+    fn lost_parents(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> {
+        let is_lost =
+            |node: NodeIndex| self.tree().contains(node.sibling()) && !self.tree().contains(node.parent());
+        std::iter::successors(Some(node), move |&node| is_lost(node).then(|| node.parent())).skip(1)
+    }
+
     fn is_linked(&self, node: NodeIndex) -> bool {
         self.tree().contains(node.parent()) && self.tree().contains(node.sibling())
     }
 
-    /// Forgets a node and what is below it, unless it is a root of the log, at its length or an earlier one.
-    fn keep_if_signed(&mut self, node: NodeIndex, settled: Settled<'_>) -> Result<(), LogError> {
+    /// Forgets a node unless it is a root of the log, at its length or an earlier one.
+    fn keep_if_signed(&mut self, node: NodeIndex) -> Result<(), LogError> {
         if self.head.roots.iter().any(|root| root.index == node) {
             return Ok(());
         }
-        let earlier = self.signed(self.tree().frontier(node))?;
-        match earlier.filter(|head| head.roots.iter().any(|root| root.index == node)) {
+        match self.signed_with_root(node)? {
             Some(head) => head.roots.iter().for_each(|root| self.held.insert_node(root.index)),
-            None => {
-                let below = node.left_span()..NodeIndex(node.right_span().0 + 1);
-                settled.outside(below).into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
-            }
+            None => self.held.clear_nodes(node..NodeIndex(node.0 + 1)),
         }
         Ok(())
+    }
+
+    /// The log at a signed length at which the node was a root, among the first such lengths.
+    fn signed_with_root(&self, node: NodeIndex) -> Result<Option<Head>, LogError> {
+        let blocks = node.blocks();
+        let lengths = blocks.end..blocks.end + (blocks.end - blocks.start).min(MAX_RECHECKED_BLOCKS);
+        for length in std::iter::once(self.tree().frontier(node)).chain(lengths) {
+            if let Some(head) = self.signed(length)?
+                && head.roots.iter().any(|root| root.index == node)
+            {
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
     }
 }
 

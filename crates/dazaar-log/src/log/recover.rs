@@ -37,22 +37,33 @@ impl<S: Storage> Log<S> {
         let (head, whole) = match &base {
             None => {
                 let (base, whole) = self.signed_anywhere(claimed)?;
-                (self.extended(base, claimed, entries)?, whole)
+                (self.extended(base, claimed, entries, MAX_RECHECKED_BLOCKS)?, whole)
             }
             Some(base) => {
                 let head = self.grown(base, &records.claims)?;
                 let is_short = records.claims.first().is_some_and(|newest| head.length < newest.length);
                 let unsure = if self.is_writable() { base.length } else { head.length };
-                (if is_short { head } else { self.extended(head, claimed, entries)? }, unsure.min(claimed))
+                (
+                    if is_short { head } else { self.extended(head, claimed, entries, u64::MAX)? },
+                    unsure.min(claimed),
+                )
             }
         };
         self.held.truncate(head.length);
+        head.roots.iter().for_each(|root| self.held.insert_node(root.index));
         if !self.held.is_complete(whole..head.length) {
+            if self.is_writable() {
+                self.held.truncate(whole);
+            }
             let proven = self.prove(&head.roots, &(whole..head.length))?;
             self.held.insert_proven(&proven.nodes, &proven.blocks);
         }
         self.held.drop_blocks_without_leaf();
         self.surplus_signatures = entries > head.length;
+        if read_signature(&self.storage, head.length)? != head.signature {
+            // The record has it, the file lost it.
+            self.write_signature(&head)?;
+        }
         self.head = head;
         if let Some(synced) = &records.synced {
             self.recheck(synced)?;
@@ -145,12 +156,13 @@ impl<S: Storage> Log<S> {
         Ok(None)
     }
 
-    /// The longest log that can be proved beyond `base`: up to the last signature, or as long as the bitfield claims.
-    fn extended(&self, base: Head, claimed: u64, entries: u64) -> Result<Head, LogError> {
+    /// The longest log that can be proved beyond `base`: up to the last signature, or as long as the bitfield claims. Of its
+    /// blocks, the last `rechecked` are hashed again.
+    fn extended(&self, base: Head, claimed: u64, entries: u64, rechecked: u64) -> Result<Head, LogError> {
         for length in [entries.max(claimed), entries.min(claimed)] {
             if length > base.length
                 && let Some(head) = self.signed(length)?
-                && self.has_recent(&head, base.length, claimed)?
+                && self.has_recent(&head, base.length.max(length.saturating_sub(rechecked)), claimed)?
             {
                 return Ok(head);
             }
@@ -158,14 +170,19 @@ impl<S: Storage> Log<S> {
         Ok(base)
     }
 
-    /// Whether the last blocks from `from` on are what was signed: those that we believe to hold, and those that a crash kept
-    /// from being noted in the bitfield of a log that we write.
+    /// Whether the blocks from `from` on are what was signed: those that we believe to hold, and those that a crash kept
+    /// from being noted in the bitfield of a log that we write, of which no node may be missing either.
     fn has_recent(&self, head: &Head, from: u64, claimed: u64) -> Result<bool, LogError> {
-        let recent = from.max(head.length.saturating_sub(MAX_RECHECKED_BLOCKS))..head.length;
-        let proven = self.prove(&head.roots, &recent)?.blocks;
+        let recent = from..head.length;
+        let proven = self.prove(&head.roots, &recent)?;
+        let has_leaf = |block| proven.nodes.get(NodeIndex::leaf(block).0);
+        if self.is_writable() && !recent.clone().all(has_leaf) {
+            return Ok(false);
+        }
         let unnoted = recent.start.max(claimed)..recent.end;
         let unnoted = (self.is_writable() && !unnoted.is_empty()).then_some(unnoted);
-        Ok(self.have().runs(recent).chain(unnoted).all(|run| proven.next_clear(run.start) >= run.end))
+        let mut expected = self.have().runs(recent).chain(unnoted);
+        Ok(expected.all(|run| proven.blocks.next_clear(run.start) >= run.end))
     }
 
     /// How many lengths the signatures file has room for.

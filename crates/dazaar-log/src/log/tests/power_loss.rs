@@ -162,7 +162,13 @@ impl Tested {
 
     fn check<S: Storage>(&self, log: &Log<S>) {
         for (block, expected) in (0..log.length()).zip(&self.blocks) {
-            if let Some(found) = log.block(block).unwrap_or_else(|error| panic!("block {block}: {error}")) {
+            if let Some(found) = log.block(block).unwrap_or_else(|error| {
+                panic!(
+                    "block {block}: {error} {:?} {:?}",
+                    log.have().runs(0..99).collect::<Vec<_>>(),
+                    log.tree().bits().runs(0..200).flatten().collect::<Vec<_>>()
+                )
+            }) {
                 assert_eq!(found, expected, "block {block}");
             }
         }
