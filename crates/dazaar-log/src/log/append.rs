@@ -118,7 +118,7 @@ impl<S: Storage> Log<S> {
 
     /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length,
     /// not even after a power cut.
-    fn drop_surplus_signatures(&mut self) -> Result<(), LogError> {
+    pub(super) fn drop_surplus_signatures(&mut self) -> Result<(), LogError> {
         if self.surplus_signatures {
             let end = signature_offset(self.length() + 1);
             let cut = self.storage.set_len(FileName::Signatures, end);

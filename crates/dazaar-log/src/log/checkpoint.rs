@@ -36,6 +36,7 @@ impl<S: Storage> Log<S> {
         if self.held.is_dirty() {
             self.held.write(&mut self.storage).inspect_err(|_| self.poisoned = true)?;
         }
+        self.drop_surplus_signatures()?;
         Ok(Checkpoint { synced: self.synced_now(), changes: self.changes })
     }
 

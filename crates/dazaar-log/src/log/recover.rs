@@ -37,14 +37,16 @@ impl<S: Storage> Log<S> {
         let (head, whole) = match &base {
             None => {
                 let (base, whole) = self.signed_anywhere(claimed)?;
-                (self.extended(base, claimed, entries, MAX_RECHECKED_BLOCKS)?, whole)
+                (self.extended(base, claimed, entries, MAX_RECHECKED_BLOCKS, false)?, whole)
             }
             Some(base) => {
                 let head = self.grown(base, &records.claims)?;
+                let is_crash = !records.claims.is_empty();
                 let is_short = records.claims.first().is_some_and(|newest| head.length < newest.length);
+                let is_short = is_short && !self.is_writable();
                 let unsure = if self.is_writable() { base.length } else { head.length };
                 (
-                    if is_short { head } else { self.extended(head, claimed, entries, u64::MAX)? },
+                    if is_short { head } else { self.extended(head, claimed, entries, u64::MAX, is_crash)? },
                     unsure.min(claimed),
                 )
             }
@@ -158,11 +160,23 @@ impl<S: Storage> Log<S> {
 
     /// The longest log that can be proved beyond `base`: up to the last signature, or as long as the bitfield claims. Of its
     /// blocks, the last `rechecked` are hashed again.
-    fn extended(&self, base: Head, claimed: u64, entries: u64, rechecked: u64) -> Result<Head, LogError> {
+    fn extended(
+        &self,
+        base: Head,
+        claimed: u64,
+        entries: u64,
+        rechecked: u64,
+        is_crash: bool,
+    ) -> Result<Head, LogError> {
         for length in [entries.max(claimed), entries.min(claimed)] {
             if length > base.length
                 && let Some(head) = self.signed(length)?
-                && self.has_recent(&head, base.length.max(length.saturating_sub(rechecked)), claimed)?
+                && self.has_recent(
+                    &head,
+                    base.length.max(length.saturating_sub(rechecked)),
+                    claimed,
+                    is_crash,
+                )?
             {
                 return Ok(head);
             }
@@ -171,12 +185,14 @@ impl<S: Storage> Log<S> {
     }
 
     /// Whether the blocks from `from` on are what was signed: those that we believe to hold, and those that a crash kept
-    /// from being noted in the bitfield of a log that we write, of which no node may be missing either.
-    fn has_recent(&self, head: &Head, from: u64, claimed: u64) -> Result<bool, LogError> {
+    /// from being noted in the bitfield of a log that we write, of which no node may be missing either. After a crash of ours
+    /// a block of it that is not noted was not cleared, and has to be here.
+    fn has_recent(&self, head: &Head, from: u64, claimed: u64, is_crash: bool) -> Result<bool, LogError> {
         let recent = from..head.length;
         let proven = self.prove(&head.roots, &recent)?;
         let has_leaf = |block| proven.nodes.get(NodeIndex::leaf(block).0);
-        if self.is_writable() && !recent.clone().all(has_leaf) {
+        let is_there = !is_crash || proven.blocks.next_clear(recent.start) >= recent.end;
+        if self.is_writable() && !(is_there && recent.clone().all(has_leaf)) {
             return Ok(false);
         }
         let unnoted = recent.start.max(claimed)..recent.end;
