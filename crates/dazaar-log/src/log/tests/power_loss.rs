@@ -246,3 +246,18 @@ proptest! {
         prop_assert_eq!(reader.log().downloaded(), writer.length());
     }
 }
+
+#[test]
+fn a_commit_is_one_sync_and_survives_the_loss_of_all_else() {
+    let mut writer = Tested::new(log());
+    writer.append(&[5, 0, 700], true);
+    for nth in 0..40 {
+        let before = writer.storage.syncs();
+        writer.append(&[nth, 1], true);
+        assert_eq!(writer.storage.syncs(), before + 1);
+    }
+    let files = writer.storage.cut(|| false);
+    let log = Log::open(files).unwrap();
+    assert_eq!(log.length(), 83);
+    writer.check(&log);
+}
