@@ -24,6 +24,12 @@ pub const MAX_REMOTE_TREE_PAGES: usize = 256;
 /// Blocks whose hash is checked again when a log turns out longer than its commit record says: the last ones.
 pub const MAX_RECHECKED_BLOCKS: u64 = 1024;
 
+/// Bytes of the journal after which the other files are synced and it begins anew.
+pub const MAX_JOURNAL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of one record in the journal. A larger batch is synced where it belongs, which costs less than writing it twice.
+pub const MAX_JOURNAL_RECORD_BYTES: u64 = 256 * 1024;
+
 /// Blocks that one call reads at most.
 pub const MAX_READ_BLOCKS: u64 = 4096;
 

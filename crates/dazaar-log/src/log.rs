@@ -3,7 +3,8 @@
 //! Grade: over a door. A log knows no peers (see `dazaar-wire`) and nobody's payment; it takes blocks of others only in the form
 //! of a [`VerifiedBlock`](crate::verify::VerifiedBlock). All ranges are half open, in blocks.
 //!
-//! What an operation wrote survives the end of the process once it returned; what [`Log::flush`] saw survives a power cut.
+//! What an operation wrote survives the end of the process once it returned; what [`Log::append_committed`] and
+//! [`Log::flush`] returned for survives a power cut.
 //! The order of writes is data, tree and signature, then bitfield, then the commit record, so that at every moment some
 //! length can be proved from what is on disk.
 //!
@@ -20,21 +21,26 @@ use crate::tree_set::TreeSet;
 
 mod append;
 mod audit;
+mod checkpoint;
 mod clear;
 mod commit;
 mod create;
 mod disk;
 pub(crate) mod error;
 mod held;
+mod journal;
 mod leaf_cache;
 mod open;
 mod range;
 mod read;
+mod recheck;
 mod recover;
 mod replicate;
 mod upper_nodes;
 
+pub use append::Durability;
 pub use audit::Audit;
+pub use checkpoint::Checkpoint;
 pub use error::LogError;
 pub use range::StoredRange;
 pub use replicate::Stored;
@@ -55,11 +61,26 @@ pub struct Log<S> {
     leaf_cache: LeafCache,
     /// The number of the next commit record.
     sequence: u64,
+    /// The number of the newest record of what was synced.
+    synced: Option<u64>,
+    /// Where the journal goes on; `None` if it does not lead from what was synced to the head.
+    journal: Option<u64>,
+    changes: Changes,
+    /// What of the changes was synced.
+    synced_changes: Changes,
     /// The signatures file may have entries for lengths beyond ours.
     surplus_signatures: bool,
     /// A write failed half way.
     poisoned: bool,
     batch: Batch,
+}
+
+/// What was done since the log was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Changes {
+    count: u64,
+    /// Bytes of blocks that came.
+    bytes: u64,
 }
 
 /// A length of the log and what proves it.
@@ -166,6 +187,11 @@ impl<S: Storage> Log<S> {
             return Ok(None);
         }
         disk::read_signature(&self.storage, length)
+    }
+
+    /// Where the log lives.
+    pub const fn storage(&self) -> &S {
+        &self.storage
     }
 
     /// Ends the use of the log. Nothing is written: what operations did is in the storage already.

@@ -1,4 +1,4 @@
-//! The door between a log and the disk: seven files, six synchronous operations.
+//! The door between a log and the disk: eight files, six synchronous operations.
 //!
 //! Grade: over a door. This crate opens nothing; a folder on disk is a [`Storage`] that the shell implements.
 //! Source: classic protocol, section 3 (the names of the files).
@@ -27,12 +27,25 @@ pub enum FileName {
     Bitfield,
     /// Our commit record; Hypercore does not know it.
     Commit,
+    /// Blocks appended since the last sync of the other files; ours as well.
+    Journal,
 }
 
 impl FileName {
     /// Every file of a folder.
-    pub const ALL: [Self; 7] =
-        [Self::Key, Self::SecretKey, Self::Data, Self::Tree, Self::Signatures, Self::Bitfield, Self::Commit];
+    pub const ALL: [Self; 8] = [
+        Self::Key,
+        Self::SecretKey,
+        Self::Data,
+        Self::Tree,
+        Self::Signatures,
+        Self::Bitfield,
+        Self::Commit,
+        Self::Journal,
+    ];
+
+    /// The files that a checkpoint syncs before the commit record that speaks of them.
+    pub const CHECKPOINTED: [Self; 4] = [Self::Data, Self::Tree, Self::Signatures, Self::Bitfield];
 
     /// The name in the folder.
     pub const fn as_str(self) -> &'static str {
@@ -44,6 +57,7 @@ impl FileName {
             Self::Signatures => "signatures",
             Self::Bitfield => "bitfield",
             Self::Commit => "commit",
+            Self::Journal => "journal",
         }
     }
 }

@@ -46,7 +46,11 @@ impl<S: Storage> Log<S> {
         if !damaged.is_empty() {
             self.refuse_poisoned()?;
             damaged.into_iter().for_each(|block| self.held.clear_blocks(block..block + 1));
+        }
+        if self.held.is_dirty() {
             self.commit(self.head.clone())?;
+            // What was forgotten may come again, and must not count as synced then.
+            self.flush()?;
         }
         let valid = self.have().count_ones(0..self.have().len());
         Ok(Audit { valid, invalid: held - valid })
@@ -88,7 +92,7 @@ impl<S: Storage> Log<S> {
         }
         found.damaged.into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
         self.held.drop_blocks_without_leaf();
-        self.commit(self.head.clone())
+        Ok(())
     }
 
     /// Goes down from every node that has none above it, as far as hashes agree.
@@ -145,7 +149,7 @@ impl<S: Storage> Log<S> {
 }
 
 /// What was read, or `None` if it is damaged.
-fn intact<T>(read: Result<T, LogError>) -> Result<Option<T>, LogError> {
+pub(super) fn intact<T>(read: Result<T, LogError>) -> Result<Option<T>, LogError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(LogError::Corrupt { .. } | LogError::MissingNode { .. }) => Ok(None),

@@ -9,6 +9,8 @@ mod create;
 mod faulty;
 mod fixtures;
 mod model;
+mod power;
+mod power_loss;
 mod range;
 mod read;
 mod recover;
@@ -45,7 +47,7 @@ fn send_range(
 }
 
 /// What `writer` answers to `reader`'s request of a block.
-fn send<R: Storage>(writer: &Log<MemoryStorage>, reader: &Log<R>, index: u64) -> UnverifiedBlock {
+fn send<W: Storage, R: Storage>(writer: &Log<W>, reader: &Log<R>, index: u64) -> UnverifiedBlock {
     let proof = writer.proof(index, reader.digest(index), false, &mut RemoteTree::new()).unwrap().unwrap();
     let signature = proof.signature_length.and_then(|length| writer.signature(length).unwrap());
     UnverifiedBlock { index, value: writer.block(index).unwrap(), nodes: proof.nodes, signature }
