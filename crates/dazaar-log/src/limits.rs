@@ -40,6 +40,6 @@ pub const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;
 /// million blocks.
 pub const LEAF_GROUPS_KEPT: usize = 65_536;
 
-/// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top twelve levels of
+/// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top fourteen levels of
 /// a tree. A power of two.
-pub const UPPER_NODES_KEPT: usize = 4096;
+pub const UPPER_NODES_KEPT: usize = 16_384;

@@ -2,6 +2,7 @@
 //!
 //! Grade: over a door. Source: classic protocol, sections 1.3 and 2.1.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::Log;
@@ -80,6 +81,7 @@ impl<S: Storage> Log<S> {
     fn audit_tree(&mut self) -> Result<(), LogError> {
         self.upper_nodes = UpperNodes::default();
         self.leaf_cache = LeafCache::default();
+        self.last_read = RefCell::default();
         let found = self.check_tree()?;
         if found.mended.is_empty() && found.damaged.is_empty() {
             return Ok(());

@@ -2,6 +2,8 @@
 //!
 //! Grade: over a door. Source: classic protocol, section 3.
 
+use std::cell::{Cell, RefCell};
+
 use super::append::Batch;
 use super::disk::read_key;
 use super::error::{LogError, at};
@@ -86,6 +88,8 @@ impl<S: Storage> Log<S> {
             held,
             upper_nodes: UpperNodes::default(),
             leaf_cache: LeafCache::default(),
+            head_hash: Cell::default(),
+            last_read: RefCell::default(),
             sequence: 0,
             synced: None,
             journal: None,

@@ -16,6 +16,9 @@ use crate::limits::{MAX_BLOCK_BYTES, MAX_READ_BLOCKS, MAX_READ_BYTES};
 use crate::sleep::{Entry, NODE_BYTES, decode_node, halves, node_offset};
 use crate::storage::{FileName, Storage};
 
+/// Bytes of blocks that are kept in case somebody else reads the same.
+const KEPT_READ_BYTES: usize = 64 * 1024;
+
 /// Leaves that are read from the tree file at once, with the nodes between them.
 const LEAVES_PER_READ: usize = 256;
 
@@ -90,7 +93,21 @@ impl<S: Storage> Log<S> {
         if range.start >= end {
             return Ok(Blocks::default());
         }
-        let leaves = self.leaves(range.start..end, bytes_max)?;
+        let range = range.start..end;
+        if let (last, blocks) = &*self.last_read.borrow()
+            && *last == range
+        {
+            return Ok(blocks.clone());
+        }
+        let blocks = self.read_blocks(range.clone(), bytes_max)?;
+        if blocks.data().len() <= KEPT_READ_BYTES && blocks.len() as u64 == range.end - range.start {
+            self.last_read.replace((range, blocks.clone()));
+        }
+        Ok(blocks)
+    }
+
+    fn read_blocks(&self, range: Range<u64>, bytes_max: u64) -> Result<Blocks, LogError> {
+        let leaves = self.leaves(range.clone(), bytes_max)?;
         let start = self.start_of(range.start)?;
         let sizes = leaves.iter().map(|leaf| halves(leaf).1);
         let data = self.read_data(start, sizes.clone().sum())?;

@@ -30,14 +30,14 @@ fn row(index: u64) -> String {
     format!("row {index} {}\n", "x".repeat((index % 23) as usize))
 }
 
-fn rows(range: std::ops::Range<u64>) -> Vec<String> {
+fn rows(range: Range<u64>) -> Vec<String> {
     range.map(row).collect()
 }
 
 /// What `writer` sends of a range to a reader of whose tree it knows `remote`.
 fn send_range(
     writer: &Log<MemoryStorage>,
-    blocks: std::ops::Range<u64>,
+    blocks: Range<u64>,
     remote: &mut RemoteTree,
 ) -> UnverifiedRange {
     let sent = writer.blocks(blocks.clone()).unwrap();

@@ -35,6 +35,8 @@ pub(super) struct Peer {
     pub(super) fetches: Fetches,
     /// Where a block may be that it has and we should ask it for. Nothing is outside.
     fresh: RangeSet,
+    /// Where to go on asking without knowing what it has; `None` once it told.
+    unheard: Option<u64>,
     /// Where to go on looking.
     cursor: u64,
     /// A place in the feed, as a part of 2^64 of its length, until the length is known.
@@ -64,6 +66,7 @@ impl Peer {
             transfer,
             fetches: Fetches::default(),
             fresh: RangeSet::default(),
+            unheard: Some(0),
             cursor: 0,
             place,
             forgiven: 0,
@@ -80,6 +83,33 @@ impl Peer {
         self.fresh.insert(range.start..range.end.min(self.remote.length()));
         self.fresh.widen_beyond(COARSE_RANGES_MAX);
         self.wants.wake();
+        self.unheard = self.unheard.map(|next| next.min(range.start));
+    }
+
+    /// Takes the next blocks to ask for of a peer that has not told what it has: it will say so if it has not got them.
+    pub(super) fn poll_unheard(
+        &mut self,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<Range<u64>> {
+        let room = self.fetches.room();
+        loop {
+            let missing = selection.next_missing(self.unheard?, have).filter(|_| room > 0)?;
+            let start = requested.next_gap(missing);
+            self.unheard = Some(start);
+            if start == missing {
+                let end = selection.missing_end(start, start.saturating_add(room), have);
+                let end = requested.next(start).map_or(end, |next| end.min(next.start));
+                self.unheard = Some(end);
+                return Some(start..end);
+            }
+        }
+    }
+
+    /// It told something of what it has.
+    pub(super) const fn handle_heard(&mut self) {
+        self.unheard = None;
     }
 
     /// Tells it that we have blocks, unless it gets them without asking.
@@ -173,6 +203,7 @@ impl Peer {
 
     /// It has blocks of a range, maybe also the one that it said it had not.
     pub(super) fn handle_claim(&mut self, range: &Range<u64>) {
+        self.handle_heard();
         self.unproved = self.unproved.filter(|block| !range.contains(block));
     }
 

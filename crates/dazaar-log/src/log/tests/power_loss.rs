@@ -10,9 +10,9 @@ use super::*;
 enum Op {
     Append(Vec<u16>),
     Commit(Vec<u16>),
-    Clear(std::ops::Range<u64>),
+    Clear(Range<u64>),
     Fetch(Vec<u64>),
-    Forget(std::ops::Range<u64>),
+    Forget(Range<u64>),
     Flush,
     /// A checkpoint that others work beside.
     Begin,
@@ -96,7 +96,7 @@ impl Tested {
         }
     }
 
-    fn clear(&mut self, range: std::ops::Range<u64>) {
+    fn clear(&mut self, range: Range<u64>) {
         self.log().clear(range.clone()).unwrap();
         for block in range.start..range.end.min(self.log().length()) {
             if let Some(promised) = self.promised.get_mut(block as usize) {
