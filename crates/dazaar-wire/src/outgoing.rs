@@ -58,6 +58,13 @@ impl Outgoing {
         self.taken = (self.taken + count).min(self.sealed);
     }
 
+    /// Gives the memory back that nothing waits in. For a pause: a busy sender needs it at once.
+    pub(crate) fn shrink(&mut self) {
+        if self.len() == 0 {
+            self.clear();
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

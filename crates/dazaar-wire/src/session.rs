@@ -197,6 +197,7 @@ impl Session {
         self.fault()?;
         let due = self.timers.elapsed(now).map_err(|fault| self.fail(fault))?;
         if due {
+            self.outgoing.shrink();
             // Bytes that still wait for the socket will keep the connection alive as well as another would.
             if self.outgoing_len() == 0 {
                 self.outgoing.frames().push(KEEP_ALIVE);
