@@ -124,8 +124,8 @@ fn compress<S: Simd>(
         std::array::from_fn(|word| if word < 8 { front[word] } else { back[word - 8] });
     let mut v: [u64x8<S>; 16] =
         std::array::from_fn(|word| if word < 8 { state[word] } else { u64x8::splat(simd, IV[word - 8]) });
-    v[12] = v[12] ^ vector(simd, ends);
-    v[14] = v[14] ^ vector(simd, lasts);
+    v[12] ^= vector(simd, ends);
+    v[14] ^= vector(simd, lasts);
     macro_rules! rounds {
         ($($round:literal)*) => {$(
             let sigma = &SIGMA[$round % SIGMA.len()];
@@ -149,11 +149,11 @@ fn compress<S: Simd>(
 fn mix<S: Simd>(v: &mut [u64x8<S>; 16], [a, b, c, d]: [usize; 4], x: u64x8<S>, y: u64x8<S>) {
     v[a] = v[a] + v[b] + x;
     v[d] = rotated(v[d] ^ v[a], 32);
-    v[c] = v[c] + v[d];
+    v[c] += v[d];
     v[b] = rotated(v[b] ^ v[c], 24);
     v[a] = v[a] + v[b] + y;
     v[d] = rotated(v[d] ^ v[a], 16);
-    v[c] = v[c] + v[d];
+    v[c] += v[d];
     v[b] = rotated(v[b] ^ v[c], 63);
 }
 

@@ -35,11 +35,7 @@ fn rows(range: Range<u64>) -> Vec<String> {
 }
 
 /// What `writer` sends of a range to a reader of whose tree it knows `remote`.
-fn send_range(
-    writer: &Log<MemoryStorage>,
-    blocks: Range<u64>,
-    remote: &mut RemoteTree,
-) -> UnverifiedRange {
+fn send_range(writer: &Log<MemoryStorage>, blocks: Range<u64>, remote: &mut RemoteTree) -> UnverifiedRange {
     let sent = writer.blocks(blocks.clone()).unwrap();
     let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
     let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));

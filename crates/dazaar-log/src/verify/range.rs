@@ -152,7 +152,7 @@ impl<E, F: Fn(NodeIndex) -> Result<Option<Node>, E>> Ascent<'_, F> {
                 None => self.beside(top.index.sibling())?,
             };
             let Some(sibling) = sibling else {
-                let proven = proven.ok_or(ProofError::Unsigned { length: top.index.blocks().end })?;
+                let proven = proven.ok_or_else(|| ProofError::Unsigned { length: top.index.blocks().end })?;
                 self.outside.truncate(proven);
                 return Ok(());
             };

@@ -90,7 +90,7 @@ impl Replication {
             let Some(peer) = self.peers.get_mut(&id) else { break };
             if elsewhere {
                 peer.leave(lost.block);
-                self.release([lost.block..lost.block + 1]);
+                self.release(std::iter::once(lost.block..lost.block + 1));
             } else if lost.again {
                 return Err(ReplicationFault::RequestTimeout);
             } else {
@@ -103,7 +103,7 @@ impl Replication {
     fn handle_block<S: Storage>(&mut self, id: PeerId, data: Data, log: &mut Log<S>) -> Result<(), Fault> {
         let block = data.index;
         self.requested.remove(block..block + 1);
-        self.store(id, data, log).inspect_err(|_| self.release([block..block + 1]))
+        self.store(id, data, log).inspect_err(|_| self.release(std::iter::once(block..block + 1)))
     }
 
     /// Stores blocks that came together. What was not asked for is stored too, since the peer takes us to have its nodes from now
@@ -128,7 +128,7 @@ impl Replication {
         peer.remote.handle_have(blocks.start, blocks.end - blocks.start)?;
         peer.handle_heard();
         self.requested.remove(blocks.clone());
-        self.store_range(id, range, log).inspect_err(|_| self.release([blocks]))
+        self.store_range(id, range, log).inspect_err(|_| self.release(std::iter::once(blocks)))
     }
 
     fn store_range<S: Storage>(
