@@ -271,6 +271,11 @@ impl Intrusion {
         }
         let at = self.raw.len();
         self.take_outgoing();
+        if self.speaks_ranges() && self.early {
+            // The end of a record: what is altered at its beginning is its length, and the victim waits.
+            self.raw.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+            return;
+        }
         self.raw.iter_mut().skip(at).zip(plain).for_each(|(byte, plain)| *byte ^= plain);
     }
 

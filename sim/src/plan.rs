@@ -149,7 +149,7 @@ impl Plan {
 /// How many blocks, and how large: many large ones would take too long.
 const fn size(dice: &mut Dice) -> (u64, u64) {
     match dice.within(0..20) {
-        0 => (dice.within(1..40), 60_000),
+        0 => (dice.within(1..12), 60_000),
         1..=3 => (dice.within(1..60), 2_000),
         4 => (dice.within(150..500), 30),
         5..=8 => (dice.within(40..120), 60),

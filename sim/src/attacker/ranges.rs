@@ -156,7 +156,7 @@ impl Intrusion {
                 let (start, length) = (dice.roll() >> dice.within(0..64), dice.roll() >> dice.within(0..64));
                 self.say(&fetch(start, dice.chance(50).then_some(length)))
             }
-            Behaviour::FetchFlood => {
+            Behaviour::FetchFlood if self.acts <= 2 => {
                 let length = dice.pick(&[Some(1), Some(1), Some(0), None]);
                 (0..5000).try_for_each(|_| self.say(&fetch(heard, length)))
             }

@@ -7,7 +7,7 @@ use crate::attack::Behaviour;
 use crate::plan::{AttackerPlan, Plan, attacker};
 
 /// Worlds of each behaviour.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 20;
 
 /// What a behaviour is ended for in some world; `None` if it breaks no rule.
 const fn expected(behaviour: Behaviour) -> Option<&'static str> {
