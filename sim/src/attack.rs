@@ -7,6 +7,8 @@ use dazaar_wire::{Data, Message};
 
 use crate::dice::Dice;
 
+mod ranges;
+
 /// How a peer misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Behaviour {
@@ -14,10 +16,14 @@ pub(crate) enum Behaviour {
     AsksForMore,
     /// The handshake is altered, or breaks off.
     BadHandshake,
+    /// Asks, takes back, and asks again.
+    Cancels,
     /// Opens and closes its channel.
     Channels,
     /// Claims far more than there is, or than there can be.
     FalseHaves,
+    /// Asks for more ranges than anybody may.
+    FetchFlood,
     /// Takes back what it said to serve, and the other way round.
     Flapping,
     /// Shows another history, signed with the right key.
@@ -32,6 +38,10 @@ pub(crate) enum Behaviour {
     NotReading,
     /// Offers many feeds that nobody knows.
     Offers,
+    /// Answers with other blocks than those that were asked for.
+    OtherRange,
+    /// Sends what it has sent again, in the same parts and in others.
+    Repeats,
     /// Asks for more blocks than anybody may.
     RequestFlood,
     /// Claims everything and answers nothing.
@@ -42,6 +52,8 @@ pub(crate) enum Behaviour {
     Unasked,
     /// Asks about more ranges than anybody may.
     WantFlood,
+    /// Takes back what it claimed while it sends it.
+    Withdraws,
     /// Answers with other bytes.
     WrongData,
     /// Answers with other proofs.
@@ -49,11 +61,13 @@ pub(crate) enum Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::AsksForMore,
         Self::BadHandshake,
+        Self::Cancels,
         Self::Channels,
         Self::FalseHaves,
+        Self::FetchFlood,
         Self::Flapping,
         Self::Fork,
         Self::Garbage,
@@ -61,14 +75,22 @@ impl Behaviour {
         Self::HugeVarint,
         Self::NotReading,
         Self::Offers,
+        Self::OtherRange,
+        Self::Repeats,
         Self::RequestFlood,
         Self::Silent,
         Self::SlowLoris,
         Self::Unasked,
         Self::WantFlood,
+        Self::Withdraws,
         Self::WrongData,
         Self::WrongProof,
     ];
+
+    /// Whether it leaves no question open, unless it does not have the blocks.
+    pub(crate) const fn answers_all(self) -> bool {
+        !matches!(self, Self::FalseHaves | Self::Half | Self::NotReading | Self::Silent)
+    }
 
     /// What becomes of a true answer; `None` if it is not sent.
     pub(crate) fn alter(self, answer: Data, dice: &mut Dice) -> Option<Data> {

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, Log, MemoryStorage};
-use dazaar_wire::{Channel, Config, Data, Event, Have, Message, Request, Role, Session};
+use dazaar_wire::{Channel, Config, Data, Event, Have, Message, Request, Role, Session, Transfer};
 
 use crate::attack::{Behaviour, absurd_claim};
 use crate::dice::Dice;
 use crate::host::{Ending, Turned, pair};
 use crate::pipe::Pipe;
 use crate::plan::AttackerPlan;
+
+mod ranges;
+
+use ranges::Fetched;
 
 /// The extension of the trick by which a classic session is made to say anything.
 const ZEROS: &str = "zeros";
@@ -30,6 +34,9 @@ pub(crate) struct Attacker {
     pub(crate) connection: Option<Intrusion>,
     /// Most questions that it was asked and left open.
     pub(crate) most_owed: usize,
+    /// Most ranges that it was asked for and left open, and most blocks in them.
+    pub(crate) most_fetched: usize,
+    pub(crate) most_fetched_blocks: u64,
 }
 
 /// One connection of it.
@@ -46,6 +53,7 @@ pub(crate) struct Intrusion {
     /// It is slow, or does not read, from the beginning.
     early: bool,
     owed: usize,
+    fetched: Fetched,
     /// A block that the victim said it has.
     heard: Option<u64>,
 }
@@ -54,7 +62,16 @@ impl Attacker {
     /// A peer that knows a log.
     pub(crate) fn new(plan: AttackerPlan, log: Log<MemoryStorage>, dice: &mut Dice) -> Self {
         let identity = IdentityKeyPair::from_seed(&dice.seed());
-        Self { plan, identity, log, lives: plan.lives, connection: None, most_owed: 0 }
+        Self {
+            plan,
+            identity,
+            log,
+            lives: plan.lives,
+            connection: None,
+            most_owed: 0,
+            most_fetched: 0,
+            most_fetched_blocks: 0,
+        }
     }
 
     pub(crate) const fn identity(&self) -> IdentityKey {
@@ -78,6 +95,7 @@ impl Attacker {
             writes_at: now,
             early: dice.chance(50),
             owed: 0,
+            fetched: Fetched::default(),
             heard: None,
         });
     }
@@ -104,6 +122,8 @@ impl Attacker {
             }
         }
         self.most_owed = self.most_owed.max(connection.owed);
+        self.most_fetched = self.most_fetched.max(connection.fetched.owed);
+        self.most_fetched_blocks = self.most_fetched_blocks.max(connection.fetched.owed_blocks);
         connection.session.handle_timeout(now)?;
         if connection.acts_at <= now && connection.acts < ACTS {
             connection.act(plan, log, now, dice)?;
@@ -134,6 +154,9 @@ impl Intrusion {
             Event::Message { message: Message::Have(Have { start, bitfield: None, .. }), .. } => {
                 self.heard = Some(start);
                 self.say(&ask(start))?;
+                if self.speaks_ranges() {
+                    self.say(&Message::Fetch { start, length: Some(1) })?;
+                }
             }
             Event::Message { message: Message::Request(request), .. } => {
                 self.owed += 1;
@@ -143,6 +166,13 @@ impl Intrusion {
                     self.say(&Message::Data(data))?;
                 }
             }
+            Event::Message { message: Message::Fetch { start, length: Some(length) }, .. } => {
+                self.handle_fetch(start..start + length, plan.behaviour, log, dice)?;
+            }
+            Event::Message { message: Message::Fetch { start, length: None }, .. } => {
+                self.handle_fetch_onward(start, plan.behaviour, log, dice)?;
+            }
+            Event::Message { message: Message::Cancel { index, .. }, .. } => self.handle_cancel(index),
             Event::Closed { .. } | Event::Refused { .. } | Event::Ended => return Err(Ending::Lost),
             _ => {}
         }
@@ -156,6 +186,11 @@ impl Intrusion {
         let signature = proof.signature_length.and_then(|length| log.signature(length).ok()?);
         let value = if request.hash { None } else { Some(log.block(request.index).ok()??) };
         Some(Data { index: request.index, value, nodes: proof.nodes, signature })
+    }
+
+    /// Whether blocks travel in ranges.
+    fn speaks_ranges(&self) -> bool {
+        Transfer::from(self.session.security()) == Transfer::Ranges
     }
 
     fn say(&mut self, message: &Message) -> Result<(), Ending> {
@@ -174,16 +209,19 @@ impl Intrusion {
         self.acts_at = now + dice.millis(1..2000);
         let Some(channel) = self.channel else { return Ok(()) };
         self.acts += 1;
+        if self.speaks_ranges() || dice.chance(5) {
+            self.act_on_ranges(plan.behaviour, log, dice)?;
+        }
         match plan.behaviour {
             Behaviour::AsksForMore => self.say(&ask(dice.roll() >> dice.within(0..64)))?,
             Behaviour::Channels if dice.chance(50) => {
                 self.session.close(channel);
-                self.owed = 0;
+                self.forget_owed();
             }
             Behaviour::Channels => self.channel = Some(self.session.open(pair(plan.family).public())?),
             Behaviour::FalseHaves => self.say(&absurd_claim(dice))?,
             Behaviour::Flapping => {
-                self.owed = 0;
+                self.forget_owed();
                 self.say(&Message::Status { uploading: dice.chance(50), downloading: dice.chance(50) })?;
             }
             Behaviour::Garbage => {
@@ -216,6 +254,12 @@ impl Intrusion {
         Ok(())
     }
 
+    /// The victim expects nothing any more.
+    fn forget_owed(&mut self) {
+        self.owed = 0;
+        self.fetched = Fetched::default();
+    }
+
     /// Makes the victim receive `plain`, if frames are not authenticated; else bytes that are no record.
     ///
     /// The classic cipher is a stream: who knows what a frame says can turn it into anything. What follows is garbage.
@@ -227,6 +271,11 @@ impl Intrusion {
         }
         let at = self.raw.len();
         self.take_outgoing();
+        if self.speaks_ranges() && self.early {
+            // The end of a record: what is altered at its beginning is its length, and the victim waits.
+            self.raw.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+            return;
+        }
         self.raw.iter_mut().skip(at).zip(plain).for_each(|(byte, plain)| *byte ^= plain);
     }
 

@@ -6,7 +6,9 @@ use dazaar_log::flat_tree::NodeIndex;
 use dazaar_log::{Log, MemoryStorage};
 use dazaar_wire::limits::NODES_MAX;
 use dazaar_wire::replication::Fault;
-use dazaar_wire::replication::limits::{WINDOW_MAX, WINDOW_START};
+use dazaar_wire::replication::limits::{
+    BLOCK_BYTES_GUESS, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, RANGE_BYTES, WINDOW_MAX, WINDOW_START,
+};
 use dazaar_wire::{PeerFault, ReplicationFault};
 
 use crate::attack::Behaviour;
@@ -86,7 +88,8 @@ impl World {
     pub(crate) fn check_bounds(&self) -> Result<(), String> {
         let block = self.truth.iter().map(Vec::len).max().unwrap_or_default();
         for (number, host) in self.hosts.iter().enumerate() {
-            let limit = host.plan.high_water + block + NODES_MAX * NODE_BYTES + CONTROL_BYTES;
+            let message = block.max(RANGE_BYTES as usize) + NODES_MAX * NODE_BYTES;
+            let limit = host.plan.high_water + message + CONTROL_BYTES;
             if host.most_outgoing > limit {
                 return Err(format!(
                     "{} bytes of host {number} waited, at most {limit} may",
@@ -107,6 +110,16 @@ impl World {
             // One more for the proof of the length.
             if attacker.most_owed > limit + 1 {
                 return Err(format!("{:?} was asked {} things at once", attacker.plan, attacker.most_owed));
+            }
+            let blocks_max = match attacker.plan.behaviour {
+                Behaviour::NotReading | Behaviour::Silent => {
+                    (FETCHED_BYTES_MAX + FETCH_BYTES) / BLOCK_BYTES_GUESS
+                }
+                _ => u64::MAX,
+            };
+            if attacker.most_fetched > FETCHES_MAX || attacker.most_fetched_blocks > blocks_max {
+                let (ranges, blocks) = (attacker.most_fetched, attacker.most_fetched_blocks);
+                return Err(format!("{:?} was asked for {ranges} ranges, {blocks} blocks", attacker.plan));
             }
         }
         Ok(())

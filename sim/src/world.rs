@@ -157,7 +157,9 @@ impl World {
         let (mut attackers, mut fork) = (Vec::new(), None);
         for plan in attacker_plans {
             let forks = plan.behaviour == Behaviour::Fork;
-            let blocks = if forks { &forked } else { &truth };
+            // Some know only a part of the feed.
+            let known = if dice.chance(30) { dice.place(truth.len() + 1) } else { truth.len() };
+            let blocks = if forks { &forked[..] } else { &truth[..known] };
             let log = full_log(plan.family, blocks)?;
             attackers.push(Attacker::new(plan, log, &mut dice));
             if forks {

@@ -252,7 +252,11 @@ impl Replication {
                 peer.announcements.handle_want(start, length)?;
             }
             Message::Request(request) if peer.switches.uploads() => peer.uploads.handle_request(request)?,
-            Message::Cancel { index, bytes, hash } => peer.uploads.handle_cancel(index, bytes, hash),
+            Message::Cancel { index, bytes, hash } => {
+                if let Some(next) = peer.uploads.handle_cancel(index, bytes, hash) {
+                    peer.announcements.add(next..log.length());
+                }
+            }
             Message::Data(data) => self.handle_data(id, data, log, now)?,
             Message::Fetch { start, length } if peer.switches.uploads() => {
                 peer.uploads.handle_fetch(start, length)?;

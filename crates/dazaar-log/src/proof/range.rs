@@ -17,16 +17,36 @@ impl TreeSet {
     /// from left to right. `None` if a node that is needed is not held: nothing can be proved.
     pub fn plan_range(&self, blocks: &Range<u64>, length: u64, remote: &mut RemoteTree) -> Option<ProofPlan> {
         remote.make_room();
-        let mut plan = ProofPlan::default();
-        match self.known_above(blocks, remote) {
-            Some(top) => self.plan_below(top, blocks, remote, &mut plan)?,
-            None => {
-                full_roots(length).try_for_each(|root| self.plan_below(root, blocks, remote, &mut plan))?;
-                plan.signature_length = Some(length);
-            }
-        }
+        let plan = self
+            .plan_to_known(blocks, remote)
+            .or_else(|| self.plan_to_roots(blocks, length, remote))
+            .or_else(|| self.plan_to_roots(blocks, self.provable_length(blocks), remote))?;
         remote.learn_sent(blocks, &plan.nodes);
         Some(plan)
+    }
+
+    /// A proof that ends in a node that the peer has.
+    fn plan_to_known(&self, blocks: &Range<u64>, remote: &RemoteTree) -> Option<ProofPlan> {
+        let mut plan = ProofPlan::default();
+        self.plan_below(self.known_above(blocks, remote)?, blocks, remote, &mut plan)?;
+        Some(plan)
+    }
+
+    /// A proof that ends in the roots of a log.
+    fn plan_to_roots(&self, blocks: &Range<u64>, length: u64, remote: &RemoteTree) -> Option<ProofPlan> {
+        let mut plan = ProofPlan { signature_length: Some(length), ..ProofPlan::default() };
+        full_roots(length).try_for_each(|root| self.plan_below(root, blocks, remote, &mut plan))?;
+        Some(plan)
+    }
+
+    /// The length of the log that the blocks can be proved to be of: a shorter one than ours, if they came when it was so short and
+    /// what lies beside them now did not come with any other block.
+    fn provable_length(&self, blocks: &Range<u64>) -> u64 {
+        let mut node = NodeIndex::leaf(blocks.end - 1);
+        while self.contains(node.sibling()) {
+            node = node.parent();
+        }
+        self.frontier(node)
     }
 
     /// The lowest node over all the blocks that the peer has.

@@ -97,14 +97,19 @@ impl Fetches {
         true
     }
 
-    /// Blocks will not come. Returns those that were owed.
+    /// Blocks will not come. Returns those that were owed. Whoever takes back a great many parts loses
+    /// whole ranges, so that what lies between those parts is not kept without end.
     pub(super) fn give_up(&mut self, blocks: &Range<u64>, now: Duration) -> Vec<Range<u64>> {
         let mut given_up = Vec::new();
+        let may_split = self.owed.len() < FETCHES_MAX;
         for range in std::mem::take(&mut self.owed) {
-            let common = range.start.max(blocks.start)..range.end.min(blocks.end);
+            let mut common = range.start.max(blocks.start)..range.end.min(blocks.end);
             if common.is_empty() {
                 self.owed.push_back(range);
                 continue;
+            }
+            if !may_split && range.start < common.start && common.end < range.end {
+                common = range.clone();
             }
             let around = [range.start..common.start, common.end..range.end];
             self.owed.extend(around.into_iter().filter(|rest| !rest.is_empty()));
@@ -181,6 +186,17 @@ mod tests {
         assert_eq!(fetches.give_up(&(12..14), NOW), [12..14]);
         assert_eq!(fetches.give_up(&(18..35), NOW), [18..20, 30..35]);
         assert_eq!(fetches.clear(), [10..12, 14..18, 35..40]);
+    }
+
+    #[test]
+    fn what_is_taken_back_in_very_many_parts_is_given_up_whole() {
+        let mut fetches = Fetches::default();
+        fetches.request(0..100_000, NOW);
+        for block in (1..100_000).step_by(2) {
+            fetches.give_up(&(block..block + 1), NOW);
+        }
+        assert_eq!(fetches.owed.len(), FETCHES_MAX - 1);
+        assert_eq!(fetches.clear().last(), Some(&(2 * FETCHES_MAX as u64 - 4..2 * FETCHES_MAX as u64 - 3)));
     }
 
     #[test]

@@ -82,13 +82,16 @@ impl Uploads {
         self.onward.as_ref().is_some_and(|onward| onward.next <= block)
     }
 
-    pub(super) fn handle_cancel(&mut self, index: u64, bytes: u64, hash: bool) {
+    /// Takes a question back. Returns where a push stopped: the peer has not been told of the blocks from there on.
+    pub(super) fn handle_cancel(&mut self, index: u64, bytes: u64, hash: bool) -> Option<u64> {
         let cancelled = |asked: &Asked| matches!(asked, Asked::Block(request) if (request.index, request.bytes, request.hash) == (index, bytes, hash));
-        if self.onward.as_ref().is_some_and(|onward| onward.start == index) {
-            self.onward = None;
-        } else if let Some(at) = self.queue.iter().position(cancelled) {
+        if let Some(onward) = self.onward.take_if(|onward| onward.start == index) {
+            return Some(onward.next);
+        }
+        if let Some(at) = self.queue.iter().position(cancelled) {
             self.queue.remove(at);
         }
+        None
     }
 
     /// Drops all requests: the peer repeats them once it may.

@@ -99,6 +99,25 @@ fn nodes_above_one_that_is_held_are_kept_too() {
     assert_eq!(reader.audit().unwrap(), Audit { valid: 6, invalid: 0 });
 }
 
+/// The last block of a short log, held together with the roots of a longer one, is proved by what it came with.
+#[test]
+fn blocks_of_a_shorter_log_are_passed_on() {
+    for short in [5, 6, 7, 13] {
+        let (mut writer, mut reader) = (writer(short), reader());
+        fetch(&writer, &mut reader, short - 1..short, &mut RemoteTree::new());
+        writer.append(&rows(short..64)).unwrap();
+        fetch(&writer, &mut reader, 0..1, &mut RemoteTree::new());
+        fetch(&writer, &mut reader, 40..41, &mut RemoteTree::new());
+        let (mut third, mut remote) = (self::reader(), RemoteTree::new());
+        for block in [40, short - 1, 0] {
+            fetch(&reader, &mut third, block..block + 1, &mut remote);
+        }
+        assert_eq!((third.length(), third.downloaded()), (64, 3));
+        assert_eq!(third.audit().unwrap(), Audit { valid: 3, invalid: 0 });
+        fetch(&reader, &mut self::reader(), short - 1..short, &mut RemoteTree::new());
+    }
+}
+
 #[test]
 fn a_fork_is_refused_and_named() {
     let (one, mut reader) = (writer(6), reader());

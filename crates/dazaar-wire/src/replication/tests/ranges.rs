@@ -182,6 +182,22 @@ fn a_second_peer_ends_the_push_of_the_first() {
 }
 
 #[test]
+fn what_was_not_pushed_in_time_is_announced() {
+    let mut jar = Jar::of_ranges(12);
+    let (seller, buyer) = (jar.writer(10), jar.reader(Download::All));
+    let link = jar.connect(seller, buyer);
+    jar.settle();
+    jar.hosts[seller].append(5);
+    let idle = jar.reader(Download::All);
+    jar.connect(idle, buyer);
+    let said = polled(&mut jar, buyer, link);
+    assert!(said.contains(&Message::Cancel { index: 0, bytes: 0, hash: false }), "{said:?}");
+    give(&mut jar, seller, link, said);
+    jar.settle();
+    jar.assert_holds(buyer, 0..15);
+}
+
+#[test]
 fn a_revoked_reader_gets_nothing_until_it_may_again() {
     let mut jar = Jar::of_ranges(8);
     let (seller, buyer) = (jar.writer(10), jar.reader(Download::All));
