@@ -279,7 +279,7 @@ mod tests {
         let options = Options { download: Download::None, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         let wake = Arc::new(Notify::new());
-        let peer = replicator.add_peer(&wake);
+        let peer = replicator.add_peer(&wake, Transfer::Blocks);
         replicator.handle_message(peer, Message::Want { start: 0, length: 1 << 20 }).unwrap();
         while replicator.poll_message(peer).unwrap().is_some() {}
 

@@ -69,7 +69,7 @@ fn appends_take_turns() {
     assert_eq!(Slot::of(0), Slot::of(2));
     let slots = [Slot::Synced, Slot::Even, Slot::Odd];
     assert!(slots.iter().all(|slot| slot.offset() % 4096 == 0));
-    assert!(SYNCED_BYTES <= 512);
+    const { assert!(SYNCED_BYTES <= 512) };
 }
 
 #[test]

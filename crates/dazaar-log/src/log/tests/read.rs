@@ -48,7 +48,7 @@ fn many_blocks_are_read_up_to_the_first_hole_and_the_limits() {
     log.clear(8..10).unwrap();
     assert_eq!(log.blocks(5..20).unwrap(), blocks[5..8]);
     assert!(log.blocks(8..20).unwrap().is_empty());
-    let inverted = std::ops::Range { start: 20, end: 10 };
+    let inverted = Range { start: 20, end: 10 };
     assert!(log.blocks(inverted).unwrap().is_empty());
 }
 
