@@ -1,4 +1,4 @@
-//! The door between a log and the disk: seven files, six synchronous operations.
+//! The door between a log and the disk: eight files, six synchronous operations.
 //!
 //! Grade: over a door. This crate opens nothing; a folder on disk is a [`Storage`] that the shell implements.
 //! Source: classic protocol, section 3 (the names of the files).
@@ -27,12 +27,22 @@ pub enum FileName {
     Bitfield,
     /// Our commit record; Hypercore does not know it.
     Commit,
+    /// The proof that the key signed another history; Hypercore does not know it.
+    Fork,
 }
 
 impl FileName {
     /// Every file of a folder.
-    pub const ALL: [Self; 7] =
-        [Self::Key, Self::SecretKey, Self::Data, Self::Tree, Self::Signatures, Self::Bitfield, Self::Commit];
+    pub const ALL: [Self; 8] = [
+        Self::Key,
+        Self::SecretKey,
+        Self::Data,
+        Self::Tree,
+        Self::Signatures,
+        Self::Bitfield,
+        Self::Commit,
+        Self::Fork,
+    ];
 
     /// The name in the folder.
     pub const fn as_str(self) -> &'static str {
@@ -44,6 +54,7 @@ impl FileName {
             Self::Signatures => "signatures",
             Self::Bitfield => "bitfield",
             Self::Commit => "commit",
+            Self::Fork => "fork",
         }
     }
 }

@@ -31,7 +31,8 @@ impl<S: Storage> Log<S> {
     /// Appends blocks, signed once at the last of them. Returns their numbers. Nothing to append is nothing done.
     ///
     /// # Errors
-    /// - [`LogError::BlockTooLarge`], [`LogError::Full`], [`LogError::ReadOnly`], [`LogError::Poisoned`]: nothing was done.
+    /// - [`LogError::BlockTooLarge`], [`LogError::Forked`], [`LogError::Full`], [`LogError::ReadOnly`], [`LogError::Poisoned`]:
+    ///   nothing was done.
     /// - [`LogError::Io`]: the log has its old length. If the medium failed so late that the new length may be on disk, the log
     ///   is poisoned: it can be read, but has to be opened anew to be written.
     pub fn append<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<Range<u64>, LogError> {
@@ -51,6 +52,9 @@ impl<S: Storage> Log<S> {
         self.refuse_poisoned()?;
         if self.pair.is_none() {
             return Err(LogError::ReadOnly { key: self.key });
+        }
+        if !blocks.is_empty() {
+            self.refuse_forked()?;
         }
         let (length, byte_length) = (self.length(), self.byte_length());
         let mut bytes = byte_length;

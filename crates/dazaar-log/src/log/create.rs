@@ -57,6 +57,8 @@ impl<S: Storage> Log<S> {
             storage.sync(file).map_err(at(file, 0))?;
         }
         let mut log = Self::assemble(storage, key, None, Held::new());
+        // The folder of a lost log that is begun anew may still know what was signed before.
+        log.read_fork()?;
         log.write_record(Slot::Synced)?;
         log.storage.sync(FileName::Commit).map_err(at(FileName::Commit, 0))?;
         log.storage.write(FileName::Key, 0, key.as_bytes()).map_err(at(FileName::Key, 0))?;
@@ -87,6 +89,7 @@ impl<S: Storage> Log<S> {
             sequence: 0,
             surplus_signatures: false,
             poisoned: false,
+            fork: None,
             batch: Batch::default(),
         }
     }

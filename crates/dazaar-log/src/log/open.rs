@@ -31,6 +31,7 @@ impl<S: Storage> Log<S> {
         let records = read_records(&storage, &key)?;
         let mut log = Self::assemble(storage, key, pair, held);
         log.recover(&records)?;
+        log.read_fork()?;
         Ok(log)
     }
 }
