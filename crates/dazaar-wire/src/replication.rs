@@ -257,6 +257,7 @@ impl Replication {
             Message::Cancel { index, bytes, hash } => peer.uploads.handle_cancel(index, bytes, hash),
             Message::Data(data) => self.handle_data(id, data, log, now)?,
             Message::Fetch { start, length } if peer.switches.uploads() => {
+                peer.watch.handle_fetch(start, length);
                 peer.uploads.handle_fetch(start, length, log.length())?;
             }
             Message::Blocks(range) => self.handle_blocks(id, range, log, now)?,

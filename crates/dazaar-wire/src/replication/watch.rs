@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use dazaar_log::digest::Digest;
+use dazaar_log::limits::MAX_LENGTH;
 use dazaar_log::verify::UnverifiedBlock;
 use dazaar_log::{SignedHead, Storage};
 
@@ -60,6 +61,13 @@ impl Watch {
     pub(super) fn handle_claim(&mut self, range: &Range<u64>) {
         if !range.is_empty() {
             self.claimed = self.claimed.max(range.end);
+        }
+    }
+
+    /// It asks for all blocks from one on, which says that it has those before, and comes before it could tell so.
+    pub(super) fn handle_fetch(&mut self, start: u64, length: Option<u64>) {
+        if length.is_none() && start <= MAX_LENGTH {
+            self.handle_claim(&(0..start));
         }
     }
 
