@@ -53,9 +53,6 @@ impl<S: Storage> Log<S> {
         if self.pair.is_none() {
             return Err(LogError::ReadOnly { key: self.key });
         }
-        if !blocks.is_empty() {
-            self.refuse_forked()?;
-        }
         let (length, byte_length) = (self.length(), self.byte_length());
         let mut bytes = byte_length;
         for (block, data) in (length..).zip(blocks) {
@@ -83,6 +80,7 @@ impl<S: Storage> Log<S> {
         let mut run = Run::hash(appended.start, blocks.iter().map(AsRef::as_ref), entries);
         let mut head = Head { length: appended.end, roots: self.head.roots.clone(), signature: None };
         let earlier = join(&mut head.roots, &mut run);
+        self.refuse_second_history(appended.end, &run, &earlier)?;
         let message = signable(&head.tree_hash(), head.length);
         head.signature = self.pair.as_ref().map(|pair| pair.sign(&message));
         // From here on a failure may leave a signature behind which the next batch does not overwrite.
@@ -93,7 +91,8 @@ impl<S: Storage> Log<S> {
         self.write_signature(&head)?;
         self.surplus_signatures = false;
         self.held.append(appended.clone());
-        self.commit(head).inspect_err(|_| self.held.truncate(appended.start))
+        self.commit(head).inspect_err(|_| self.held.truncate(appended.start))?;
+        self.settle_fork()
     }
 
     /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length.

@@ -3,8 +3,8 @@
 //! A folder that was restored from a backup, or that lost its end in a power cut, lacks blocks that peers have. Appending to it
 //! would sign a second history, and every peer that holds the first would refuse it for ever. So the log takes the other head
 //! as evidence and refuses to append. The mark is in the folder and outlasts the process. It means nothing any more once the log
-//! has reached the head by itself, so nobody has to remove it: not after the lost blocks came back, and not after the newer
-//! folder was copied over the restored one.
+//! has reached the head by itself, so nobody has to remove it: not after the lost blocks were appended again or came back, and not
+//! after the newer folder was copied over the restored one.
 //!
 //! ```text
 //! "dazaar-fork 1" 0a | signed head | checksum (32): BLAKE2b-256 of all before, keyed with the log's key
@@ -16,7 +16,10 @@ use super::disk::read;
 use super::error::{LogError, at};
 use super::{Head, Log};
 use crate::feed::Feed;
+use crate::flat_tree::full_roots;
+use crate::hash::Node;
 use crate::key::{FeedKey, KEY_BYTES, keyed_hash};
+use crate::run::Run;
 use crate::signed_head::{SIGNED_HEAD_BYTES_MAX, SignedHead};
 use crate::storage::{FileName, Storage};
 
@@ -93,13 +96,26 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    pub(super) fn refuse_forked(&self) -> Result<(), LogError> {
-        match &self.fork {
-            None => Ok(()),
-            Some(theirs) => {
-                Err(LogError::Forked { ours: self.signed_head().map(Box::new), theirs: theirs.clone() })
+    /// Refuses to make the log `end` blocks long, unless that leads to the head that it lacks: then the lost blocks are appended
+    /// again, which signs nothing new. `run` and `earlier` have the nodes that come along.
+    pub(super) fn refuse_second_history(
+        &self,
+        end: u64,
+        run: &Run,
+        earlier: &[Node],
+    ) -> Result<(), LogError> {
+        let Some(theirs) = &self.fork else { return Ok(()) };
+        if (self.length() + 1..=end).contains(&theirs.length()) {
+            let root = |index| {
+                let beside = || earlier.iter().find(|node| node.index == index).copied();
+                run.node(index).or_else(beside).map_or_else(|| self.node(index), |node| Ok(Some(node)))
+            };
+            let roots: Option<Vec<Node>> = full_roots(theirs.length()).map(root).collect::<Result<_, _>>()?;
+            if roots.is_some_and(|roots| roots == theirs.roots()) {
+                return Ok(());
             }
         }
+        Err(LogError::Forked { ours: self.signed_head().map(Box::new), theirs: theirs.clone() })
     }
 }
 

@@ -130,6 +130,29 @@ fn the_lost_blocks_come_back_and_appending_goes_on() {
 }
 
 #[test]
+fn the_lost_blocks_can_be_appended_again_and_no_others() {
+    let lost = |blocks: std::ops::Range<u64>| blocks.map(|block| format!("lost {block}")).collect::<Vec<_>>();
+    for (kept, end) in (0..9).flat_map(|kept| (kept + 1..14).map(move |end| (kept, end))) {
+        for mut feed in [crate::Feed::own(pair().public()), rekeyed()] {
+            let mut restored = writer(0, "lost", kept);
+            let evidence = head(&writer(0, "lost", 9), &mut feed);
+            assert!(restored.handle_foreign_head(&feed, evidence.clone()).unwrap());
+            let mut other = lost(kept..9.max(end));
+            other[0] = "other".to_owned();
+            assert!(matches!(restored.append(&other), Err(LogError::Forked { .. })));
+            assert_refuses(&mut restored, &evidence);
+            let appended = restored.append(&lost(kept..end));
+            assert_eq!(appended.is_ok(), end >= 9, "{kept} to {end}: {appended:?}");
+            assert_eq!(restored.fork(), (end < 9).then_some(&evidence));
+            let length = restored.length();
+            let mut reopened = Log::open(restored.into_storage()).unwrap();
+            assert_eq!((reopened.length(), reopened.fork().is_some()), (length, end < 9));
+            assert_eq!(reopened.append(&["more"]).is_ok(), end >= 9);
+        }
+    }
+}
+
+#[test]
 fn the_newer_folder_copied_over_the_restored_one_settles_it() {
     let mut newer = writer(5, "lost", 9);
     let mut restored = writer(5, "lost", 6);
