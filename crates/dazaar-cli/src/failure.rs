@@ -12,8 +12,8 @@ use dazaar::log::LogError;
 use dazaar::{MarketError, PublishError};
 
 /// What to do about a feed of which a buyer holds another history.
-pub(crate) const FORK_HINT: &str = "put the newer copy of the feed's folder back, or sell what is new as another feed, with --name; \
-    `dazaar serve` goes on serving what is here";
+pub(crate) const FORK_HINT: &str = "put the newer copy of the feed's folder back, or sell the rows that it lacks again, \
+                                    or sell what is new as another feed, with --name";
 
 /// Why the program ends, and how.
 #[derive(Debug)]
