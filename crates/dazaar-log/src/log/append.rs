@@ -92,7 +92,8 @@ impl<S: Storage> Log<S> {
         self.surplus_signatures = false;
         self.held.append(appended.clone());
         self.commit(head).inspect_err(|_| self.held.truncate(appended.start))?;
-        self.settle_fork()
+        self.settle_fork();
+        Ok(())
     }
 
     /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length.

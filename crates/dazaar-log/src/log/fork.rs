@@ -77,7 +77,8 @@ impl<S: Storage> Log<S> {
         if read(&self.storage, FileName::Fork, 0, &mut mark)? {
             self.fork = decode(&mark, &self.key).map(Box::new);
         }
-        self.settle_fork()
+        self.settle_fork();
+        Ok(())
     }
 
     /// A file that is longer than any mark is none.
@@ -87,13 +88,15 @@ impl<S: Storage> Log<S> {
         Ok(usize::try_from(len).ok().filter(|len| *len <= max).unwrap_or(0))
     }
 
-    /// The log has grown, and may have reached the head that it lacked.
-    pub(super) fn settle_fork(&mut self) -> Result<(), LogError> {
-        let Some(theirs) = &self.fork else { return Ok(()) };
-        if theirs.length() <= self.length() && self.tree_hash(theirs.length())? == Some(theirs.tree_hash()) {
+    /// The log has grown, and may have reached the head that it lacked. The mark stays if the tree is too damaged to tell.
+    pub(super) fn settle_fork(&mut self) {
+        let is_reached = |theirs: &SignedHead| {
+            theirs.length() <= self.length()
+                && matches!(self.tree_hash(theirs.length()), Ok(Some(ours)) if ours == theirs.tree_hash())
+        };
+        if self.fork().is_some_and(is_reached) {
             self.fork = None;
         }
-        Ok(())
     }
 
     /// Refuses to make the log `end` blocks long, unless that leads to the head that it lacks: then the lost blocks are appended

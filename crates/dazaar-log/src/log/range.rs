@@ -71,7 +71,7 @@ impl<S: Storage> Log<S> {
         outside.iter().for_each(|node| self.held.insert_node(node.index));
         self.held.insert_run(&blocks);
         self.commit(head)?;
-        self.settle_fork()?;
+        self.settle_fork();
         Ok(StoredRange { fresh, length: self.length() })
     }
 

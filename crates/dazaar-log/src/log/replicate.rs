@@ -81,7 +81,7 @@ impl<S: Storage> Log<S> {
             self.held.insert_block(index);
         }
         self.commit(head)?;
-        self.settle_fork()?;
+        self.settle_fork();
         Ok(Stored { block: value.map(|_| index), length: self.length() })
     }
 
