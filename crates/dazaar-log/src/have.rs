@@ -18,6 +18,9 @@ pub const PAGE_BYTES: usize = 1024;
 /// Bits of a page.
 pub const PAGE_BITS: u64 = PAGE_BYTES as u64 * 8;
 
+const FULL: &[u8; PAGE_BYTES] = &[0xff; PAGE_BYTES];
+const EMPTY: &[u8; PAGE_BYTES] = &[0; PAGE_BYTES];
+
 /// Numbers from here on are never in the set.
 pub const CAPACITY: u64 = 1 << 62;
 
@@ -152,9 +155,16 @@ impl HaveMap {
 
     /// Replaces page `number`.
     pub fn set_page(&mut self, number: u64, bytes: &[u8; PAGE_BYTES]) {
-        if number < CAPACITY / PAGE_BITS {
-            let new = Page::from_bytes(bytes);
-            self.change(number, |page| *page = new);
+        if number >= CAPACITY / PAGE_BITS {
+            return;
+        }
+        match bytes {
+            FULL => self.fill_pages(number..number + 1),
+            EMPTY => self.empty_pages(&(number..number + 1)),
+            _ => {
+                let new = Page::from_bytes(bytes);
+                self.change(number, |page| *page = new);
+            }
         }
     }
 

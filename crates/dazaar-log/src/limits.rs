@@ -24,12 +24,22 @@ pub const MAX_REMOTE_TREE_PAGES: usize = 256;
 /// Blocks whose hash is checked again when a log turns out longer than its commit record says: the last ones.
 pub const MAX_RECHECKED_BLOCKS: u64 = 1024;
 
+/// Bytes of the journal after which the other files are synced and it begins anew.
+pub const MAX_JOURNAL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of one record in the journal. A larger batch is synced where it belongs, which costs less than writing it twice.
+pub const MAX_JOURNAL_RECORD_BYTES: u64 = 256 * 1024;
+
 /// Blocks that one call reads at most.
 pub const MAX_READ_BLOCKS: u64 = 4096;
 
 /// Bytes after which one call that reads several blocks stops.
 pub const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top twelve levels of
+/// Groups of sixteen leaves that an open log keeps in memory once it has read blocks one by one, of 800 bytes each: those of a
+/// million blocks.
+pub const LEAF_GROUPS_KEPT: usize = 65_536;
+
+/// Nodes above the leaves that an open log keeps in memory once it has read them, of 56 bytes each: the top fourteen levels of
 /// a tree. A power of two.
-pub const UPPER_NODES_KEPT: usize = 4096;
+pub const UPPER_NODES_KEPT: usize = 16_384;

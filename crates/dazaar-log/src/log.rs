@@ -3,14 +3,18 @@
 //! Grade: over a door. A log knows no peers (see `dazaar-wire`) and nobody's payment; it takes blocks of others only in the form
 //! of a [`VerifiedBlock`](crate::verify::VerifiedBlock). All ranges are half open, in blocks.
 //!
-//! What an operation wrote survives the end of the process once it returned; what [`Log::flush`] saw survives a power cut.
+//! What an operation wrote survives the end of the process once it returned; what [`Log::append_committed`] and
+//! [`Log::flush`] returned for survives a power cut.
 //! The order of writes is data, tree and signature, then bitfield, then the commit record, so that at every moment some
 //! length can be proved from what is on disk.
 //!
 //! Source: classic protocol, sections 2 and 3. Invariant: the roots of the log hash to what its signature is over.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::Range;
 
+use crate::blocks::Blocks;
 use crate::flat_tree::{NodeIndex, full_roots};
 use crate::hash::{Hash, Node, tree_hash};
 use crate::have::HaveMap;
@@ -21,6 +25,7 @@ use crate::tree_set::TreeSet;
 
 mod append;
 mod audit;
+mod checkpoint;
 mod clear;
 mod commit;
 mod create;
@@ -28,20 +33,26 @@ mod disk;
 pub(crate) mod error;
 mod fork;
 mod held;
+mod journal;
+mod leaf_cache;
 mod open;
 mod range;
 mod read;
+mod recheck;
 mod recover;
 mod replicate;
 mod upper_nodes;
 
+pub use append::Durability;
 pub use audit::Audit;
+pub use checkpoint::Checkpoint;
 pub use error::LogError;
 pub use range::StoredRange;
 pub use replicate::Stored;
 
 use append::Batch;
 use held::Held;
+use leaf_cache::LeafCache;
 use upper_nodes::UpperNodes;
 
 /// A log and the storage that it lives in.
@@ -52,8 +63,20 @@ pub struct Log<S> {
     head: Head,
     held: Held,
     upper_nodes: UpperNodes,
+    leaf_cache: LeafCache,
+    /// The tree hash that was asked for last, and of which length it is.
+    head_hash: Cell<Option<(u64, Hash)>>,
+    /// What was read last, and as which blocks: new ones are read once for each peer.
+    last_read: RefCell<(Range<u64>, Blocks)>,
     /// The number of the next commit record.
     sequence: u64,
+    /// The number of the newest record of what was synced.
+    synced: Option<u64>,
+    /// Where the journal goes on; `None` if it does not lead from what was synced to the head.
+    journal: Option<u64>,
+    changes: Changes,
+    /// What of the changes was synced.
+    synced_changes: Changes,
     /// The signatures file may have entries for lengths beyond ours.
     surplus_signatures: bool,
     /// A write failed half way.
@@ -61,6 +84,14 @@ pub struct Log<S> {
     /// The head of another history, which forbids to append.
     fork: Option<Box<SignedHead>>,
     batch: Batch,
+}
+
+/// What was done since the log was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Changes {
+    count: u64,
+    /// Bytes of blocks that came.
+    bytes: u64,
 }
 
 /// A length of the log and what proves it.
@@ -148,11 +179,23 @@ impl<S: Storage> Log<S> {
     /// As [`node`](Self::node).
     pub fn tree_hash(&self, length: u64) -> Result<Option<Hash>, LogError> {
         if length == self.length() {
-            return Ok(Some(self.head.tree_hash()));
+            return Ok(Some(self.head_hash()));
         }
         let roots: Option<Vec<Node>> =
             full_roots(length).map(|root| self.node(root)).collect::<Result<_, _>>()?;
         Ok(roots.map(|roots| tree_hash(&roots)))
+    }
+
+    /// The tree hash of the head, made once for each length however many feeds sign it.
+    fn head_hash(&self) -> Hash {
+        match self.head_hash.get() {
+            Some((length, hash)) if length == self.length() => hash,
+            _ => {
+                let hash = self.head.tree_hash();
+                self.head_hash.set(Some((self.length(), hash)));
+                hash
+            }
+        }
     }
 
     /// The signature of the first `length` blocks; `None` if that length was never signed, or we never saw it.
@@ -167,6 +210,11 @@ impl<S: Storage> Log<S> {
             return Ok(None);
         }
         disk::read_signature(&self.storage, length)
+    }
+
+    /// Where the log lives.
+    pub const fn storage(&self) -> &S {
+        &self.storage
     }
 
     /// Ends the use of the log. Nothing is written: what operations did is in the storage already.

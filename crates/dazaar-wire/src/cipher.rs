@@ -7,9 +7,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 use bytes::BytesMut;
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
 use salsa20::XSalsa20;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 
@@ -40,7 +39,7 @@ pub(crate) enum Opener {
 
 /// The cipher of numbered records.
 pub(crate) struct Records {
-    cipher: Box<ChaCha20Poly1305>,
+    cipher: Box<LessSafeKey>,
     /// Number of the next record.
     next: u64,
 }
@@ -54,7 +53,8 @@ pub(crate) enum RecordLength {
 
 impl Records {
     fn new(key: &[u8; 32]) -> Self {
-        Self { cipher: Box::new(ChaCha20Poly1305::new(key.into())), next: 0 }
+        let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("the cipher takes keys of 32 bytes");
+        Self { cipher: Box::new(LessSafeKey::new(key)), next: 0 }
     }
 
     /// The nonce of the next record. Noise reserves the last of the 2^64; no session lives to see it.
@@ -62,26 +62,23 @@ impl Records {
         let mut nonce = [0; 12];
         nonce[4..].copy_from_slice(&self.next.to_le_bytes());
         self.next += 1;
-        nonce.into()
+        Nonce::assume_unique_for_key(nonce)
     }
 
     /// Encrypts in place and returns the tag.
     fn seal(&mut self, text: &mut [u8]) -> Tag {
         let nonce = self.nonce();
         self.cipher
-            .encrypt_inout_detached(&nonce, &[], text.into())
+            .seal_in_place_separate_tag(nonce, Aad::empty(), text)
             .expect("a record is far below the cipher's limit")
     }
 
     /// Decrypts `record` in place and returns how many bytes of text it held, which are at its beginning.
     fn open(&mut self, record: &mut [u8]) -> Result<usize, PeerFault> {
         let tampered = PeerFault::Tampered { record: self.next };
-        let length = record.len().checked_sub(TAG_BYTES).ok_or_else(|| tampered.clone())?;
-        let (text, tag) = record.split_at_mut(length);
-        let tag = Tag::try_from(&*tag).map_err(|_| tampered.clone())?;
         let nonce = self.nonce();
-        self.cipher.decrypt_inout_detached(&nonce, &[], text.into(), &tag).map_err(|_| tampered)?;
-        Ok(length)
+        let text = self.cipher.open_in_place(nonce, Aad::empty(), record).map_err(|_| tampered)?;
+        Ok(text.len())
     }
 }
 
@@ -127,7 +124,7 @@ fn seal_record(records: &mut Records, record: &mut [u8]) {
     let (length, message) = record.split_at_mut(LENGTH_BYTES);
     length.copy_from_slice(&(message.len() as u16).to_be_bytes());
     let (text, tag) = message.split_at_mut(message.len() - TAG_BYTES);
-    tag.copy_from_slice(&records.seal(text));
+    tag.copy_from_slice(records.seal(text).as_ref());
 }
 
 impl Opener {

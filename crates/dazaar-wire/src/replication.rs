@@ -258,7 +258,7 @@ impl Replication {
             Message::Data(data) => self.handle_data(id, data, log, now)?,
             Message::Fetch { start, length } if peer.switches.uploads() => {
                 peer.watch.handle_fetch(start, length);
-                peer.uploads.handle_fetch(start, length, log.length())?;
+                peer.uploads.handle_fetch(start, length)?;
             }
             Message::Blocks(range) => self.handle_blocks(id, range, log, now)?,
             Message::Fetch { .. }

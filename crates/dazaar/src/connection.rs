@@ -91,34 +91,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(None)
     }
 
-    /// Sends and receives until something was received, a feed changed, or the time `until` has come.
+    /// Sends and receives until something was received or sent, or the time `until` has come.
     ///
     /// Cancelling this future loses nothing.
     ///
     /// # Errors
     /// [`ConnectionError::Closed`] when the other side ended the stream.
     pub(crate) async fn turn(&mut self, until: Option<Duration>) -> Result<(), ConnectionError> {
-        self.fill()?;
-        let due = [until, self.session.poll_timeout(), self.feeds_due()].into_iter().flatten().min();
-        let wait = due.map(|due| due.saturating_sub(self.now()));
-        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
-        let outgoing = self.session.outgoing();
-        tokio::select! {
-            read = reader.read(&mut self.input) => match read? {
-                0 => return Err(ConnectionError::Closed),
-                bytes => {
-                    let now = self.origin.elapsed();
-                    self.session.handle_bytes(now, self.input.get(..bytes).unwrap_or_default())?;
-                }
-            },
-            written = writer.write(outgoing), if !outgoing.is_empty() => match written? {
-                0 => return Err(ConnectionError::Closed),
-                bytes => self.session.consume(bytes),
-            },
-            () = self.wake.notified() => self.refresh(),
-            () = sleep(wait) => self.handle_timeout()?,
+        loop {
+            self.fill()?;
+            let due = [until, self.session.poll_timeout(), self.feeds_due()].into_iter().flatten().min();
+            let wait = due.map(|due| due.saturating_sub(self.now()));
+            let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
+            let outgoing = self.session.outgoing();
+            tokio::select! {
+                read = reader.read(&mut self.input) => match read? {
+                    0 => return Err(ConnectionError::Closed),
+                    bytes => {
+                        let now = self.origin.elapsed();
+                        let received = self.input.get(..bytes).unwrap_or_default();
+                        return Ok(self.session.handle_bytes(now, received)?);
+                    }
+                },
+                written = writer.write(outgoing), if !outgoing.is_empty() => match written? {
+                    0 => return Err(ConnectionError::Closed),
+                    bytes => {
+                        self.session.consume(bytes);
+                        return Ok(());
+                    }
+                },
+                () = self.wake.notified() => self.refresh(),
+                () = sleep(wait) => return self.handle_timeout(),
+            }
         }
-        Ok(())
     }
 
     /// Sends what is waiting and ends the stream.

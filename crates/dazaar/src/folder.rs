@@ -1,4 +1,5 @@
-//! A feed on disk: one folder, one file each for key, blocks, tree, signatures, bitfield and commit record.
+//! A feed on disk: one folder, one file each for key, blocks, tree, signatures, bitfield, commit record and
+//! journal.
 //!
 //! The folder is locked the way npm hypercore locks it (an exclusive `flock` on `bitfield`), so the two never write at
 //! the same time. A [`Folder::snapshot`] takes no lock and changes nothing: it serves readers beside a running writer.
@@ -17,6 +18,8 @@ use rustix::fs::{FallocateFlags, FlockOperation};
 pub struct Folder {
     path: PathBuf,
     access: Access,
+    /// A file was created, and the folder was not synced since.
+    has_new_files: bool,
     files: [Option<File>; FileName::ALL.len()],
 }
 
@@ -70,7 +73,13 @@ impl Folder {
                 Err(error) => return Err(error),
             };
         }
-        Ok(Self { path: path.to_owned(), access, files })
+        Ok(Self { path: path.to_owned(), access, has_new_files: false, files })
+    }
+
+    /// The files that a checkpoint syncs, to be synced while others use the folder.
+    pub(crate) fn checkpointed(&self) -> Vec<(FileName, io::Result<File>)> {
+        let files = FileName::CHECKPOINTED.into_iter().filter_map(|name| Some((name, self.file(name)?)));
+        files.map(|(name, file)| (name, file.try_clone())).collect()
     }
 
     const fn file(&self, name: FileName) -> Option<&File> {
@@ -88,6 +97,7 @@ impl Folder {
         let path = self.path.join(name.as_str());
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode).open(path)?;
+        self.has_new_files = true;
         Ok(slot.insert(file))
     }
 }
@@ -116,7 +126,16 @@ impl Storage for Folder {
     }
 
     fn sync(&mut self, name: FileName) -> io::Result<()> {
-        self.file(name).map_or(Ok(()), File::sync_data)
+        self.file(name).map_or(Ok(()), File::sync_data)?;
+        if self.has_new_files {
+            // A file that nobody can find does not survive either.
+            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            for folder in std::iter::once(self.path.as_path()).chain(parent) {
+                File::open(folder)?.sync_all()?;
+            }
+            self.has_new_files = false;
+        }
+        Ok(())
     }
 
     fn release(&mut self, name: FileName, range: Range<u64>) -> io::Result<()> {

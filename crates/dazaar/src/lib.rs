@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 pub mod database;
 pub mod folder;
+mod group_commit;
 mod import;
 pub mod keystore;
 mod market;

@@ -188,7 +188,7 @@ impl Replicator {
         Ok(message)
     }
 
-    /// Takes notice of blocks that were appended to the log, or cleared.
+    /// Takes notice of blocks that were appended to the log, or cleared. Each peer hears of that from the log itself.
     pub(crate) fn refresh(&self) {
         let mut state = self.state();
         let log = self.log.lock();
@@ -196,13 +196,11 @@ impl Replicator {
         if !appended.is_empty() {
             state.announced = appended.end;
             state.replication.handle_added(appended, &log);
-            state.wake_all();
         }
         let cleared = state.cleared..self.log.cleared();
         if !cleared.is_empty() {
             state.cleared = cleared.end;
             state.replication.handle_cleared(cleared, &log);
-            state.wake_all();
         }
     }
 

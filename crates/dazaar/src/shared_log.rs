@@ -1,12 +1,24 @@
 //! A log that several tasks use: one at a time, and whoever wants hears of every change.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, Log, LogError};
 use tokio::sync::Notify;
 
 use crate::folder::Folder;
+use crate::group_commit::Queue;
+
+/// How long a change waits for its checkpoint.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
+
+/// Bytes of blocks that wait for a checkpoint, if they come within less time.
+const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often it is looked whether a checkpoint is due.
+const CHECKPOINT_TICK: Duration = Duration::from_secs(1);
 
 /// An open log in a folder of its own.
 #[derive(Debug)]
@@ -16,17 +28,24 @@ pub struct SharedLog {
     listeners: Mutex<Vec<Weak<Notify>>>,
     /// End of the blocks that were cleared since the log was opened.
     cleared: AtomicU64,
+    queue: Queue,
 }
 
 impl SharedLog {
-    /// Shares a log.
+    /// Shares a log. Within a runtime, what is appended or downloaded is checkpointed every few seconds, so that not much
+    /// has to be hashed when the log is opened after a crash.
     pub fn new(log: Log<Folder>) -> Arc<Self> {
-        Arc::new(Self {
+        let log = Arc::new(Self {
             key: log.key(),
             log: Mutex::new(log),
             listeners: Mutex::default(),
             cleared: AtomicU64::new(0),
-        })
+            queue: Queue::default(),
+        });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(checkpoint_often(Arc::downgrade(&log)));
+        }
+        log
     }
 
     /// The feed's own key.
@@ -41,7 +60,7 @@ impl SharedLog {
     }
 
     /// Appends blocks, which survive the end of this process, and tells the listeners.
-    pub fn append(&self, blocks: &[impl AsRef<[u8]>]) -> Result<std::ops::Range<u64>, LogError> {
+    pub fn append(&self, blocks: &[impl AsRef<[u8]>]) -> Result<Range<u64>, LogError> {
         let appended = self.lock().append(blocks)?;
         self.announce();
         Ok(appended)
@@ -61,13 +80,41 @@ impl SharedLog {
         self.cleared.load(Ordering::Acquire)
     }
 
-    /// Makes everything that was appended or downloaded survive a power cut.
+    /// Appends blocks, which survive a power cut once this returns, and tells the listeners. Whoever comes while others
+    /// wait for the disk shares the next wait with all who come.
+    ///
+    /// # Errors
+    /// That of the log, if the group could not be appended.
+    pub async fn append_committed(
+        self: &Arc<Self>,
+        blocks: Vec<Vec<u8>>,
+    ) -> Result<Range<u64>, Arc<LogError>> {
+        self.queue.commit(self, blocks).await
+    }
+
+    pub(crate) const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Makes everything that was appended or downloaded survive a power cut. Others may use the log meanwhile.
     pub async fn flush(self: &Arc<Self>) -> Result<(), LogError> {
         let log = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || log.lock().flush()).await {
+        match tokio::task::spawn_blocking(move || log.checkpoint()).await {
             Ok(result) => result,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
+    }
+
+    fn checkpoint(&self) -> Result<(), LogError> {
+        let (checkpoint, files) = {
+            let mut log = self.lock();
+            (log.begin_checkpoint()?, log.storage().checkpointed())
+        };
+        let synced = files.into_iter().try_for_each(|(name, file)| {
+            let failed = |source| LogError::Io { file: name, offset: 0, source };
+            file.and_then(|file| file.sync_data()).map_err(failed)
+        });
+        self.lock().finish_checkpoint(checkpoint, synced)
     }
 
     /// Wakes `listener` at every change, for as long as it exists.
@@ -82,6 +129,31 @@ impl SharedLog {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for listener in listeners.iter().filter_map(Weak::upgrade) {
             listener.notify_one();
+        }
+    }
+}
+
+/// Checkpoints a log for as long as somebody has it.
+async fn checkpoint_often(log: Weak<SharedLog>) {
+    let mut unsynced_since: Option<Instant> = None;
+    loop {
+        tokio::time::sleep(CHECKPOINT_TICK).await;
+        let Some(log) = log.upgrade() else { return };
+        let bytes = {
+            let log = log.lock();
+            log.is_unsynced().then(|| log.unsynced_bytes())
+        };
+        let Some(bytes) = bytes else {
+            unsynced_since = None;
+            continue;
+        };
+        let since = *unsynced_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= CHECKPOINT_AFTER || bytes >= CHECKPOINT_BYTES {
+            unsynced_since = None;
+            if let Err(error) = log.flush().await {
+                tracing::error!(feed = %log.key(), %error, "a checkpoint failed");
+                return;
+            }
         }
     }
 }

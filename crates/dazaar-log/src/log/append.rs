@@ -18,6 +18,15 @@ const DATA_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Buffers that grow beyond this are given back after the batch.
 const KEPT_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
+/// What an append survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process.
+    Os,
+    /// A power cut.
+    Committed,
+}
+
 /// Buffers of an append, kept from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -37,18 +46,28 @@ impl<S: Storage> Log<S> {
     ///   is poisoned: it can be read, but has to be opened anew to be written.
     pub fn append<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<Range<u64>, LogError> {
         let appended = self.room_for(blocks)?;
-        if appended.is_empty() {
-            return Ok(appended);
+        if !appended.is_empty() {
+            self.append_at(Durability::Os, appended.clone(), blocks)?;
         }
+        Ok(appended)
+    }
+
+    /// Appends blocks that there is room for.
+    pub(super) fn append_at<B: AsRef<[u8]>>(
+        &mut self,
+        durability: Durability,
+        appended: Range<u64>,
+        blocks: &[B],
+    ) -> Result<(), LogError> {
         let mut batch = std::mem::take(&mut self.batch);
-        let written = self.append_batch(&mut batch, appended.clone(), blocks);
+        let written = self.append_batch(durability, &mut batch, appended, blocks);
         batch.shrink();
         self.batch = batch;
-        written.map(|()| appended)
+        written
     }
 
     /// The numbers that the blocks will get.
-    fn room_for<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<Range<u64>, LogError> {
+    pub(super) fn room_for<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<Range<u64>, LogError> {
         self.refuse_poisoned()?;
         if self.pair.is_none() {
             return Err(LogError::ReadOnly { key: self.key });
@@ -71,6 +90,7 @@ impl<S: Storage> Log<S> {
 
     fn append_batch<B: AsRef<[u8]>>(
         &mut self,
+        durability: Durability,
         batch: &mut Batch,
         appended: Range<u64>,
         blocks: &[B],
@@ -89,24 +109,36 @@ impl<S: Storage> Log<S> {
         self.write_run(&run, &earlier)?;
         batch.entries = run.into_entries();
         self.write_signature(&head)?;
+        match durability {
+            Durability::Committed => self.write_journal(&head, blocks)?,
+            Durability::Os => self.journal = None,
+        }
         self.surplus_signatures = false;
+        self.changes.bytes += head.byte_length() - self.byte_length();
         self.held.append(appended.clone());
         self.commit(head).inspect_err(|_| self.held.truncate(appended.start))?;
         self.settle_fork();
         Ok(())
     }
 
-    /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length.
-    fn drop_surplus_signatures(&mut self) -> Result<(), LogError> {
+    /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length,
+    /// not even after a power cut.
+    pub(super) fn drop_surplus_signatures(&mut self) -> Result<(), LogError> {
         if self.surplus_signatures {
             let end = signature_offset(self.length() + 1);
-            self.storage.set_len(FileName::Signatures, end).map_err(at(FileName::Signatures, end))?;
+            let cut = self.storage.set_len(FileName::Signatures, end);
+            cut.and_then(|()| self.storage.sync(FileName::Signatures))
+                .map_err(at(FileName::Signatures, end))?;
             self.surplus_signatures = false;
         }
         Ok(())
     }
 
-    fn write_data<B: AsRef<[u8]>>(&mut self, buffer: &mut Vec<u8>, blocks: &[B]) -> Result<(), LogError> {
+    pub(super) fn write_data<B: AsRef<[u8]>>(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        blocks: &[B],
+    ) -> Result<(), LogError> {
         let mut offset = self.byte_length();
         buffer.clear();
         for (nth, block) in blocks.iter().map(AsRef::as_ref).enumerate() {
@@ -160,7 +192,7 @@ impl Batch {
 
 /// Makes `roots`, which end where the run starts, those of the log with the run. Returns the nodes that this completes and that lie
 /// before the run.
-fn join(roots: &mut Vec<Node>, run: &mut Run) -> Vec<Node> {
+pub(super) fn join(roots: &mut Vec<Node>, run: &mut Run) -> Vec<Node> {
     let mut earlier = Vec::new();
     for peak in run.peaks().collect::<Vec<_>>() {
         let mut node = peak;

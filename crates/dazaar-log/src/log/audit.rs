@@ -2,11 +2,13 @@
 //!
 //! Grade: over a door. Source: classic protocol, sections 1.3 and 2.1.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::Log;
 use super::disk::read_node;
 use super::error::{LogError, at};
+use super::leaf_cache::LeafCache;
 use super::upper_nodes::UpperNodes;
 use crate::flat_tree::NodeIndex;
 use crate::hash::Node;
@@ -45,7 +47,11 @@ impl<S: Storage> Log<S> {
         if !damaged.is_empty() {
             self.refuse_poisoned()?;
             damaged.into_iter().for_each(|block| self.held.clear_blocks(block..block + 1));
+        }
+        if self.held.is_dirty() {
             self.commit(self.head.clone())?;
+            // What was forgotten may come again, and must not count as synced then.
+            self.flush()?;
         }
         let valid = self.have().count_ones(0..self.have().len());
         Ok(Audit { valid, invalid: held - valid })
@@ -74,6 +80,8 @@ impl<S: Storage> Log<S> {
     /// Mends and forgets nodes, and the blocks that lose their leaf.
     fn audit_tree(&mut self) -> Result<(), LogError> {
         self.upper_nodes = UpperNodes::default();
+        self.leaf_cache = LeafCache::default();
+        self.last_read = RefCell::default();
         let found = self.check_tree()?;
         if found.mended.is_empty() && found.damaged.is_empty() {
             return Ok(());
@@ -86,7 +94,7 @@ impl<S: Storage> Log<S> {
         }
         found.damaged.into_iter().for_each(|nodes| self.held.clear_nodes(nodes));
         self.held.drop_blocks_without_leaf();
-        self.commit(self.head.clone())
+        Ok(())
     }
 
     /// Goes down from every node that has none above it, as far as hashes agree.
@@ -143,7 +151,7 @@ impl<S: Storage> Log<S> {
 }
 
 /// What was read, or `None` if it is damaged.
-fn intact<T>(read: Result<T, LogError>) -> Result<Option<T>, LogError> {
+pub(super) fn intact<T>(read: Result<T, LogError>) -> Result<Option<T>, LogError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(LogError::Corrupt { .. } | LogError::MissingNode { .. }) => Ok(None),

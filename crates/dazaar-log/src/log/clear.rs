@@ -25,8 +25,8 @@ impl<S: Storage> Log<S> {
         }
         self.held.clear_blocks(range.start..range.end.min(self.length()));
         self.commit(self.head.clone())?;
-        // A power cut must not bring the bits back when the blocks are gone.
-        self.storage.sync(FileName::Bitfield).map_err(at(FileName::Bitfield, 0))?;
+        // A power cut must not bring the bits back when the blocks are gone, nor the journal the blocks.
+        self.flush()?;
         for bytes in freed {
             let offset = bytes.start;
             self.storage.release(FileName::Data, bytes).map_err(at(FileName::Data, offset))?;
@@ -35,7 +35,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// Where the data of the block before `block`, which is here, ends.
-    fn end_of(&self, block: u64) -> Result<u64, LogError> {
+    pub(super) fn end_of(&self, block: u64) -> Result<u64, LogError> {
         let leaf = self.held_node(crate::flat_tree::NodeIndex::leaf(block - 1))?;
         Ok(self.start_of(block - 1)? + leaf.size)
     }

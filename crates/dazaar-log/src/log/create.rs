@@ -2,13 +2,15 @@
 //!
 //! Grade: over a door. Source: classic protocol, section 3.
 
+use std::cell::{Cell, RefCell};
+
 use super::append::Batch;
 use super::disk::read_key;
 use super::error::{LogError, at};
 use super::held::Held;
+use super::leaf_cache::LeafCache;
 use super::upper_nodes::UpperNodes;
-use super::{Head, Log};
-use crate::commit::Slot;
+use super::{Changes, Head, Log};
 use crate::key::{FeedKey, FeedKeyPair};
 use crate::sleep::header;
 use crate::storage::{FileName, Storage};
@@ -48,7 +50,7 @@ impl<S: Storage> Log<S> {
     /// Makes the files of an empty log, the key last: a folder without a key is no log, and may be begun anew.
     fn lay_out(mut storage: S, key: FeedKey) -> Result<Self, LogError> {
         for file in
-            [FileName::Data, FileName::Tree, FileName::Signatures, FileName::Bitfield, FileName::Commit]
+            FileName::ALL.into_iter().filter(|file| ![FileName::Key, FileName::SecretKey].contains(file))
         {
             storage.set_len(file, 0).map_err(at(file, 0))?;
         }
@@ -59,8 +61,9 @@ impl<S: Storage> Log<S> {
         let mut log = Self::assemble(storage, key, None, Held::new());
         // The folder of a lost log that is begun anew may still know what was signed before.
         log.read_fork()?;
-        log.write_record(Slot::Synced)?;
-        log.storage.sync(FileName::Commit).map_err(at(FileName::Commit, 0))?;
+        let synced = log.synced_now();
+        log.write_synced(&synced)?;
+        log.journal = Some(0);
         log.storage.write(FileName::Key, 0, key.as_bytes()).map_err(at(FileName::Key, 0))?;
         log.storage.sync(FileName::Key).map_err(at(FileName::Key, 0))?;
         Ok(log)
@@ -86,7 +89,14 @@ impl<S: Storage> Log<S> {
             head: Head::default(),
             held,
             upper_nodes: UpperNodes::default(),
+            leaf_cache: LeafCache::default(),
+            head_hash: Cell::default(),
+            last_read: RefCell::default(),
             sequence: 0,
+            synced: None,
+            journal: None,
+            changes: Changes::default(),
+            synced_changes: Changes::default(),
             surplus_signatures: false,
             poisoned: false,
             fork: None,

@@ -110,6 +110,16 @@ pub enum LogError {
         /// The log's key.
         key: FeedKey,
     },
+    /// A file is missing, or lost its end.
+    #[error("`{file}` has {bytes} bytes, and {expected} were written")]
+    Truncated {
+        /// The file.
+        file: FileName,
+        /// Its bytes.
+        bytes: u64,
+        /// The bytes that it had at least.
+        expected: u64,
+    },
     /// Nothing on disk proves any length of the log.
     #[error("the log claims {length} blocks, and no signature in the folder proves them")]
     Unproven {

@@ -34,6 +34,26 @@ impl Held {
         Ok(Self { blocks, tree: TreeSet::from_bits(nodes), pages })
     }
 
+    /// All of a log of `length` blocks, if the ends and the index of the file say that it holds all of them.
+    pub(super) fn full(
+        storage: &impl Storage,
+        page_bytes: u16,
+        length: u64,
+    ) -> Result<Option<Self>, LogError> {
+        let mut held = Self::new();
+        held.blocks.set_range(0..length);
+        let mut nodes = HaveMap::new();
+        let end = NodeIndex::leaf(length);
+        nodes.set_range(0..end.0.saturating_sub(1));
+        for node in length.checked_sub(1).into_iter().flat_map(ancestors) {
+            if node < end && node.right_span() >= end {
+                nodes.clear(node.0);
+            }
+        }
+        let pages = Pages::full(storage, page_bytes, &held.blocks, &nodes)?;
+        Ok(pages.map(|pages| Self { tree: TreeSet::from_bits(nodes), pages, ..held }))
+    }
+
     /// The blocks held.
     pub(super) fn blocks(&self) -> &HaveMap {
         &self.blocks
@@ -181,7 +201,7 @@ impl Held {
 }
 
 /// The nodes above the leaf of `block` that a log can have, from the bottom to the top.
-fn ancestors(block: u64) -> impl Iterator<Item = NodeIndex> {
+pub(super) fn ancestors(block: u64) -> impl Iterator<Item = NodeIndex> {
     std::iter::successors(Some(NodeIndex::leaf(block).parent()), |node| Some(node.parent()))
         .take(MAX_LENGTH.ilog2() as usize)
 }

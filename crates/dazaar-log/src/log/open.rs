@@ -6,9 +6,10 @@ use super::Log;
 use super::disk::{read_array, read_key};
 use super::error::{LogError, at};
 use super::held::Held;
-use crate::commit::{Commit, Slot};
+use crate::commit::{Commit, Slot, Synced};
+use crate::flat_tree::NodeIndex;
 use crate::key::{FeedKey, FeedKeyPair};
-use crate::sleep::{HEADER_BYTES, header};
+use crate::sleep::{HEADER_BYTES, header, node_offset, signature_offset};
 use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
@@ -27,12 +28,42 @@ impl<S: Storage> Log<S> {
         let key = read_key(&storage)?.ok_or(LogError::NotALog)?;
         let pair = read_secret_key(&storage, key)?;
         let page_bytes = repair_headers(&mut storage)?;
-        let held = Held::load(&storage, page_bytes)?;
         let records = read_records(&storage, &key)?;
-        let mut log = Self::assemble(storage, key, pair, held);
-        log.recover(&records)?;
+        let mut log = Self::assemble(storage, key, pair, Held::new());
+        if !log.open_full(&records, page_bytes)? {
+            log.held = Held::load(&log.storage, page_bytes)?;
+            log.recover(records)?;
+        }
         log.read_fork()?;
         Ok(log)
+    }
+
+    /// Opens a log that was synced with every block, and has not changed since, without reading all of the bitfield.
+    fn open_full(&mut self, records: &Records, page_bytes: u16) -> Result<bool, LogError> {
+        let Some(synced) = records.synced.as_ref().filter(|synced| synced.is_full()) else {
+            return Ok(false);
+        };
+        let length = synced.commit.length;
+        let files = [
+            (FileName::Data, synced.commit.byte_length),
+            (FileName::Tree, node_offset(NodeIndex(2 * length - 1))),
+            (FileName::Signatures, signature_offset(length + 1)),
+        ];
+        for (file, bytes) in files {
+            if self.storage.len(file).map_err(at(file, 0))? != bytes {
+                return Ok(false);
+            }
+        }
+        if !records.claims.is_empty() || self.has_journal(synced)? {
+            return Ok(false);
+        }
+        let Some(head) = self.committed(&[synced.commit])? else { return Ok(false) };
+        let Some(held) = Held::full(&self.storage, page_bytes, length)? else { return Ok(false) };
+        self.held = held;
+        self.head = head;
+        self.sequence = synced.commit.sequence.saturating_add(1);
+        self.journal = Some(synced.journal);
+        Ok(true)
     }
 }
 
@@ -70,7 +101,7 @@ fn repair_headers(storage: &mut impl Storage) -> Result<u16, LogError> {
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// What has been synced.
-    pub(super) synced: Option<Commit>,
+    pub(super) synced: Option<Synced>,
     /// What was written since, the newest first.
     pub(super) claims: Vec<Commit>,
 }
@@ -78,22 +109,34 @@ pub(super) struct Records {
 impl Records {
     /// The highest sequence number.
     pub(super) fn newest_sequence(&self) -> Option<u64> {
-        self.claims.first().or(self.synced.as_ref()).map(|commit| commit.sequence)
+        self.claims
+            .first()
+            .or_else(|| self.synced.as_ref().map(|synced| &synced.commit))
+            .map(|commit| commit.sequence)
+    }
+
+    /// Adds what was written since, if it was.
+    pub(super) fn add_claims(&mut self, claims: impl IntoIterator<Item = Commit>) {
+        let synced = self.synced.as_ref().map(|synced| synced.commit.sequence);
+        self.claims.extend(claims.into_iter().filter(|claim| Some(claim.sequence) > synced));
+        self.claims.sort_by_key(|claim| std::cmp::Reverse(claim.sequence));
     }
 }
 
 fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Records, LogError> {
-    let mut records = Records::default();
-    for slot in Slot::ALL {
-        let bytes = read_array(storage, FileName::Commit, slot.offset())?;
-        let record = bytes.and_then(|bytes| Commit::decode(&bytes, key));
-        match slot {
-            Slot::Synced => records.synced = record,
-            Slot::Even | Slot::Odd => records.claims.extend(record),
-        }
+    let synced = read_array(storage, FileName::Commit, Slot::Synced.offset())?;
+    let synced = match synced.and_then(|bytes| Synced::decode(&bytes, key)) {
+        Some(synced) => Some(synced),
+        None => read_claim(storage, Slot::Synced, key)?.map(Synced::from_claim),
+    };
+    let mut records = Records { synced, claims: Vec::new() };
+    for slot in Slot::CLAIMS {
+        records.add_claims(read_claim(storage, slot, key)?);
     }
-    let synced = records.synced.map(|commit| commit.sequence);
-    records.claims.retain(|claim| Some(claim.sequence) > synced);
-    records.claims.sort_by_key(|claim| std::cmp::Reverse(claim.sequence));
     Ok(records)
+}
+
+fn read_claim(storage: &impl Storage, slot: Slot, key: &FeedKey) -> Result<Option<Commit>, LogError> {
+    let bytes = read_array(storage, FileName::Commit, slot.offset())?;
+    Ok(bytes.and_then(|bytes| Commit::decode(&bytes, key)))
 }

@@ -70,6 +70,10 @@ impl<S: Storage> Log<S> {
         let head = self.longer_head(head.as_ref(), among)?;
         outside.iter().for_each(|node| self.held.insert_node(node.index));
         self.held.insert_run(&blocks);
+        self.changes.bytes += data.data().len() as u64;
+        if head.length > self.length() {
+            self.journal = None;
+        }
         self.commit(head)?;
         self.settle_fork();
         Ok(StoredRange { fresh, length: self.length() })

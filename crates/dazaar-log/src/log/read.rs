@@ -7,6 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::error::LogError;
+use super::leaf_cache::{GROUP_LEAVES, Leaf};
 use super::{Log, disk};
 use crate::blocks::Blocks;
 use crate::flat_tree::{NodeIndex, full_roots};
@@ -14,6 +15,9 @@ use crate::hash::{GROUP_MAX, Group, Message, Node, leaf_hash};
 use crate::limits::{MAX_BLOCK_BYTES, MAX_READ_BLOCKS, MAX_READ_BYTES};
 use crate::sleep::{Entry, NODE_BYTES, decode_node, halves, node_offset};
 use crate::storage::{FileName, Storage};
+
+/// Bytes of blocks that are kept in case somebody else reads the same.
+const KEPT_READ_BYTES: usize = 64 * 1024;
 
 /// Leaves that are read from the tree file at once, with the nodes between them.
 const LEAVES_PER_READ: usize = 256;
@@ -27,11 +31,45 @@ impl<S: Storage> Log<S> {
         if !self.has(block) {
             return Ok(None);
         }
-        let leaf = self.held_node(NodeIndex::leaf(block))?;
-        let offset = self.start_of(block)?;
-        let data = self.read_data(offset, checked_size(&leaf)?)?;
-        verify_block(&leaf, &data, offset)?;
-        Ok(Some(data))
+        let leaf = self.leaf(block)?;
+        if leaf.size > MAX_BLOCK_BYTES as u64 {
+            return Err(LogError::corrupt_node(NodeIndex::leaf(block)));
+        }
+        let data = self.read_data(leaf.offset, leaf.size)?;
+        if leaf_hash(&data) == leaf.hash {
+            Ok(Some(data))
+        } else {
+            Err(LogError::Corrupt { file: FileName::Data, offset: leaf.offset })
+        }
+    }
+
+    /// The leaf of a block that is here. Its neighbours are read along.
+    fn leaf(&self, block: u64) -> Result<Leaf, LogError> {
+        if let Some(leaf) = self.leaf_cache.find(block) {
+            return Ok(leaf);
+        }
+        let first = block - block % GROUP_LEAVES;
+        let count = GROUP_LEAVES.min(self.length() - first);
+        let mut entries = [[0; NODE_BYTES]; 2 * GROUP_LEAVES as usize];
+        let entries = &mut entries[..2 * count as usize - 1];
+        let start = node_offset(NodeIndex::leaf(first));
+        if let Some(offset) = self.byte_offset(first)?
+            && disk::read(&self.storage, FileName::Tree, start, entries.as_flattened_mut())?
+        {
+            // What lies on disk of a node that is not held may be anything.
+            for (block, entry) in (first..).zip(entries.iter_mut().step_by(2)) {
+                if !self.tree().contains(NodeIndex::leaf(block)) {
+                    *entry = [0; NODE_BYTES];
+                }
+            }
+            self.leaf_cache.keep(first, entries, offset);
+            if let Some(leaf) = self.leaf_cache.find(block) {
+                return Ok(leaf);
+            }
+        }
+        // Of a log with holes, not all neighbours are known.
+        let node = self.held_node(NodeIndex::leaf(block))?;
+        Ok(Leaf { hash: node.hash, offset: self.start_of(block)?, size: node.size })
     }
 
     /// The blocks from the start of `range` up to the first that is not here. A call ends early after [`MAX_READ_BYTES`] or
@@ -55,7 +93,21 @@ impl<S: Storage> Log<S> {
         if range.start >= end {
             return Ok(Blocks::default());
         }
-        let leaves = self.leaves(range.start..end, bytes_max)?;
+        let range = range.start..end;
+        if let (last, blocks) = &*self.last_read.borrow()
+            && *last == range
+        {
+            return Ok(blocks.clone());
+        }
+        let blocks = self.read_blocks(range.clone(), bytes_max)?;
+        if blocks.data().len() <= KEPT_READ_BYTES && blocks.len() as u64 == range.end - range.start {
+            self.last_read.replace((range, blocks.clone()));
+        }
+        Ok(blocks)
+    }
+
+    fn read_blocks(&self, range: Range<u64>, bytes_max: u64) -> Result<Blocks, LogError> {
+        let leaves = self.leaves(range.clone(), bytes_max)?;
         let start = self.start_of(range.start)?;
         let sizes = leaves.iter().map(|leaf| halves(leaf).1);
         let data = self.read_data(start, sizes.clone().sum())?;
@@ -170,12 +222,4 @@ fn first_damaged(leaves: &[Entry], blocks: &Blocks) -> Option<usize> {
         nth += leaves.len();
     }
     None
-}
-
-fn verify_block(leaf: &Node, data: &[u8], offset: u64) -> Result<(), LogError> {
-    if leaf_hash(data) == leaf.hash {
-        Ok(())
-    } else {
-        Err(LogError::Corrupt { file: FileName::Data, offset })
-    }
 }

@@ -1,91 +1,137 @@
 //! Finding the length that what is on disk can prove.
 //!
 //! What was synced is the base. Records written since only claim: a power cut may have left them and not what they speak of,
-//! so the blocks beyond the base are hashed again. The bitfield and the newest record normally agree. They differ after a crash between the two, or when Hypercore,
+//! so the blocks beyond the base are hashed again, once the journal has given back what it holds. The bitfield and the newest record normally agree. They differ after a crash between the two, or when Hypercore,
 //! which knows no commit record, has appended; then signatures and hashes decide.
 //!
 //! Grade: over a door. Source: classic protocol, sections 1.4, 2.2 and 3.
 
 use std::ops::Range;
 
+use super::audit::intact;
 use super::disk::{read, read_node, read_roots, read_signature};
 use super::error::{LogError, at};
 use super::open::Records;
 use super::{Head, Log};
 use crate::commit::Commit;
-use crate::flat_tree::NodeIndex;
+use crate::flat_tree::{NodeIndex, full_roots};
 use crate::hash::{Node, leaf_hash, tree_hash, verify_tree};
 use crate::have::HaveMap;
 use crate::key::Signature;
 use crate::limits::{MAX_BLOCK_BYTES, MAX_RECHECKED_BLOCKS};
-use crate::sleep::signature_offset;
+use crate::sleep::{NODE_BYTES, node_offset, signature_offset};
 use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
     /// Decides on the length, and makes the maps fit it.
-    pub(super) fn recover(&mut self, records: &Records) -> Result<(), LogError> {
+    pub(super) fn recover(&mut self, mut records: Records) -> Result<(), LogError> {
+        let base = self.base(&records)?;
+        let replayed = match (&records.synced, &base) {
+            (Some(synced), Some(base)) => self.replay(synced, base)?,
+            _ => None,
+        };
+        records.add_claims(replayed);
         self.sequence = records.newest_sequence().map_or(0, |newest| newest.saturating_add(1));
         let claimed = self.tree().length();
         let entries = self.signature_entries()?;
-        let synced = self.committed(records.synced.as_slice())?;
-        let flushed = synced.as_ref().map_or(0, |head| head.length);
-        let (head, whole) = match (synced, records.claims.first()) {
-            (None, None) => {
+        let (head, whole) = match &base {
+            None => {
                 let (base, whole) = self.signed_anywhere(claimed)?;
-                (self.extended(base, claimed, entries)?, whole)
+                (self.extended(base, claimed, entries, MAX_RECHECKED_BLOCKS, false)?, whole)
             }
-            (synced, newest) => {
-                let head = self.grown(synced.unwrap_or_default(), &records.claims, claimed)?;
-                let whole = head.length.min(claimed);
-                let is_short = newest.is_some_and(|newest| head.length < newest.length);
-                (if is_short { head } else { self.extended(head, claimed, entries)? }, whole)
+            Some(base) => {
+                let head = self.grown(base, &records.claims)?;
+                let is_crash = !records.claims.is_empty();
+                let is_short = records.claims.first().is_some_and(|newest| head.length < newest.length);
+                let is_short = is_short && !self.is_writable();
+                let unsure = if self.is_writable() { base.length } else { head.length };
+                (
+                    if is_short { head } else { self.extended(head, claimed, entries, u64::MAX, is_crash)? },
+                    unsure.min(claimed),
+                )
             }
         };
         self.held.truncate(head.length);
+        head.roots.iter().for_each(|root| self.held.insert_node(root.index));
         if !self.held.is_complete(whole..head.length) {
+            if self.is_writable() {
+                self.held.truncate(whole);
+            }
             let proven = self.prove(&head.roots, &(whole..head.length))?;
             self.held.insert_proven(&proven.nodes, &proven.blocks);
         }
         self.held.drop_blocks_without_leaf();
         self.surplus_signatures = entries > head.length;
+        if read_signature(&self.storage, head.length)? != head.signature {
+            // The record has it, the file lost it.
+            self.write_signature(&head)?;
+        }
         self.head = head;
-        if !self.is_writable() && !records.claims.is_empty() {
-            for block in self.damaged_blocks(flushed..self.length())? {
-                self.held.clear_blocks(block..block + 1);
+        if let Some(synced) = &records.synced {
+            self.recheck(synced)?;
+            let is_synced = records.claims.is_empty() && self.length() == synced.commit.length;
+            self.journal = is_synced.then_some(synced.journal);
+        }
+        self.changes.count = u64::from(self.journal.is_none() || self.held.is_dirty());
+        self.refuse_truncated()
+    }
+
+    /// The log as it was synced, if the folder says so.
+    fn base(&self, records: &Records) -> Result<Option<Head>, LogError> {
+        let Some(synced) = &records.synced else { return Ok(None) };
+        match self.committed(&[synced.commit])? {
+            Some(head) => Ok(Some(head)),
+            None => {
+                let last = full_roots(synced.commit.length).last().unwrap_or(NodeIndex(0));
+                self.refuse_shorter(FileName::Tree, node_end(last))?;
+                Err(LogError::corrupt_node(last))
             }
         }
-        Ok(())
+    }
+
+    /// Refuses a folder of which a file lost its end.
+    fn refuse_truncated(&self) -> Result<(), LogError> {
+        let last_node = self.tree().bits().len().checked_sub(1).map(NodeIndex);
+        self.refuse_shorter(FileName::Tree, last_node.map_or(0, node_end))?;
+        let end = match self.have().len() {
+            0 => 0,
+            end => intact(self.end_of(end))?.unwrap_or_default(),
+        };
+        self.refuse_shorter(FileName::Data, end)
+    }
+
+    fn refuse_shorter(&self, file: FileName, expected: u64) -> Result<(), LogError> {
+        let bytes = self.storage.len(file).map_err(at(file, 0))?;
+        if bytes < expected { Err(LogError::Truncated { file, bytes, expected }) } else { Ok(()) }
     }
 
     /// The log beyond what was synced, as far as it got to the disk: records that were not synced only claim.
     ///
-    /// A reader may lack any block. A writer has to have every block that it signed, or to have cleared it.
-    fn grown(&self, base: Head, claims: &[Commit], claimed: u64) -> Result<Head, LogError> {
+    /// A reader may lack any block. A writer has to have every block that it signed: what it cleared was synced then.
+    fn grown(&self, base: &Head, claims: &[Commit]) -> Result<Head, LogError> {
         let Some(newest) = claims.first().filter(|newest| newest.length > base.length) else {
-            return Ok(base);
+            return Ok(base.clone());
         };
         if !self.is_writable() {
             let head = self.committed(claims)?.filter(|head| head.length > base.length);
-            return Ok(head.unwrap_or(base));
+            return Ok(head.unwrap_or_else(|| base.clone()));
         }
-        let whole = self.whole_from(&base, newest.length, claimed)?;
+        let whole = self.whole_from(base, newest.length)?;
         for length in (base.length + 1..=whole).rev() {
             if let Some(head) = self.signed(length)? {
                 return Ok(head);
             }
         }
-        Ok(base)
+        Ok(base.clone())
     }
 
-    /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit. Blocks that the
-    /// bitfield, which reaches up to `claimed`, notes as cleared need not be there.
-    fn whole_from(&self, base: &Head, end: u64, claimed: u64) -> Result<u64, LogError> {
+    /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit.
+    fn whole_from(&self, base: &Head, end: u64) -> Result<u64, LogError> {
         let mut roots = base.roots.clone();
         let mut offset = base.byte_length();
         for block in base.length..end {
             let Some(leaf) = read_node(&self.storage, NodeIndex::leaf(block))? else { return Ok(block) };
-            let is_cleared = block < claimed && !self.has(block);
-            if !is_cleared && !self.matches(&leaf, offset)? {
+            if !self.matches(&leaf, offset)? {
                 return Ok(block);
             }
             let mut node = leaf;
@@ -102,7 +148,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// The newest commit whose roots are in the tree.
-    fn committed(&self, records: &[Commit]) -> Result<Option<Head>, LogError> {
+    pub(super) fn committed(&self, records: &[Commit]) -> Result<Option<Head>, LogError> {
         for commit in records {
             let Some(roots) = read_roots(&self.storage, commit.length)? else { continue };
             if tree_hash(&roots) == commit.tree_hash {
@@ -112,12 +158,25 @@ impl<S: Storage> Log<S> {
         Ok(None)
     }
 
-    /// The longest log that can be proved beyond `base`: up to the last signature, or as long as the bitfield claims.
-    fn extended(&self, base: Head, claimed: u64, entries: u64) -> Result<Head, LogError> {
+    /// The longest log that can be proved beyond `base`: up to the last signature, or as long as the bitfield claims. Of its
+    /// blocks, the last `rechecked` are hashed again.
+    fn extended(
+        &self,
+        base: Head,
+        claimed: u64,
+        entries: u64,
+        rechecked: u64,
+        is_crash: bool,
+    ) -> Result<Head, LogError> {
         for length in [entries.max(claimed), entries.min(claimed)] {
             if length > base.length
                 && let Some(head) = self.signed(length)?
-                && self.has_recent(&head, base.length, claimed)?
+                && self.has_recent(
+                    &head,
+                    base.length.max(length.saturating_sub(rechecked)),
+                    claimed,
+                    is_crash,
+                )?
             {
                 return Ok(head);
             }
@@ -125,14 +184,21 @@ impl<S: Storage> Log<S> {
         Ok(base)
     }
 
-    /// Whether the last blocks from `from` on are what was signed: those that we believe to hold, and those that a crash kept
-    /// from being noted in the bitfield of a log that we write.
-    fn has_recent(&self, head: &Head, from: u64, claimed: u64) -> Result<bool, LogError> {
-        let recent = from.max(head.length.saturating_sub(MAX_RECHECKED_BLOCKS))..head.length;
-        let proven = self.prove(&head.roots, &recent)?.blocks;
+    /// Whether the blocks from `from` on are what was signed: those that we believe to hold, and those that a crash kept
+    /// from being noted in the bitfield of a log that we write, of which no node may be missing either. After a crash of ours
+    /// a block of it that is not noted was not cleared, and has to be here.
+    fn has_recent(&self, head: &Head, from: u64, claimed: u64, is_crash: bool) -> Result<bool, LogError> {
+        let recent = from..head.length;
+        let proven = self.prove(&head.roots, &recent)?;
+        let has_leaf = |block| proven.nodes.get(NodeIndex::leaf(block).0);
+        let is_there = !is_crash || proven.blocks.next_clear(recent.start) >= recent.end;
+        if self.is_writable() && !(is_there && recent.clone().all(has_leaf)) {
+            return Ok(false);
+        }
         let unnoted = recent.start.max(claimed)..recent.end;
         let unnoted = (self.is_writable() && !unnoted.is_empty()).then_some(unnoted);
-        Ok(self.have().runs(recent).chain(unnoted).all(|run| proven.next_clear(run.start) >= run.end))
+        let mut expected = self.have().runs(recent).chain(unnoted);
+        Ok(expected.all(|run| proven.blocks.next_clear(run.start) >= run.end))
     }
 
     /// How many lengths the signatures file has room for.
@@ -142,7 +208,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// `length` as the log's, if there is a valid signature for it.
-    fn signed(&self, length: u64) -> Result<Option<Head>, LogError> {
+    pub(super) fn signed(&self, length: u64) -> Result<Option<Head>, LogError> {
         let Some(signature) = read_signature(&self.storage, length)? else { return Ok(None) };
         let Some(roots) = read_roots(&self.storage, length)? else { return Ok(None) };
         let valid = verify_tree(&self.key, &tree_hash(&roots), length, &signature);
@@ -202,6 +268,11 @@ impl<S: Storage> Log<S> {
         let mut data = vec![0; leaf.size as usize];
         Ok(read(&self.storage, FileName::Data, offset, &mut data)? && leaf_hash(&data) == leaf.hash)
     }
+}
+
+/// Where a node ends in the tree file.
+const fn node_end(node: NodeIndex) -> u64 {
+    node_offset(node).saturating_add(NODE_BYTES as u64)
 }
 
 /// What was found to agree with the roots.

@@ -67,6 +67,7 @@ impl<S: Storage> Log<S> {
         if let Some(value) = value {
             let offset = self.place(index, &fresh)?;
             self.storage.write(FileName::Data, offset, value).map_err(at(FileName::Data, offset))?;
+            self.changes.bytes += value.len() as u64;
         }
         for node in &fresh {
             let offset = node_offset(node.index);
@@ -79,6 +80,9 @@ impl<S: Storage> Log<S> {
         fresh.iter().for_each(|node| self.held.insert_node(node.index));
         if value.is_some() {
             self.held.insert_block(index);
+        }
+        if head.length > self.length() {
+            self.journal = None;
         }
         self.commit(head)?;
         self.settle_fork();

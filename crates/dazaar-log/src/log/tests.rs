@@ -10,6 +10,8 @@ mod faulty;
 mod fixtures;
 mod fork;
 mod model;
+mod power;
+mod power_loss;
 mod range;
 mod read;
 mod recover;
@@ -29,16 +31,12 @@ fn row(index: u64) -> String {
     format!("row {index} {}\n", "x".repeat((index % 23) as usize))
 }
 
-fn rows(range: std::ops::Range<u64>) -> Vec<String> {
+fn rows(range: Range<u64>) -> Vec<String> {
     range.map(row).collect()
 }
 
 /// What `writer` sends of a range to a reader of whose tree it knows `remote`.
-fn send_range(
-    writer: &Log<MemoryStorage>,
-    blocks: std::ops::Range<u64>,
-    remote: &mut RemoteTree,
-) -> UnverifiedRange {
+fn send_range(writer: &Log<MemoryStorage>, blocks: Range<u64>, remote: &mut RemoteTree) -> UnverifiedRange {
     let sent = writer.blocks(blocks.clone()).unwrap();
     let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
     let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));
@@ -46,7 +44,7 @@ fn send_range(
 }
 
 /// What `writer` answers to `reader`'s request of a block.
-fn send<R: Storage>(writer: &Log<MemoryStorage>, reader: &Log<R>, index: u64) -> UnverifiedBlock {
+fn send<W: Storage, R: Storage>(writer: &Log<W>, reader: &Log<R>, index: u64) -> UnverifiedBlock {
     let proof = writer.proof(index, reader.digest(index), false, &mut RemoteTree::new()).unwrap().unwrap();
     let signature = proof.signature_length.and_then(|length| writer.signature(length).unwrap());
     UnverifiedBlock { index, value: writer.block(index).unwrap(), nodes: proof.nodes, signature }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::HEADER_BYTES;
-use super::index::{self, INDEX_BYTES};
-use crate::flat_tree::NodeIndex;
+use super::index::{self, ALL_HELD, INDEX_BYTES};
+use crate::flat_tree::{NodeIndex, full_roots};
 use crate::have::{HaveMap, PAGE_BITS, PAGE_BYTES as BLOCKS_BYTES};
 use crate::log::error::{LogError, at};
 use crate::storage::{FileName, Storage};
@@ -31,6 +31,8 @@ pub(crate) struct Pages {
     page_bytes: usize,
     /// Pages in the file once all dirty ones are written.
     count: u64,
+    /// Pages at the beginning that were full when the file was opened. Their tops say so unless they are in `tops`.
+    full: u64,
     /// The top of each page, where it is not zero.
     tops: BTreeMap<u64, u8>,
     dirty: BTreeSet<u64>,
@@ -48,10 +50,54 @@ impl Pages {
         (page_bytes >= INDEX_START).then(|| Self {
             page_bytes,
             count: 0,
+            full: 0,
             tops: BTreeMap::new(),
             dirty: BTreeSet::new(),
             buffer: Vec::new(),
         })
+    }
+
+    /// The file, if it holds all of `blocks`, a log without gaps, and `nodes`, and nothing else. Only the index and the
+    /// last page are read: the index is as right as Hypercore and we keep it.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub(crate) fn full(
+        storage: &impl Storage,
+        page_bytes: u16,
+        blocks: &HaveMap,
+        nodes: &HaveMap,
+    ) -> Result<Option<Self>, LogError> {
+        let mut pages = Self::new();
+        (pages.full, pages.count) = (blocks.len() / PAGE_BITS, blocks.len().div_ceil(PAGE_BITS));
+        let bytes = HEADER_BYTES as u64 + pages.count * u64::from(PAGE_BYTES);
+        if page_bytes != PAGE_BYTES
+            || storage.len(FileName::Bitfield).map_err(at(FileName::Bitfield, 0))? != bytes
+        {
+            return Ok(None);
+        }
+        for root in full_roots(pages.full) {
+            let (page, byte) = index::place_over(root);
+            let offset = HEADER_BYTES as u64 + page * u64::from(PAGE_BYTES) + (INDEX_START + byte) as u64;
+            let mut covered = [0];
+            storage.read(FileName::Bitfield, offset, &mut covered).map_err(at(FileName::Bitfield, offset))?;
+            if covered != [ALL_HELD] {
+                return Ok(None);
+            }
+        }
+        for number in index::tops_above(pages.full..pages.full + 1, pages.count) {
+            pages.tops.insert(number, index::top(blocks, number, pages.count));
+        }
+        if pages.full < pages.count {
+            let offset = HEADER_BYTES as u64 + pages.full * u64::from(PAGE_BYTES);
+            let (mut expected, mut last) = (Vec::new(), vec![0; PAGE_BYTES.into()]);
+            pages.encode(pages.full, blocks, nodes, &mut expected);
+            storage.read(FileName::Bitfield, offset, &mut last).map_err(at(FileName::Bitfield, offset))?;
+            if last[..INDEX_START] != expected[..INDEX_START] {
+                return Ok(None);
+            }
+        }
+        Ok(Some(pages))
     }
 
     /// Reads a file with pages of `page_bytes`: the blocks and the nodes held. A page cut short is filled up with zeros.
@@ -116,7 +162,8 @@ impl Pages {
         if self.has_index() {
             for number in index::tops_above(changed, self.count) {
                 let top = index::top(have, number, self.count);
-                if self.tops.insert(number, top).unwrap_or_default() != top {
+                if self.top(number) != top {
+                    self.tops.insert(number, top);
                     self.dirty.insert(number);
                 }
             }
@@ -174,10 +221,16 @@ impl Pages {
         if self.has_index() {
             let mut index = [0; INDEX_BYTES];
             index::page_index(&held, &mut index);
-            index[INDEX_BYTES - 1] = self.tops.get(&number).copied().unwrap_or_default();
+            index[INDEX_BYTES - 1] = self.top(number);
             buffer.extend_from_slice(&index);
         }
         buffer.resize(end, 0);
+    }
+
+    /// The top of a page in the file, once all dirty ones are written.
+    fn top(&self, number: u64) -> u8 {
+        let full = || if index::is_top_within(number, self.full) { ALL_HELD } else { 0 };
+        self.tops.get(&number).copied().unwrap_or_else(full)
     }
 
     /// Whether the index regions have our shape.

@@ -23,6 +23,9 @@ const PAGE_DEPTH: u32 = 8;
 /// Blocks of a leaf byte, halved: the leaf of blocks `32 j..` has the even number `2 j`.
 const BLOCKS_PER_NUMBER: u64 = 16;
 
+/// A byte below which every block is held.
+pub(crate) const ALL_HELD: u8 = 0xff;
+
 const NONE: u8 = 0b00;
 const SOME: u8 = 0b01;
 const ALL: u8 = 0b11;
@@ -40,9 +43,24 @@ pub(crate) fn page_index(blocks: &[u8; PAGE_BYTES], index: &mut [u8; INDEX_BYTES
     }
 }
 
+/// The byte that speaks of the pages below `node` in a flat tree of pages: in which page, and where in its index.
+pub(crate) fn place_over(node: NodeIndex) -> (u64, usize) {
+    let byte = NodeIndex::at(PAGE_DEPTH + node.depth(), node.offset()).0;
+    (byte / INDEX_BYTES as u64, (byte % INDEX_BYTES as u64) as usize)
+}
+
+/// Whether the top of page `number` speaks only of the first `pages` pages.
+pub(crate) const fn is_top_within(number: u64, pages: u64) -> bool {
+    top_node(number).right_span().0 < pages * INDEX_BYTES as u64
+}
+
+const fn top_node(number: u64) -> NodeIndex {
+    NodeIndex(number * INDEX_BYTES as u64 + INDEX_BYTES as u64 - 1)
+}
+
 /// The top of page `number` in a file of `pages` pages.
 pub(crate) fn top(have: &HaveMap, number: u64, pages: u64) -> u8 {
-    let node = NodeIndex(number * INDEX_BYTES as u64 + INDEX_BYTES as u64 - 1);
+    let node = top_node(number);
     let start = node.left_span().0 * BLOCKS_PER_NUMBER;
     let end = (node.right_span().0 + 2) * BLOCKS_PER_NUMBER;
     let visible = visible_end(node, pages);

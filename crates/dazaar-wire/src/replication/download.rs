@@ -47,6 +47,7 @@ impl Replication {
     pub(super) fn handle_unhave(&mut self, id: PeerId, start: u64, length: u64, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let gone = peer.remote.handle_unhave(start, length);
+        peer.handle_heard();
         peer.watch.handle_unhave(&gone);
         // It was never told of what it gave us itself, and may want it back.
         peer.announcements.add(gone.clone());
@@ -132,6 +133,7 @@ impl Replication {
             peer.handle_stray()?;
         }
         peer.remote.handle_have(blocks.start, blocks.end - blocks.start)?;
+        peer.handle_heard();
         self.requested.remove(blocks.clone());
         self.store_range(id, range, log).inspect_err(|_| self.release([blocks]))
     }
@@ -238,7 +240,10 @@ impl Replication {
                 return Some(Message::Fetch { start, length: None });
             }
         }
-        let blocks = peer.poll_range(&self.selection, log.have(), &self.requested)?;
+        let unheard = (self.selection.download() == Download::Sparse)
+            .then(|| peer.poll_unheard(&self.selection, log.have(), &self.requested))
+            .flatten();
+        let blocks = unheard.or_else(|| peer.poll_range(&self.selection, log.have(), &self.requested))?;
         peer.fetches.request(blocks.clone(), now);
         self.requested.insert(blocks.clone());
         Some(Message::Fetch { start: blocks.start, length: Some(blocks.end - blocks.start) })

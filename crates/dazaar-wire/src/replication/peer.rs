@@ -37,6 +37,8 @@ pub(super) struct Peer {
     pub(super) watch: Watch,
     /// Where a block may be that it has and we should ask it for. Nothing is outside.
     fresh: RangeSet,
+    /// Where to go on asking without knowing what it has; `None` once it told.
+    unheard: Option<u64>,
     /// Where to go on looking.
     cursor: u64,
     /// A place in the feed, as a part of 2^64 of its length, until the length is known.
@@ -67,6 +69,7 @@ impl Peer {
             fetches: Fetches::default(),
             watch: Watch::default(),
             fresh: RangeSet::default(),
+            unheard: Some(0),
             cursor: 0,
             place,
             forgiven: 0,
@@ -83,6 +86,33 @@ impl Peer {
         self.fresh.insert(range.start..range.end.min(self.remote.length()));
         self.fresh.widen_beyond(COARSE_RANGES_MAX);
         self.wants.wake();
+        self.unheard = self.unheard.map(|next| next.min(range.start));
+    }
+
+    /// Takes the next blocks to ask for of a peer that has not told what it has: it will say so if it has not got them.
+    pub(super) fn poll_unheard(
+        &mut self,
+        selection: &Selection,
+        have: &HaveMap,
+        requested: &RangeSet,
+    ) -> Option<Range<u64>> {
+        let room = self.fetches.room();
+        loop {
+            let missing = selection.next_missing(self.unheard?, have).filter(|_| room > 0)?;
+            let start = requested.next_gap(missing);
+            self.unheard = Some(start);
+            if start == missing {
+                let end = selection.missing_end(start, start.saturating_add(room), have);
+                let end = requested.next(start).map_or(end, |next| end.min(next.start));
+                self.unheard = Some(end);
+                return Some(start..end);
+            }
+        }
+    }
+
+    /// It told something of what it has.
+    pub(super) const fn handle_heard(&mut self) {
+        self.unheard = None;
     }
 
     /// Tells it that we have blocks, unless it gets them without asking.
@@ -176,6 +206,7 @@ impl Peer {
 
     /// It has blocks of a range, maybe also the one that it said it had not.
     pub(super) fn handle_claim(&mut self, range: &Range<u64>) {
+        self.handle_heard();
         self.unproved = self.unproved.filter(|block| !range.contains(block));
     }
 

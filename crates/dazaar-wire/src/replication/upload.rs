@@ -59,22 +59,14 @@ impl Uploads {
         self.ask(Asked::Block(request))
     }
 
-    /// Queues a question for blocks of which we have at most `length`; without `count`, also for those to come.
-    pub(super) fn handle_fetch(
-        &mut self,
-        start: u64,
-        count: Option<u64>,
-        length: u64,
-    ) -> Result<(), ReplicationFault> {
-        let Some(count) = count else {
-            self.onward = Some(Onward { start, next: start });
-            return Ok(());
-        };
-        match start.checked_add(count).filter(|&end| end <= length) {
-            Some(end) if end == start => Ok(()),
-            Some(end) => self.ask(Asked::Range(start..end)),
-            None => Err(ReplicationFault::RequestNotInTree { block: start.saturating_add(count) }),
+    /// Queues a question for blocks, which need not be here; without `count`, also for all that are to come.
+    pub(super) fn handle_fetch(&mut self, start: u64, count: Option<u64>) -> Result<(), ReplicationFault> {
+        match count {
+            None => self.onward = Some(Onward { start, next: start }),
+            Some(0) => {}
+            Some(count) => self.ask(Asked::Range(start..start.saturating_add(count)))?,
         }
+        Ok(())
     }
 
     fn ask(&mut self, asked: Asked) -> Result<(), ReplicationFault> {

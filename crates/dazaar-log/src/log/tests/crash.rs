@@ -6,7 +6,7 @@ use super::*;
 /// Something that a writer does.
 enum Step {
     Append(u64),
-    Clear(std::ops::Range<u64>),
+    Clear(Range<u64>),
     Flush,
 }
 
@@ -30,7 +30,7 @@ fn write(steps: &[Step], fault: Fault) -> (Option<(u64, u64)>, MemoryStorage) {
 }
 
 /// Opens the files, and goes on with the log as if nothing had happened.
-fn check_writer(files: MemoryStorage, lengths: (u64, u64), cleared: &std::ops::Range<u64>, context: &str) {
+fn check_writer(files: MemoryStorage, lengths: (u64, u64), cleared: &Range<u64>, context: &str) {
     let mut log = match Log::open(files) {
         Ok(log) => log,
         Err(LogError::NotALog) if lengths == (0, 0) => return,
@@ -68,7 +68,7 @@ fn copy(log: &Log<MemoryStorage>, context: &str) {
 }
 
 /// Stops the steps at every change. Returns how many changes there were.
-fn stop_everywhere(steps: &[Step], cleared: &std::ops::Range<u64>) -> usize {
+fn stop_everywhere(steps: &[Step], cleared: &Range<u64>) -> usize {
     for after in 0.. {
         for eighths in [0, 1, 3, 4, 6, 7, 8] {
             let fault = Fault { after, eighths, forever: true };

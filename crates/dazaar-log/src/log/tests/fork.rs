@@ -131,7 +131,7 @@ fn the_lost_blocks_come_back_and_appending_goes_on() {
 
 #[test]
 fn the_lost_blocks_can_be_appended_again_and_no_others() {
-    let lost = |blocks: std::ops::Range<u64>| blocks.map(|block| format!("lost {block}")).collect::<Vec<_>>();
+    let lost = |blocks: Range<u64>| blocks.map(|block| format!("lost {block}")).collect::<Vec<_>>();
     for (kept, end) in (0..9).flat_map(|kept| (kept + 1..14).map(move |end| (kept, end))) {
         for mut feed in [crate::Feed::own(pair().public()), rekeyed()] {
             let mut restored = writer(0, "lost", kept);

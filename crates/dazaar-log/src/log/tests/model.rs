@@ -8,9 +8,9 @@ use super::*;
 #[derive(Debug, Clone)]
 enum Op {
     Append(Vec<u16>),
-    Clear(std::ops::Range<u64>),
+    Clear(Range<u64>),
     Fetch(Vec<u64>),
-    Forget(std::ops::Range<u64>),
+    Forget(Range<u64>),
     Reopen,
     /// What Hypercore leaves: no commit record.
     ReopenWithoutRecord,
@@ -42,7 +42,7 @@ impl Modelled {
         self.log.as_mut().unwrap()
     }
 
-    fn clear(&mut self, range: std::ops::Range<u64>) {
+    fn clear(&mut self, range: Range<u64>) {
         self.log().clear(range.clone()).unwrap();
         let end = (range.end as usize).min(self.blocks.len());
         self.blocks[(range.start as usize).min(end)..end].fill(None);

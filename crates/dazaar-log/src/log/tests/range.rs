@@ -19,7 +19,7 @@ fn writer(length: u64) -> Log<MemoryStorage> {
 fn fetch(
     writer: &Log<MemoryStorage>,
     reader: &mut Log<MemoryStorage>,
-    blocks: std::ops::Range<u64>,
+    blocks: Range<u64>,
     remote: &mut RemoteTree,
 ) -> StoredRange {
     let sent = send_range(writer, blocks, remote);

@@ -2,6 +2,7 @@
 
 use super::faulty::{Fault, FaultyStorage};
 use super::*;
+use crate::commit::Slot;
 
 /// The files of a log after each of some appends.
 fn history(lengths: &[u64]) -> Vec<MemoryStorage> {
@@ -200,7 +201,9 @@ fn a_flushed_log_opens_without_a_look_at_its_blocks() {
     let mut log = log();
     log.append(&rows(0..5000)).unwrap();
     log.flush().unwrap();
+    let bytes = log.byte_length();
     let mut files = mixed(&log.into_storage(), &MemoryStorage::new(), &[FileName::Data]);
+    files.set_len(FileName::Data, bytes).unwrap();
     let leaf = crate::sleep::node_offset(NodeIndex::leaf(4000));
     files.write(FileName::Tree, leaf, &[0; crate::sleep::NODE_BYTES]).unwrap();
     let log = Log::open(files).unwrap();
@@ -225,7 +228,7 @@ fn a_folder_that_proves_nothing_is_refused_not_emptied() {
 fn records_of_another_log_and_torn_records_do_not_count() {
     let [old, new] = &history(&[5, 12])[..] else { unreachable!() };
     let mut torn = new.clone();
-    for slot in crate::commit::Slot::ALL {
+    for slot in [Slot::Synced, Slot::Even, Slot::Odd] {
         if let Some(byte) = new.bytes(FileName::Commit).get(slot.offset() as usize + 40) {
             assert!(*byte < 255);
             flip(&mut torn, FileName::Commit, slot.offset() as usize + 40);

@@ -128,6 +128,25 @@ fn sparse_reads_ask_for_what_is_wanted() {
 }
 
 #[test]
+fn sparse_reads_do_not_wait_to_be_told_what_there_is() {
+    let mut jar = Jar::of_ranges(12);
+    let (seller, buyer) = (jar.writer(100), jar.reader(Download::Sparse));
+    [50, 7, 8, 200].into_iter().for_each(|block| jar.hosts[buyer].feeds[0].want(block..block + 1));
+    let link = jar.connect(seller, buyer);
+    let asked = polled(&mut jar, buyer, link);
+    let fetched: Vec<_> = asked.iter().filter(|message| matches!(message, Message::Fetch { .. })).collect();
+    assert_eq!(fetched.len(), 3, "{asked:?}");
+    give(&mut jar, seller, link, asked);
+    let answers = polled(&mut jar, seller, link);
+    give(&mut jar, buyer, link, answers);
+    assert_eq!(jar.hosts[buyer].log.downloaded(), 3);
+    jar.settle();
+    jar.hosts[seller].append(150);
+    jar.settle();
+    assert!(jar.hosts[buyer].log.has(200) && jar.links[link].fault.is_none());
+}
+
+#[test]
 fn several_peers_share_the_work() {
     let mut jar = Jar::of_ranges(6);
     let (one, buyer) = (jar.writer(30_000), jar.reader(Download::All));
