@@ -222,8 +222,12 @@ impl World {
         match step {
             Step::Append(count) => {
                 let blocks: Vec<_> = (0..count).map(|_| block(self.block_bytes, &mut self.dice)).collect();
-                self.hosts[0].append(&blocks).map_err(|error| error.to_string())?;
-                self.truth.extend(blocks);
+                match self.hosts[0].append(&blocks) {
+                    Ok(()) => self.truth.extend(blocks),
+                    // Somebody has shown the writer that its key signed another history.
+                    Err(LogError::Forked { .. }) if self.fork.is_some() => {}
+                    Err(error) => return Err(error.to_string()),
+                }
                 self.wake(0);
             }
             Step::Clear { host, blocks } => {

@@ -3,10 +3,12 @@
 //! The field names are a contract with scripts: they are added to, never changed.
 
 use dazaar::cards::extension::display_text;
+use dazaar::log::{FeedKey, IdentityKey, SignedHead};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::bench::Figures;
+use crate::failure::FORK_HINT;
 
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +49,17 @@ pub(crate) enum Event {
     },
     /// A buyer signed the terms.
     TermsAccepted { buyer: String },
+    /// A buyer holds another history of the feed, and nothing can be appended any more.
+    Forked {
+        feed: String,
+        /// Who proved it; none if that was in an earlier run.
+        buyer: Option<String>,
+        length: u64,
+        their_length: u64,
+        /// The signed heads that prove it.
+        ours: Option<String>,
+        theirs: String,
+    },
     /// The other side sent a message of its own.
     Message { from: String, name: String, message: Value },
     /// A seller was reached.
@@ -128,6 +141,23 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// A fork, with the heads as anybody can verify them.
+    pub(crate) fn forked(
+        feed: FeedKey,
+        buyer: Option<IdentityKey>,
+        ours: Option<&SignedHead>,
+        theirs: &SignedHead,
+    ) -> Self {
+        Self::Forked {
+            feed: feed.to_string(),
+            buyer: buyer.map(|buyer| buyer.to_string()),
+            length: ours.map_or(0, SignedHead::length),
+            their_length: theirs.length(),
+            ours: ours.map(|head| hex::encode(head.encode())),
+            theirs: hex::encode(theirs.encode()),
+        }
+    }
+
     /// A block's text if it is text, else only its length.
     pub(crate) fn block(index: u64, block: &[u8]) -> Self {
         Self::Block { index, bytes: block.len(), text: std::str::from_utf8(block).ok().map(str::to_owned) }
@@ -176,6 +206,14 @@ impl Event {
                 format!("Buyer {} refused: {error}{remedy}", short(buyer))
             }
             Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
+            Self::Forked { feed, buyer, length, their_length, .. } => format!(
+                "Feed {} has forked, and nothing is appended to it: {} proved {their_length} blocks that its key signed and \
+                 that are not a part of the {length} here\n  hint: {FORK_HINT}",
+                short(feed),
+                buyer
+                    .as_ref()
+                    .map_or_else(|| "a buyer".to_owned(), |buyer| format!("buyer {}", short(buyer)))
+            ),
             Self::Message { from, name, message } => {
                 format!(
                     "Message `{}` from {}: {}",

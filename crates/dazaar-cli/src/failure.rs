@@ -11,6 +11,10 @@ use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
 use dazaar::{MarketError, PublishError};
 
+/// What to do about a feed of which a buyer holds another history.
+pub(crate) const FORK_HINT: &str = "put the newer copy of the feed's folder back, or sell the rows that it lacks again, \
+                                    or sell what is new as another feed, with --name";
+
 /// Why the program ends, and how.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -34,6 +38,8 @@ pub(crate) enum Kind {
     Unreachable = 5,
     /// Another process uses the feed.
     Busy = 6,
+    /// A buyer holds another history of the feed, so that nothing may be appended.
+    Forked = 7,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -108,7 +114,10 @@ impl From<DatabaseError> for Failure {
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
-        Self::new(Kind::General, dazaar::explain(&error))
+        match error {
+            LogError::Forked { .. } => Self::new(Kind::Forked, &error).hint(FORK_HINT),
+            error => Self::new(Kind::General, dazaar::explain(&error)),
+        }
     }
 }
 
@@ -129,6 +138,7 @@ impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
         let failure = Self::input(&error);
         match error {
+            PublishError::Log(error @ LogError::Forked { .. }) => error.into(),
             PublishError::Differs { .. } => failure.hint("publish other rows as another feed, with --name"),
             PublishError::Grew { .. } => {
                 failure.hint("use --follow for a file that grows: it waits for whole lines")

@@ -1,6 +1,7 @@
 //! Turns what happens in the library into events of the program.
 
 use dazaar::cards::{BuyerEvent, SellerEvent, TermsHash};
+use dazaar::log::FeedKey;
 use dazaar::{BuyerNotice, SellerNotice};
 use serde_json::Value;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -12,11 +13,12 @@ use crate::output::Output;
 /// Reports what happens at a seller, for as long as it exists. `remedy` gives the command that admits a buyer.
 pub(crate) async fn watch_seller(
     mut notices: Receiver<SellerNotice>,
+    feed: FeedKey,
     remedy: impl Fn(&str) -> Option<String>,
     output: &Output,
 ) -> Result<(), Failure> {
     while let Some(notice) = next(&mut notices).await {
-        if let Some(event) = seller_event(notice, &remedy) {
+        if let Some(event) = seller_event(notice, feed, &remedy) {
             output.event(&event)?;
         }
     }
@@ -34,13 +36,20 @@ pub(crate) async fn next<T: Clone>(notices: &mut Receiver<T>) -> Option<T> {
     }
 }
 
-fn seller_event(notice: SellerNotice, remedy: impl Fn(&str) -> Option<String>) -> Option<Event> {
+fn seller_event(
+    notice: SellerNotice,
+    feed: FeedKey,
+    remedy: impl Fn(&str) -> Option<String>,
+) -> Option<Event> {
     Some(match notice {
         SellerNotice::Connected { buyer, authenticated } => {
             Event::BuyerConnected { buyer: buyer.to_string(), authenticated }
         }
         SellerNotice::Disconnected { buyer, reason } => {
             Event::BuyerDisconnected { buyer: buyer.map(|buyer| buyer.to_string()), reason }
+        }
+        SellerNotice::Forked { buyer, ours, theirs } => {
+            Event::forked(feed, Some(buyer), ours.as_ref(), &theirs)
         }
         SellerNotice::TermsAccepted { buyer } => Event::TermsAccepted { buyer: buyer.to_string() },
         SellerNotice::Session { buyer, event } => {

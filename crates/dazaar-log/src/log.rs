@@ -19,6 +19,7 @@ use crate::flat_tree::{NodeIndex, full_roots};
 use crate::hash::{Hash, Node, tree_hash};
 use crate::have::HaveMap;
 use crate::key::{FeedKey, FeedKeyPair, Signature};
+use crate::signed_head::SignedHead;
 use crate::storage::Storage;
 use crate::tree_set::TreeSet;
 
@@ -30,6 +31,7 @@ mod commit;
 mod create;
 mod disk;
 pub(crate) mod error;
+mod fork;
 mod held;
 mod journal;
 mod leaf_cache;
@@ -79,6 +81,8 @@ pub struct Log<S> {
     surplus_signatures: bool,
     /// A write failed half way.
     poisoned: bool,
+    /// The head of another history, which forbids to append.
+    fork: Option<Box<SignedHead>>,
     batch: Batch,
 }
 

@@ -1,4 +1,4 @@
-//! The door between a log and the disk: eight files, six synchronous operations.
+//! The door between a log and the disk: nine files, six synchronous operations.
 //!
 //! Grade: over a door. This crate opens nothing; a folder on disk is a [`Storage`] that the shell implements.
 //! Source: classic protocol, section 3 (the names of the files).
@@ -29,11 +29,13 @@ pub enum FileName {
     Commit,
     /// Blocks appended since the last sync of the other files; ours as well.
     Journal,
+    /// The proof that the key signed another history; Hypercore does not know it.
+    Fork,
 }
 
 impl FileName {
     /// Every file of a folder.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Key,
         Self::SecretKey,
         Self::Data,
@@ -42,6 +44,7 @@ impl FileName {
         Self::Bitfield,
         Self::Commit,
         Self::Journal,
+        Self::Fork,
     ];
 
     /// The files that a checkpoint syncs before the commit record that speaks of them.
@@ -58,6 +61,7 @@ impl FileName {
             Self::Bitfield => "bitfield",
             Self::Commit => "commit",
             Self::Journal => "journal",
+            Self::Fork => "fork",
         }
     }
 }

@@ -124,7 +124,7 @@ fn check_limits(block: &UnverifiedBlock) -> Result<(), ProofError> {
 }
 
 /// Holds a node that a stranger sent against the limits.
-fn check_node(node: &Node) -> Result<(), ProofError> {
+pub(crate) fn check_node(node: &Node) -> Result<(), ProofError> {
     if node.index.right_span() >= NodeIndex::leaf(MAX_LENGTH) {
         return Err(ProofError::NodeOutOfRange { index: node.index });
     }
@@ -139,7 +139,7 @@ const fn check_size(node: &Node) -> Result<(), ProofError> {
 }
 
 /// The log with these roots, if the feed's key signed it.
-fn signed_head(
+pub(crate) fn signed_head(
     roots: &[Node],
     length: u64,
     signature: &Signature,

@@ -6,6 +6,7 @@
 //!
 //! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
 //! What a peer owes us: `window` of single blocks, `fetches` of ranges. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
+//! Whether a peer of a feed that we write knows another history of it: `watch`.
 //!
 //! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`, and `Fetch` and `Blocks` with
 //! peers of our own kind, who send ranges (see [`Transfer`]). Requests come before
@@ -67,6 +68,7 @@ mod selection;
 mod switches;
 mod upload;
 mod wants;
+mod watch;
 mod window;
 
 pub use event::{Progress, ReplicationEvent};
@@ -259,6 +261,7 @@ impl Replication {
             }
             Message::Data(data) => self.handle_data(id, data, log, now)?,
             Message::Fetch { start, length } if peer.switches.uploads() => {
+                peer.watch.handle_fetch(start, length);
                 peer.uploads.handle_fetch(start, length)?;
             }
             Message::Blocks(range) => self.handle_blocks(id, range, log, now)?,
@@ -285,6 +288,11 @@ impl Replication {
         if let Some(status) = peer.switches.poll() {
             return Ok(Some(status));
         }
+        // Before we say what we have, so that the peer tells what it has before it asks.
+        if let Some(question) = self.poll_watch(id, log) {
+            return Ok(Some(question));
+        }
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
         if peer.switches.uploads()
             && let Some(announcement) = peer.announcements.poll(log.have(), log.length())
         {
@@ -366,6 +374,9 @@ impl Replication {
 
     fn poll_upload<S: Storage>(&mut self, id: PeerId, log: &Log<S>) -> Result<Option<Message>, Fault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
+        if peer.transfer == Transfer::Ranges && peer.watch.is_waiting() && log.fork().is_none() {
+            return Ok(None);
+        }
         match peer.uploads.poll(&mut self.feed, log)? {
             None => Ok(None),
             Some(Answer::Gone(blocks)) => {

@@ -42,11 +42,17 @@ impl<'a> Publisher<'a> {
     pub fn push(&mut self, record: Vec<u8>) -> Result<(), PublishError> {
         self.batch_bytes += record.len();
         self.batch.push(record);
-        if self.batch.len() == BATCH_BLOCKS || self.batch_bytes >= BATCH_BYTES {
-            self.flush()
-        } else {
-            Ok(())
+        if self.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// Blocks that a restored folder has lost are appended again together: less of them would not show that they are the same.
+    fn is_full(&self) -> bool {
+        if self.batch.len() < BATCH_BLOCKS && self.batch_bytes < BATCH_BYTES {
+            return false;
         }
+        let log = self.log.lock();
+        let end = self.position + self.batch.len() as u64;
+        end <= log.length() || log.fork().is_none_or(|lost| end >= lost.length())
     }
 
     /// Appends what was pushed, and returns how many blocks the source has given so far.

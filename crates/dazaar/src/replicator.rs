@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dazaar_log::{Feed, FeedKey, Log};
+use dazaar_log::{Feed, FeedKey, Log, SignedHead};
 use dazaar_wire::Message;
 use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer};
 use tokio::sync::Notify;
@@ -38,6 +38,8 @@ struct State {
     /// End of the cleared blocks that the peers were told of.
     cleared: u64,
     uploaded: Uploaded,
+    /// What a peer proved of another history, until somebody asks.
+    forked: Option<SignedHead>,
 }
 
 /// What was sent to peers.
@@ -62,6 +64,7 @@ impl Replicator {
             announced: log.lock().length(),
             cleared: log.cleared(),
             uploaded: Uploaded::default(),
+            forked: None,
         };
         Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
     }
@@ -206,6 +209,11 @@ impl Replicator {
         std::mem::take(&mut self.state().uploaded)
     }
 
+    /// The head of another history of the log, if a peer has proved one since it was last asked.
+    pub(crate) fn take_forked(&self) -> Option<SignedHead> {
+        self.state().forked.take()
+    }
+
     /// How long the machine can be left alone.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let due = self.state().replication.poll_timeout()?;
@@ -241,6 +249,7 @@ impl State {
                     self.uploaded.blocks += blocks.end - blocks.start;
                     self.uploaded.bytes += bytes;
                 }
+                ReplicationEvent::Forked { head, .. } => self.forked = Some(head),
                 ReplicationEvent::Damaged { block } => {
                     tracing::error!(feed = %log.key(), block, "a block is damaged on disk; peers are told that it is gone");
                 }

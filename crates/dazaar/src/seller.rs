@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair};
+use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
 use dazaar_market::{Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
@@ -112,6 +112,16 @@ pub enum SellerNotice {
         buyer: IdentityKey,
         /// What.
         event: dazaar_market::SellerEvent,
+    },
+    /// A buyer proved that the feed's key signed a history that is not here, as after a restored backup. Nothing can be appended
+    /// any more; what is there is served. Told once for each such mark on the log.
+    Forked {
+        /// Who.
+        buyer: IdentityKey,
+        /// What is here; `None` if the feed is empty.
+        ours: Option<SignedHead>,
+        /// What the buyer has, under the key of the feed or of the buyer's own.
+        theirs: SignedHead,
     },
     /// A buyer signed the terms; the record is stored.
     TermsAccepted {

@@ -92,7 +92,8 @@ pub(super) async fn serve(
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
         announce(&output, market, &seller, listener.local_addr()?, serving)?;
         let remedy = remedy(context, seller.listing());
-        tasks.spawn(async move { watch_seller(notices, remedy, &output).await });
+        let feed = seller.listing().feed;
+        tasks.spawn(async move { watch_seller(notices, feed, remedy, &output).await });
         sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;
@@ -183,6 +184,16 @@ fn announce(
         address: bound.to_string(),
         link: link.to_string(),
     })?;
+    tell_fork(output, seller)?;
+    Ok(())
+}
+
+/// A feed that was found to have forked in an earlier run still takes nothing new.
+fn tell_fork(output: &Output, seller: &Seller) -> Result<(), Failure> {
+    let log = seller.log().lock();
+    if let Some(theirs) = log.fork() {
+        output.event(&Event::forked(log.key(), None, log.signed_head().as_ref(), theirs))?;
+    }
     Ok(())
 }
 

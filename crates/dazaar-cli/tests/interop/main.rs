@@ -4,6 +4,7 @@
 //! `cargo xtask setup` installs what these tests need.
 
 mod folders;
+mod forks;
 mod hostile;
 mod js_buyer;
 mod js_seller;

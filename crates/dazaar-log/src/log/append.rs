@@ -40,7 +40,8 @@ impl<S: Storage> Log<S> {
     /// Appends blocks, signed once at the last of them. Returns their numbers. Nothing to append is nothing done.
     ///
     /// # Errors
-    /// - [`LogError::BlockTooLarge`], [`LogError::Full`], [`LogError::ReadOnly`], [`LogError::Poisoned`]: nothing was done.
+    /// - [`LogError::BlockTooLarge`], [`LogError::Forked`], [`LogError::Full`], [`LogError::ReadOnly`], [`LogError::Poisoned`]:
+    ///   nothing was done.
     /// - [`LogError::Io`]: the log has its old length. If the medium failed so late that the new length may be on disk, the log
     ///   is poisoned: it can be read, but has to be opened anew to be written.
     pub fn append<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<Range<u64>, LogError> {
@@ -99,6 +100,7 @@ impl<S: Storage> Log<S> {
         let mut run = Run::hash(appended.start, blocks.iter().map(AsRef::as_ref), entries);
         let mut head = Head { length: appended.end, roots: self.head.roots.clone(), signature: None };
         let earlier = join(&mut head.roots, &mut run);
+        self.refuse_second_history(appended.end, &run, &earlier)?;
         let message = signable(&head.tree_hash(), head.length);
         head.signature = self.pair.as_ref().map(|pair| pair.sign(&message));
         // From here on a failure may leave a signature behind which the next batch does not overwrite.
@@ -114,7 +116,9 @@ impl<S: Storage> Log<S> {
         self.surplus_signatures = false;
         self.changes.bytes += head.byte_length() - self.byte_length();
         self.held.append(appended.clone());
-        self.commit(head).inspect_err(|_| self.held.truncate(appended.start))
+        self.commit(head).inspect_err(|_| self.held.truncate(appended.start))?;
+        self.settle_fork();
+        Ok(())
     }
 
     /// Cuts off signatures of lengths that the log does not have, so that none of them is taken for one of a later length,

@@ -59,6 +59,8 @@ impl<S: Storage> Log<S> {
             storage.sync(file).map_err(at(file, 0))?;
         }
         let mut log = Self::assemble(storage, key, None, Held::new());
+        // The folder of a lost log that is begun anew may still know what was signed before.
+        log.read_fork()?;
         let synced = log.synced_now();
         log.write_synced(&synced)?;
         log.journal = Some(0);
@@ -97,6 +99,7 @@ impl<S: Storage> Log<S> {
             synced_changes: Changes::default(),
             surplus_signatures: false,
             poisoned: false,
+            fork: None,
             batch: Batch::default(),
         }
     }

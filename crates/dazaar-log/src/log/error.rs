@@ -7,6 +7,7 @@ use std::io;
 use crate::flat_tree::NodeIndex;
 use crate::key::FeedKey;
 use crate::limits::MAX_BLOCK_BYTES;
+use crate::signed_head::SignedHead;
 use crate::sleep::node_offset;
 use crate::storage::FileName;
 
@@ -41,6 +42,17 @@ pub enum LogError {
     Fork {
         /// Where the two differ.
         node: NodeIndex,
+    },
+    /// Appending would sign a second history: a peer holds another one, which the key's holder signed too. The two heads prove it.
+    #[error(
+        "a peer holds {} blocks of this log that {} signed, and they are not a part of the {} blocks here",
+        .theirs.length(), .theirs.key(), .ours.as_ref().map_or(0, |ours| ours.length())
+    )]
+    Forked {
+        /// The head of this log; `None` if it is empty.
+        ours: Option<Box<SignedHead>>,
+        /// The head that the peer proved, under the key of the log or of a re-keyed feed of it.
+        theirs: Box<SignedHead>,
     },
     /// The log would become larger than a log may be.
     #[error("a log of {length} blocks and {byte_length} bytes cannot grow any further")]

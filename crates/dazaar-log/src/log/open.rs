@@ -34,6 +34,7 @@ impl<S: Storage> Log<S> {
             log.held = Held::load(&log.storage, page_bytes)?;
             log.recover(records)?;
         }
+        log.read_fork()?;
         Ok(log)
     }
 

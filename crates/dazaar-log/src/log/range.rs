@@ -75,6 +75,7 @@ impl<S: Storage> Log<S> {
             self.journal = None;
         }
         self.commit(head)?;
+        self.settle_fork();
         Ok(StoredRange { fresh, length: self.length() })
     }
 

@@ -85,6 +85,7 @@ impl<S: Storage> Log<S> {
             self.journal = None;
         }
         self.commit(head)?;
+        self.settle_fork();
         Ok(Stored { block: value.map(|_| index), length: self.length() })
     }
 

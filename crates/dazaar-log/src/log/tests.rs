@@ -8,6 +8,7 @@ mod crash;
 mod create;
 mod faulty;
 mod fixtures;
+mod fork;
 mod model;
 mod power;
 mod power_loss;

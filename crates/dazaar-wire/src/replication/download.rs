@@ -11,6 +11,7 @@ impl Replication {
         peer.switches.handle_status(uploading);
         if !uploading {
             peer.wants.clear();
+            peer.watch.clear();
             self.give_up(id, now);
         }
     }
@@ -37,6 +38,8 @@ impl Replication {
         if downloads {
             peer.handle_claim(&claimed);
             peer.wake(claimed);
+        } else {
+            peer.watch.handle_claim(&claimed);
         }
         Ok(())
     }
@@ -45,6 +48,7 @@ impl Replication {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let gone = peer.remote.handle_unhave(start, length);
         peer.handle_heard();
+        peer.watch.handle_unhave(&gone);
         // It was never told of what it gave us itself, and may want it back.
         peer.announcements.add(gone.clone());
         if peer.give_up_proof_within(&gone) {
@@ -66,6 +70,9 @@ impl Replication {
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         let block = data.index;
+        if data.value.is_none() && peer.watch.handle_proof(block) {
+            return self.handle_head(id, data, log);
+        }
         let owed = match &data.value {
             Some(value) => peer.window.handle_block(block, value.len(), now),
             None => peer.window.handle_proof(block, now),

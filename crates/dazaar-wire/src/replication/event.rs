@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use dazaar_log::SignedHead;
+
 use super::PeerId;
 
 /// Something happened that others may want to know.
@@ -21,6 +23,14 @@ pub enum ReplicationEvent {
     Damaged {
         /// The block.
         block: u64,
+    },
+    /// A peer proved that the key of the feed, which we write, signed a history that is not here. The log has been marked, and
+    /// refuses to append. Told once for each mark.
+    Forked {
+        /// Who proved it.
+        peer: PeerId,
+        /// The proof.
+        head: SignedHead,
     },
     /// The log is longer than before: somebody proved it.
     Length {

@@ -79,6 +79,9 @@ pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
 /// Blocks that a peer left unanswered and others have, which it is asked for again when a peer is lost.
 pub const LEFT_MAX: usize = WINDOW_MAX;
 
+/// Times that a peer is asked to prove how long the feed is that we write ourselves.
+pub const HEAD_QUESTIONS_MAX: u32 = 4;
+
 /// Messages that may still come after everything was asked for and that was taken back.
 pub const ONWARD_FORGIVEN: usize = 64;
 

@@ -19,6 +19,7 @@ use super::selection::{Download, Selection};
 use super::switches::Switches;
 use super::upload::Uploads;
 use super::wants::Wants;
+use super::watch::Watch;
 use super::window::Window;
 
 /// A peer.
@@ -33,6 +34,7 @@ pub(super) struct Peer {
     /// How it is asked for blocks.
     pub(super) transfer: Transfer,
     pub(super) fetches: Fetches,
+    pub(super) watch: Watch,
     /// Where a block may be that it has and we should ask it for. Nothing is outside.
     fresh: RangeSet,
     /// Where to go on asking without knowing what it has; `None` once it told.
@@ -65,6 +67,7 @@ impl Peer {
             window: Window::default(),
             transfer,
             fetches: Fetches::default(),
+            watch: Watch::default(),
             fresh: RangeSet::default(),
             unheard: Some(0),
             cursor: 0,

@@ -42,6 +42,11 @@ impl Switches {
         self.ours.downloading && self.remote_uploading
     }
 
+    /// Whether the remote answers.
+    pub(super) const fn remote_uploads(&self) -> bool {
+        self.remote_uploading
+    }
+
     pub(super) const fn set_uploading(&mut self, on: bool) {
         self.dropped |= self.ours.uploading && !on;
         self.ours.uploading = on;

@@ -1,5 +1,6 @@
 mod attacks;
 mod clear;
+mod forks;
 mod jar;
 mod javascript;
 mod lost;

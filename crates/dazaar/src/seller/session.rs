@@ -261,10 +261,18 @@ impl SellerConnection {
             self.delivery.bytes += uploaded.bytes;
         }
         let Some(buyer) = self.buyer() else { return };
+        self.tell_fork(buyer);
         let delivery = &mut self.delivery;
         if delivery.is_open && !delivery.is_metered && delivery.blocks > 0 {
             delivery.is_metered = true;
             self.seller.start_meter(&buyer);
+        }
+    }
+
+    fn tell_fork(&self, buyer: IdentityKey) {
+        if let Some(theirs) = self.replicator.as_ref().and_then(|replicator| replicator.take_forked()) {
+            let ours = self.seller.log.lock().signed_head();
+            self.seller.notify(SellerNotice::Forked { buyer, ours, theirs });
         }
     }
 

@@ -306,8 +306,12 @@ fn rekeyed_feed_written_from_outside() {
     jar.hosts[host].feeds[0].update();
     jar.hosts[host].feeds[0].set_downloading(EVIL, true);
     say(&mut jar, host, Message::Have(Have::range(5, 1))).unwrap();
-    let status = Message::Status { uploading: true, downloading: false };
-    assert_eq!(hear_all(&mut jar, host), [status], "nothing is wanted or requested");
+    let asked = [
+        Message::Status { uploading: true, downloading: false },
+        Message::Want { start: 0, length: WANT_BLOCKS },
+        Message::Request(Request { index: 5, bytes: 0, hash: true, nodes: 0 }),
+    ];
+    assert_eq!(hear_all(&mut jar, host), asked, "nothing is requested but the proof that the feed is longer");
     // The attacker holds the secret key of its own feed, so its proof is valid under that key.
     let blocks = [honest_blocks(5), vec![b"EVIL".to_vec()]].concat();
     let data = data_of(21, &blocks, 5);
@@ -372,7 +376,8 @@ fn request_for_missing_block() {
     for index in [100, 1 << 40, u64::MAX] {
         let (mut jar, seller) = seller();
         say(&mut jar, seller, Message::Request(Request { index, bytes: 0, hash: false, nodes: 0 })).unwrap();
-        hear(&mut jar, seller).unwrap();
+        // A status and a `Want`.
+        (0..2).for_each(|_| _ = hear(&mut jar, seller).unwrap());
         let heard = hear(&mut jar, seller).map(|message| panic!("{message:?}"));
         let fault = broken(&mut jar, seller, heard);
         assert_eq!(fault.to_string(), format!("requests block {index}, which is not in our tree"));
@@ -387,8 +392,7 @@ fn request_for_a_cleared_block() {
         say(&mut jar, seller, Message::Request(Request { index: 5, bytes: 0, hash, nodes: 0 })).unwrap();
     }
     let heard = hear_all(&mut jar, seller);
-    let [Message::Status { .. }, Message::Unhave { start: 5, length: 1 }, Message::Data(proof)] = &heard[..]
-    else {
+    let [_, _, Message::Unhave { start: 5, length: 1 }, Message::Data(proof)] = &heard[..] else {
         panic!("{heard:?}")
     };
     assert_eq!(
@@ -427,7 +431,7 @@ fn a_slow_reader_costs_its_requests_and_no_answers() {
     let uploaded = |jar: &Jar| jar.hosts[seller].feeds[0].progress(&jar.hosts[seller].log).bytes_up;
     let before = uploaded(&jar);
     let heard = hear_all(&mut jar, seller);
-    assert_eq!(heard.len(), 1 + 2 + 99);
+    assert_eq!(heard.len(), 2 + 2 + 99);
     assert!(uploaded(&jar) > before, "answers are made when there is room for them");
 }
 
@@ -435,7 +439,8 @@ fn a_slow_reader_costs_its_requests_and_no_answers() {
 fn nothing_that_was_asked_before_a_revocation_is_answered_after_it() {
     let (mut jar, seller) = seller();
     let status = |uploading| Message::Status { uploading, downloading: false };
-    assert_eq!(hear_all(&mut jar, seller), [status(true)]);
+    let want = Message::Want { start: 0, length: WANT_BLOCKS };
+    assert_eq!(hear_all(&mut jar, seller), [status(true), want]);
     let ask = |jar: &mut Jar| {
         say(jar, seller, Message::Request(Request { index: 3, bytes: 0, hash: false, nodes: 0 })).unwrap();
         say(jar, seller, Message::Want { start: 0, length: WANT_BLOCKS }).unwrap();

@@ -43,8 +43,8 @@ fn everything_comes_for_one_question() {
             let link = jar.connect(seller, buyer);
             jar.settle();
             jar.assert_holds(buyer, 0..blocks);
-            // Status, Want, its two answers, the question, and the blocks.
-            assert!(jar.links[link].messages <= 6 + blocks / 4096, "{} messages", jar.links[link].messages);
+            // Status, the seller's Want and its answer, the buyer's and its two, the question, and the blocks.
+            assert!(jar.links[link].messages <= 8 + blocks / 4096, "{} messages", jar.links[link].messages);
             assert_eq!(jar.links[link].fault, None);
         }
     }
