@@ -26,6 +26,7 @@ mod clear;
 mod commit;
 mod create;
 mod disk;
+pub mod doctor;
 pub(crate) mod error;
 mod held;
 mod journal;

@@ -6,6 +6,7 @@ use crate::verify::{UnverifiedBlock, UnverifiedRange};
 mod audit;
 mod crash;
 mod create;
+mod doctor;
 mod faulty;
 mod fixtures;
 mod model;
