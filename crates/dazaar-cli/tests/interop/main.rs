@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask setup` installs what these tests need.
 
+mod doctor;
 mod folders;
 mod hostile;
 mod js_buyer;
