@@ -8,6 +8,7 @@ mod folders;
 mod hostile;
 mod js_buyer;
 mod js_seller;
+mod kill;
 mod market;
 mod ours;
 mod peers;
