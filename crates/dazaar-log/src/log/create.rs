@@ -89,6 +89,7 @@ impl<S: Storage> Log<S> {
             sequence: 0,
             synced: None,
             journal: None,
+            is_record_synced: false,
             changes: Changes::default(),
             synced_changes: Changes::default(),
             surplus_signatures: false,

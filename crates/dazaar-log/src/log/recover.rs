@@ -67,6 +67,11 @@ impl<S: Storage> Log<S> {
             self.write_signature(&head)?;
         }
         self.head = head;
+        if records.synced.is_none()
+            && self.storage.len(FileName::Commit).map_err(at(FileName::Commit, 0))? > 0
+        {
+            self.recheck_all()?;
+        }
         if let Some(synced) = &records.synced {
             self.recheck(synced)?;
             let is_synced = records.claims.is_empty() && self.length() == synced.commit.length;
