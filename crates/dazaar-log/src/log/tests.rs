@@ -7,6 +7,7 @@ mod audit;
 mod crash;
 mod create;
 mod doctor;
+mod faults;
 mod faulty;
 mod fixtures;
 mod model;
