@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),
     Sales(commands::sales::Arguments),
+    Doctor(commands::doctor::Arguments),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),
     Bench(commands::bench::Arguments),

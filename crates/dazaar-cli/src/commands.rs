@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod buy;
 pub(crate) mod card;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod grant;
 pub(crate) mod import;
@@ -80,6 +81,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Card(command) => card::run(&context, &command),
         Command::Buy(arguments) => buy::run(&context, &arguments).await,
         Command::Get(arguments) => get::run(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
@@ -96,7 +98,7 @@ pub(crate) fn read_feed(folder: &Path) -> Result<Log<Folder>, Failure> {
         std::io::ErrorKind::NotFound => Failure::input(format!("there is no feed in {}", folder.display())),
         _ => Failure::input(format!("{}: {error}", folder.display())),
     })?;
-    Ok(Log::open(storage)?)
+    Log::open(storage).map_err(|error| Failure::of_log(folder, &error))
 }
 
 /// The listing that is meant: by name, feed key or seller key, or the only one there is.

@@ -120,6 +120,18 @@ pub(crate) enum Event {
         since: String,
         seen: String,
     },
+    /// Something is wrong with a file of a feed; `cure` says what can be done, or why nothing can.
+    Finding { file: &'static str, fault: String, cure: String, repairable: bool, repaired: bool },
+    /// Every file of a feed was looked at.
+    Examined {
+        folder: String,
+        feed: Option<String>,
+        writable: bool,
+        length: u64,
+        have: u64,
+        findings: u64,
+        repaired: bool,
+    },
     /// A card.
     Card { card: Value, signature: &'static str },
     /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
@@ -271,6 +283,23 @@ impl Event {
                     "{name:<20} {buyer}  {blocks:>10} blocks  {:>10}  since {since}  seen {seen}",
                     indicatif::HumanBytes((*bytes).try_into().unwrap_or(0)).to_string()
                 )
+            }
+            Self::Finding { file, fault, cure, repairable, repaired } => {
+                let verb = match (repaired, repairable) {
+                    (true, _) => "repaired",
+                    (false, true) => "can be repaired",
+                    (false, false) => "cannot be repaired",
+                };
+                format!("`{file}` {fault}\n  {verb}: {cure}")
+            }
+            Self::Examined { folder, writable, length, have, findings, repaired, .. } => {
+                let state = match findings {
+                    0 => "fine".to_owned(),
+                    count if *repaired => format!("repaired ({count} found)"),
+                    count => format!("damaged ({count} found)"),
+                };
+                let writable = if *writable { "" } else { ", without a secret key" };
+                format!("{folder}: {state}; {have} of {length} blocks{writable}")
             }
             Self::Card { card, signature } => {
                 let text = serde_json::to_string_pretty(card).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::event::Event;
@@ -40,6 +41,8 @@ pub(crate) enum Kind {
     Busy = 6,
     /// A buyer holds another history of the feed, so that nothing may be appended.
     Forked = 7,
+    /// A feed's folder is damaged, and was not repaired.
+    Damaged = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -52,6 +55,23 @@ impl Failure {
     /// A failure to read or understand what the user gave us.
     pub(crate) fn input(message: impl Display) -> Self {
         Self::new(Kind::Input, message)
+    }
+
+    /// What is wrong with the feed in a folder.
+    pub(crate) fn of_log(folder: &Path, error: &LogError) -> Self {
+        let failure =
+            |kind| Self::new(kind, format!("the feed in {}: {}", folder.display(), dazaar::explain(error)));
+        match error {
+            LogError::Corrupt { .. }
+            | LogError::Header { .. }
+            | LogError::MissingNode { .. }
+            | LogError::SecretKey { .. }
+            | LogError::Truncated { .. }
+            | LogError::Unproven { .. } => {
+                failure(Kind::Damaged).hint(format!("dazaar doctor {} --repair", folder.display()))
+            }
+            _ => failure(Kind::General),
+        }
     }
 
     /// What the user can do about it.
@@ -128,6 +148,7 @@ impl From<MarketError> for Failure {
             MarketError::Database(error) => error.into(),
             MarketError::Busy { .. } => Self::new(Kind::Busy, &error)
                 .hint("another dazaar process has it open: stop that one, or let it do the work"),
+            MarketError::Log { folder, source } => Self::of_log(&folder, &source),
             MarketError::Card(_) => Self::input(error),
             error => Self::new(Kind::General, error),
         }

@@ -30,6 +30,7 @@ mod clear;
 mod commit;
 mod create;
 mod disk;
+pub mod doctor;
 pub(crate) mod error;
 mod fork;
 mod held;
@@ -74,6 +75,8 @@ pub struct Log<S> {
     synced: Option<u64>,
     /// Where the journal goes on; `None` if it does not lead from what was synced to the head.
     journal: Option<u64>,
+    /// The commit record of what was synced was itself synced. One that is found when the log is opened may not have been.
+    is_record_synced: bool,
     changes: Changes,
     /// What of the changes was synced.
     synced_changes: Changes,

@@ -55,6 +55,29 @@ impl Folder {
         Self::with_files(path, Access::Snapshot)
     }
 
+    /// Opens whatever is left of a feed's folder, for a look that changes nothing and finds nobody writing.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if no file of a feed is there, [`io::ErrorKind::WouldBlock`] if another process has it
+    /// open.
+    pub fn remains(path: &Path) -> io::Result<Self> {
+        let folder = Self::with_files(path, Access::Snapshot)?;
+        if folder.files.iter().all(Option::is_none) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if let Some(bitfield) = folder.file(FileName::Bitfield) {
+            rustix::fs::flock(bitfield, FlockOperation::NonBlockingLockExclusive)?;
+        }
+        Ok(folder)
+    }
+
+    /// Whether a feed was made in `path`, damaged or not: its key is the last file that is written.
+    pub fn is_begun(path: &Path) -> bool {
+        [FileName::Key, FileName::Data].iter().any(|file| {
+            path.join(file.as_str()).metadata().is_ok_and(|file| file.is_file() && file.len() > 0)
+        })
+    }
+
     /// Whether `path` looks like the folder of a feed.
     pub fn is_feed(path: &Path) -> bool {
         path.join(FileName::Key.as_str()).is_file() && path.join(FileName::Bitfield.as_str()).is_file()

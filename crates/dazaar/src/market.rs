@@ -125,14 +125,14 @@ impl Market {
     pub fn own_feed(&self, name: &str) -> Result<Arc<SharedLog>, MarketError> {
         let pair = self.master.feed(name);
         let folder = self.feed_folder(&pair.public());
-        let exists = Folder::is_feed(&folder);
+        let exists = Folder::is_begun(&folder);
         self.log_with(&folder, |storage| if exists { Log::open(storage) } else { Log::create(storage, pair) })
     }
 
     /// The log of a feed that I buy: made when it is first asked for.
     pub fn purchased_feed(&self, feed: &FeedKey) -> Result<Arc<SharedLog>, MarketError> {
         let folder = self.purchase_folder(feed);
-        let exists = Folder::is_feed(&folder);
+        let exists = Folder::is_begun(&folder);
         self.log_with(
             &folder,
             |storage| if exists { Log::open(storage) } else { Log::create_reader(storage, *feed) },

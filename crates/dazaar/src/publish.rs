@@ -3,7 +3,7 @@
 //! Records are numbered by the feed itself, so an import that was interrupted anywhere goes on where it stopped, and a
 //! file that grew is continued, with no state of its own.
 
-use dazaar_log::LogError;
+use dazaar_log::{Durability, LogError};
 
 use crate::shared_log::SharedLog;
 
@@ -21,18 +21,25 @@ pub struct Publisher<'a> {
     position: u64,
     batch: Vec<Vec<u8>>,
     batch_bytes: usize,
+    durability: Durability,
 }
 
 impl<'a> Publisher<'a> {
     /// Publishes a source from its beginning: its first records must be the blocks that the feed holds.
     pub const fn new(log: &'a SharedLog) -> Self {
-        Self { log, position: 0, batch: Vec::new(), batch_bytes: 0 }
+        Self { log, position: 0, batch: Vec::new(), batch_bytes: 0, durability: Durability::Os }
     }
 
     /// Publishes a source that goes on where the feed ends.
     pub fn appending(log: &'a SharedLog) -> Self {
         let position = log.lock().length();
         Self { position, ..Self::new(log) }
+    }
+
+    /// What the blocks survive once [`finish`](Self::finish) has returned; by default the end of the process.
+    #[must_use]
+    pub fn surviving(self, durability: Durability) -> Self {
+        Self { durability, ..self }
     }
 
     /// The next record of the source.
@@ -82,7 +89,7 @@ impl<'a> Publisher<'a> {
             known
         };
         self.position += batch.len() as u64;
-        self.log.append(batch.get(known..).unwrap_or_default())?;
+        self.log.append_at(self.durability, batch.get(known..).unwrap_or_default())?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use dazaar_log::{FeedKey, Log, LogError};
+use dazaar_log::{Durability, FeedKey, Log, LogError};
 use tokio::sync::Notify;
 
 use crate::folder::Folder;
@@ -62,6 +62,20 @@ impl SharedLog {
     /// Appends blocks, which survive the end of this process, and tells the listeners.
     pub fn append(&self, blocks: &[impl AsRef<[u8]>]) -> Result<Range<u64>, LogError> {
         let appended = self.lock().append(blocks)?;
+        self.announce();
+        Ok(appended)
+    }
+
+    /// Appends blocks as [`append`](Self::append) does, or so that they survive a power cut; waits for the disk then.
+    pub fn append_at(
+        &self,
+        durability: Durability,
+        blocks: &[impl AsRef<[u8]>],
+    ) -> Result<Range<u64>, LogError> {
+        if durability == Durability::Os {
+            return self.append(blocks);
+        }
+        let appended = self.lock().append_committed(blocks)?;
         self.announce();
         Ok(appended)
     }

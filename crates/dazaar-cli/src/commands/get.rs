@@ -37,7 +37,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failur
     let mut sink = None;
     for range in wanted.ranges(log.length()) {
         for index in range {
-            let block = log.block(index)?.ok_or_else(|| missing(index, log.length(), log.downloaded()))?;
+            let block = log
+                .block(index)
+                .map_err(|error| Failure::of_log(&folder, &error))?
+                .ok_or_else(|| missing(index, log.length(), log.downloaded()))?;
             // A file is touched only once there is something to write.
             let sink = match &mut sink {
                 Some(sink) => sink,
@@ -58,7 +61,7 @@ fn missing(index: u64, length: u64, held: u64) -> Failure {
 }
 
 /// The folder that is meant: a path, or something that the market knows.
-fn find_feed(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
+pub(super) fn find_feed(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(wanted);
     if Folder::is_feed(path) {
         return Ok(path.to_owned());

@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     follow: bool,
 
+    /// What a row survives once it is published
+    #[arg(long, value_enum, default_value_t = Durability::Os)]
+    durability: Durability,
+
     /// What to do with a row that is wrong
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
     on_error: OnError,
@@ -121,6 +125,14 @@ enum RowFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// The end of the program; a power cut may take the rows of the last seconds
+    Os,
+    /// A power cut as well: each batch waits for the disk once
+    Committed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnError {
     /// Import nothing
     Stop,
@@ -154,7 +166,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         keep: Retention { age_ms: arguments.keep.keep, bytes: arguments.keep.keep_bytes },
     };
     let listing = market.draft(offer, now_ms())?;
-    let follower = import::begin(&source, &log, arguments.on_error, context)?;
+    let follower = import::begin(&source, &log, &arguments, context)?;
     tell_changes(context, &market, &listing)?;
     market.database().put_listing(&listing)?;
     for buyer in &arguments.allow {
@@ -208,6 +220,15 @@ fn open_feed(market: &Market, source: &Source, name: &str) -> Result<(Arc<Shared
 fn age_ms(text: &str) -> Result<i64, String> {
     let ms = dazaar::cards::parse_span_ms(text).map_err(|error| error.to_string())?;
     i64::try_from(ms).map_err(|_| "longer than can be counted".to_owned())
+}
+
+impl From<Durability> for dazaar::log::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Os => Self::Os,
+            Durability::Committed => Self::Committed,
+        }
+    }
 }
 
 impl AdmissionArguments {

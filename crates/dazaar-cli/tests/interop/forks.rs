@@ -20,7 +20,7 @@ fn restored() -> (Scene, Place) {
     assert_eq!(scene.read("bought.csv"), csv(10));
     seller.interrupt();
 
-    std::fs::remove_dir_all(&feeds).unwrap();
+    std::fs::remove_dir_all(&feeds).expect("the folder is there");
     copy(&scene.path("backup"), &feeds);
     (scene, place)
 }
@@ -35,13 +35,13 @@ fn buy(scene: &Scene, who: &str, place: &Place, arguments: &[&str]) -> Process {
 }
 
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+    std::fs::create_dir_all(to).expect("the folder can be made");
+    for entry in std::fs::read_dir(from).expect("the folder is there").flatten() {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy(&path, &target);
         } else {
-            std::fs::copy(&path, &target).unwrap();
+            std::fs::copy(&path, &target).expect("the file can be copied");
         }
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! `cargo xtask setup` installs what these tests need.
 
+mod doctor;
 mod folders;
 mod forks;
 mod hostile;
 mod js_buyer;
 mod js_seller;
+mod kill;
 mod market;
 mod ours;
 mod peers;

@@ -27,9 +27,9 @@ pub struct Audit {
 
 /// What is wrong with the stored tree.
 #[derive(Debug, Default)]
-struct Findings {
+pub(super) struct Findings {
     /// Nodes as they should be.
-    mended: Vec<Node>,
+    pub(super) mended: Vec<Node>,
     /// Nodes that nothing proves.
     damaged: Vec<Range<NodeIndex>>,
 }
@@ -98,7 +98,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// Goes down from every node that has none above it, as far as hashes agree.
-    fn check_tree(&self) -> Result<Findings, LogError> {
+    pub(super) fn check_tree(&self) -> Result<Findings, LogError> {
         let mut found = Findings::default();
         let bits = self.tree().bits();
         for top in bits.runs(0..bits.len()).flatten().map(NodeIndex) {

@@ -88,6 +88,7 @@ impl<S: Storage> Log<S> {
             .map_err(at(FileName::Commit, offset))?;
         self.storage.sync(FileName::Commit).map_err(at(FileName::Commit, offset))?;
         self.synced = Some(synced.commit.sequence);
+        self.is_record_synced = true;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::leaf_cache::LeafCache;
 use super::upper_nodes::UpperNodes;
 use super::{Changes, Head, Log};
-use crate::key::{FeedKey, FeedKeyPair};
+use crate::key::{FeedKey, FeedKeyPair, KEY_BYTES};
 use crate::sleep::header;
 use crate::storage::{FileName, Storage};
 
@@ -95,6 +95,7 @@ impl<S: Storage> Log<S> {
             sequence: 0,
             synced: None,
             journal: None,
+            is_record_synced: false,
             changes: Changes::default(),
             synced_changes: Changes::default(),
             surplus_signatures: false,
@@ -108,6 +109,13 @@ impl<S: Storage> Log<S> {
 fn refuse_existing(storage: &impl Storage) -> Result<(), LogError> {
     match read_key(storage)? {
         Some(key) => Err(LogError::Exists { key }),
-        None => Ok(()),
+        None => refuse_lost_key(storage),
     }
+}
+
+/// A folder that was never finished has no blocks. One with blocks has lost its key, and must not be emptied.
+pub(super) fn refuse_lost_key(storage: &impl Storage) -> Result<(), LogError> {
+    let blocks = storage.len(FileName::Data).map_err(at(FileName::Data, 0))?;
+    let (file, bytes) = (FileName::Key, storage.len(FileName::Key).map_err(at(FileName::Key, 0))?);
+    if blocks == 0 { Ok(()) } else { Err(LogError::Truncated { file, bytes, expected: KEY_BYTES as u64 }) }
 }

@@ -40,9 +40,21 @@ impl<S: Storage> Log<S> {
         if self.journal.is_none_or(|start| start + bytes > MAX_JOURNAL_BYTES) {
             self.flush()?;
         }
+        self.sync_record()?;
         self.grow_journal(self.journal.unwrap_or_default() + bytes)?;
         self.append_at(Durability::Committed, appended.clone(), blocks)?;
         Ok(appended)
+    }
+
+    /// Sees to it that a power cut leaves the record from which the journal goes on: whoever wrote it may have been killed
+    /// before it was synced.
+    fn sync_record(&mut self) -> Result<(), LogError> {
+        if !self.is_record_synced {
+            let synced = self.storage.sync(FileName::Commit).map_err(at(FileName::Commit, 0));
+            synced.inspect_err(|_| self.poisoned = true)?;
+            self.is_record_synced = true;
+        }
+        Ok(())
     }
 
     /// Makes room up to `end`.

@@ -3,6 +3,7 @@
 //! Grade: over a door. Source: classic protocol, section 3.
 
 use super::Log;
+use super::create::refuse_lost_key;
 use super::disk::{read_array, read_key};
 use super::error::{LogError, at};
 use super::held::Held;
@@ -20,12 +21,16 @@ impl<S: Storage> Log<S> {
     /// Nothing but missing headers is written. What recovery found is written with the next change.
     ///
     /// # Errors
-    /// - [`LogError::NotALog`] if the folder has no key, [`LogError::SecretKey`] if the secret key is not that key's.
+    /// - [`LogError::NotALog`] if the folder has no key and no blocks, [`LogError::Truncated`] if the key or the end of a file is
+    ///   gone, [`LogError::SecretKey`] if the secret key is not that key's.
     /// - [`LogError::Header`] if a file belongs to something else.
     /// - [`LogError::Unproven`] if the folder claims blocks and no signature in it proves any length.
     /// - [`LogError::Io`].
     pub fn open(mut storage: S) -> Result<Self, LogError> {
-        let key = read_key(&storage)?.ok_or(LogError::NotALog)?;
+        let Some(key) = read_key(&storage)? else {
+            refuse_lost_key(&storage)?;
+            return Err(LogError::NotALog);
+        };
         let pair = read_secret_key(&storage, key)?;
         let page_bytes = repair_headers(&mut storage)?;
         let records = read_records(&storage, &key)?;
@@ -123,7 +128,7 @@ impl Records {
     }
 }
 
-fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Records, LogError> {
+pub(super) fn read_records(storage: &impl Storage, key: &FeedKey) -> Result<Records, LogError> {
     let synced = read_array(storage, FileName::Commit, Slot::Synced.offset())?;
     let synced = match synced.and_then(|bytes| Synced::decode(&bytes, key)) {
         Some(synced) => Some(synced),

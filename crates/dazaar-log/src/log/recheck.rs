@@ -37,6 +37,15 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
+    /// Forgets whatever is not right, in a folder that says no more what was synced: a failed write tore the record.
+    pub(super) fn recheck_all(&mut self) -> Result<(), LogError> {
+        self.recheck_tree(Settled(&[]))?;
+        for block in self.damaged_blocks(0..self.length())? {
+            self.held.clear_blocks(block..block + 1);
+        }
+        Ok(())
+    }
+
     /// Forgets nodes that nothing shows to be whole, or that are not linked to a root that was signed.
     fn recheck_tree(&mut self, settled: Settled<'_>) -> Result<(), LogError> {
         let bits = self.tree().bits();

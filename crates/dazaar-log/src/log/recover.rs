@@ -67,6 +67,11 @@ impl<S: Storage> Log<S> {
             self.write_signature(&head)?;
         }
         self.head = head;
+        if records.synced.is_none()
+            && self.storage.len(FileName::Commit).map_err(at(FileName::Commit, 0))? > 0
+        {
+            self.recheck_all()?;
+        }
         if let Some(synced) = &records.synced {
             self.recheck(synced)?;
             let is_synced = records.claims.is_empty() && self.length() == synced.commit.length;
@@ -126,7 +131,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// The first block from `base` up to `end` that is not what the tree says, or which the tree does not fit.
-    fn whole_from(&self, base: &Head, end: u64) -> Result<u64, LogError> {
+    pub(super) fn whole_from(&self, base: &Head, end: u64) -> Result<u64, LogError> {
         let mut roots = base.roots.clone();
         let mut offset = base.byte_length();
         for block in base.length..end {
@@ -230,7 +235,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// Goes down from the roots as far as hashes agree, and compares the data of `blocks`.
-    fn prove(&self, roots: &[Node], blocks: &Range<u64>) -> Result<Proven, LogError> {
+    pub(super) fn prove(&self, roots: &[Node], blocks: &Range<u64>) -> Result<Proven, LogError> {
         let mut proven = Proven::default();
         let mut pending = Vec::with_capacity(roots.len());
         let mut offset = 0;
@@ -277,7 +282,7 @@ const fn node_end(node: NodeIndex) -> u64 {
 
 /// What was found to agree with the roots.
 #[derive(Debug, Default)]
-struct Proven {
-    nodes: HaveMap,
-    blocks: HaveMap,
+pub(super) struct Proven {
+    pub(super) nodes: HaveMap,
+    pub(super) blocks: HaveMap,
 }

@@ -6,6 +6,8 @@ use crate::verify::{UnverifiedBlock, UnverifiedRange};
 mod audit;
 mod crash;
 mod create;
+mod doctor;
+mod faults;
 mod faulty;
 mod fixtures;
 mod fork;

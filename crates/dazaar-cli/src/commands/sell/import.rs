@@ -7,7 +7,7 @@ use dazaar_table::{RecordReader, RowError};
 use tokio::sync::oneshot;
 
 use super::source::{Input, Source};
-use super::{Context, OnError};
+use super::{Arguments, Context, OnError};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -38,15 +38,16 @@ impl Follower {
 pub(super) fn begin(
     source: &Source,
     log: &Arc<SharedLog>,
-    on_error: OnError,
+    arguments: &Arguments,
     context: &Context,
 ) -> Result<Follower, Failure> {
+    let (on_error, durability) = (arguments.on_error, arguments.durability.into());
     if !source.is_endless() {
         if let (OnError::Stop, Some((rows, format))) = (on_error, source.rows()?) {
             check(RecordReader::new(rows, format))?;
         }
         if let Some((rows, format)) = source.rows()? {
-            let publisher = Publisher::new(log);
+            let publisher = Publisher::new(log).surviving(durability);
             Import::new(log, on_error, &context.output).run(RecordReader::new(rows, format), publisher)?;
         }
         return Ok(Follower(None));
@@ -58,6 +59,7 @@ pub(super) fn begin(
     // A thread of its own, not one of the runtime's: reading may wait forever, which must not keep the program alive.
     std::thread::spawn(move || {
         let publisher = if repeats { Publisher::new(&log) } else { Publisher::appending(&log) };
+        let publisher = publisher.surviving(durability);
         let result = Import::new(&log, on_error, &output).run(RecordReader::new(rows, format), publisher);
         // Nobody waits any more if the program is about to end.
         let _ = sender.send(result);

@@ -71,7 +71,7 @@ fn copy(log: &Log<MemoryStorage>, context: &str) {
 fn stop_everywhere(steps: &[Step], cleared: &Range<u64>) -> usize {
     for after in 0.. {
         for eighths in [0, 1, 3, 4, 6, 7, 8] {
-            let fault = Fault { after, eighths, forever: true };
+            let fault = Fault { after, eighths, ..Fault::default() };
             let (failed, files) = write(steps, fault);
             let Some(lengths) = failed else { return after };
             check_writer(files, lengths, cleared, &format!("{fault:?}"));
@@ -131,7 +131,7 @@ fn a_stopped_reader_holds_only_what_verifies() {
     }
     for after in 0.. {
         for eighths in [0, 1, 3, 5, 7, 8] {
-            let fault = Fault { after, eighths, forever: true };
+            let fault = Fault { after, eighths, ..Fault::default() };
             let mut log = Log::open(FaultyStorage::new(empty.clone(), fault)).unwrap();
             let stored = sent.iter().position(|block| {
                 let verified = log.verify(block.clone()).unwrap();
@@ -179,7 +179,7 @@ fn check_reader(
 fn a_failed_write_leaves_a_log_that_goes_on_or_asks_to_be_opened() {
     for after in 0..60 {
         for eighths in [0, 4, 8] {
-            let fault = Fault { after, eighths, forever: false };
+            let fault = Fault { after, eighths, forever: false, ..Fault::default() };
             let storage = FaultyStorage::new(MemoryStorage::new(), fault);
             let Ok(mut log) = Log::create(storage.clone(), pair()) else { continue };
             let (before, error) = loop {

@@ -21,7 +21,8 @@ fn power_cuts(storage: &FaultyStorage) -> Vec<MemoryStorage> {
 /// Makes a folder with `make` while the power fails at every change; it is a whole log then, or may be begun anew.
 fn cut_everywhere<T>(make: impl Fn(FaultyStorage) -> Result<T, LogError>) {
     for after in 0.. {
-        let storage = FaultyStorage::new(MemoryStorage::new(), Fault { after, eighths: 8, forever: true });
+        let storage =
+            FaultyStorage::new(MemoryStorage::new(), Fault { after, eighths: 8, ..Fault::default() });
         let made = make(storage.clone()).is_ok();
         for files in power_cuts(&storage) {
             match Log::open(files.clone()) {

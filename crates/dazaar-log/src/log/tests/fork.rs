@@ -194,7 +194,7 @@ fn a_torn_or_foreign_mark_is_none() {
 
 #[test]
 fn a_mark_that_cannot_be_written_counts_until_the_log_is_opened_anew() {
-    let fault = Fault { after: 0, eighths: 4, forever: false };
+    let fault = Fault { eighths: 4, forever: false, ..Fault::default() };
     let mut log = Log::open(FaultyStorage::new(writer(5, "ours", 6).into_storage(), fault)).unwrap();
     let mut feed = rekeyed();
     let evidence = head(&writer(5, "theirs", 9), &mut feed);

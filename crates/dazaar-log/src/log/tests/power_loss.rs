@@ -261,3 +261,25 @@ fn a_commit_is_one_sync_and_survives_the_loss_of_all_else() {
     assert_eq!(log.length(), 83);
     writer.check(&log);
 }
+
+#[test]
+fn a_record_that_a_killed_process_did_not_sync_is_synced_before_it_is_built_on() {
+    let mut log = log();
+    log.append(&rows(0..3)).unwrap();
+    log.flush().unwrap();
+    let storage = PowerStorage::new(log.into_storage());
+    let mut log = Log::open(storage.clone()).unwrap();
+    log.append(&rows(3..5)).unwrap();
+    let checkpoint = log.begin_checkpoint().unwrap();
+    FileName::CHECKPOINTED.into_iter().for_each(|file| storage.clone().sync(file).unwrap());
+    let before = storage.cut(|| false);
+    log.finish_checkpoint(checkpoint, Ok(())).unwrap();
+    // As if it had been killed after the record was written, and before it was synced.
+    let written = storage.files().bytes(FileName::Commit).to_vec();
+    let storage = PowerStorage::new(before);
+    storage.clone().write(FileName::Commit, 0, &written).unwrap();
+    let mut log = Log::open(storage.clone()).unwrap();
+    assert_eq!(log.length(), 5);
+    log.append_committed(&rows(5..6)).unwrap();
+    assert_eq!(Log::open(storage.cut(|| false)).unwrap().length(), 6);
+}

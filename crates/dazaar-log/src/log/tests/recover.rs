@@ -184,7 +184,7 @@ fn a_power_cut_while_blocks_are_cleared_leaves_none_that_is_held_and_gone() {
     log.flush().unwrap();
     let flushed = log.into_storage();
     for after in 0..8 {
-        let fault = Fault { after, eighths: 8, forever: true };
+        let fault = Fault { after, eighths: 8, ..Fault::default() };
         let storage = FaultyStorage::new(flushed.clone(), fault);
         let mut log = Log::open(storage.clone()).unwrap();
         let cleared = log.clear(2..5).is_ok();
