@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
-use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
+use dazaar::wire::replication::Progress;
+use dazaar::{Buyer, BuyerNotice, buyer::BuyerEnd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until};
 
@@ -46,6 +47,7 @@ impl Follow<'_> {
         let mut last_report = None;
         let mut give_up = self.patience.map(|patience| Instant::now() + patience);
         loop {
+            let mut is_due = false;
             tokio::select! {
                 Some(notice) = next(&mut notices) => {
                     if feed.is_none() && let Some(begun) = self.buyer.feed() {
@@ -63,21 +65,22 @@ impl Follow<'_> {
                     return Err(ended(&end));
                 }
                 () = changed.notified() => {}
-                _ = report.tick() => {
-                    if let Some(feed) = &feed {
-                        self.report(feed, &mut last_report)?;
-                    }
-                }
+                _ = report.tick() => is_due = true,
                 () = expired(give_up) => {
                     return Err(self.unreachable());
                 }
             }
-            if let Some(feed) = &feed
-                && delivery.advance(feed, self.output)?
-            {
-                self.report(feed, &mut last_report)?;
-                self.output.finish_progress();
+            let Some(feed) = &feed else { continue };
+            // Whoever reads the report may count on these blocks being handed over.
+            let progress = feed.progress();
+            let is_done = delivery.advance(feed, self.output)?;
+            if is_due && !is_done {
+                self.report(progress, &mut last_report)?;
+            }
+            if is_done {
                 let progress = feed.progress();
+                self.report(progress, &mut last_report)?;
+                self.output.finish_progress();
                 return Ok(self
                     .output
                     .event(&Event::Done { length: progress.length, have: progress.have })?);
@@ -129,8 +132,7 @@ impl Follow<'_> {
             .hint("is it running, and is the address right? --connect host:port tries another")
     }
 
-    fn report(&self, feed: &Arc<Replicator>, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
-        let progress = feed.progress();
+    fn report(&self, progress: Progress, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
         let now = (progress.have, progress.length);
         if progress.length > 0 && last.replace(now) != Some(now) {
             let (have, length) = now;
