@@ -97,7 +97,7 @@ impl Findings {
 
     /// Bits of what was synced that differ, other than those of blocks that are lost.
     fn compare_bitfield<S: Storage>(&mut self, before: &Before, log: &Log<S>) -> Result<(), LogError> {
-        let synced = before.records.synced.as_ref().map_or(log.length(), |synced| synced.commit.length);
+        let synced = before.records.synced.as_ref().map_or(u64::MAX, |synced| synced.commit.length);
         let length = synced.min(log.length());
         let is_lost = |finding: &Finding| matches!(finding.cure, Cure::Forgotten { .. });
         if self.0.iter().any(is_lost) {

@@ -33,7 +33,8 @@ impl<S: Storage> Log<S> {
                 let written = self.storage.write(FileName::Tree, offset, &encode_node(&leaf));
                 written.map_err(at(FileName::Tree, offset))?;
             }
-            first = first.or(Some(if stored.0 == Some(left) { right.index } else { left.index }));
+            let wrong = if stored.0 == Some(left) { right.index } else { left.index };
+            first.get_or_insert(wrong);
         }
         Ok(first)
     }

@@ -46,15 +46,14 @@ impl<S: Storage> Treatment<S> {
     }
 
     pub(super) fn run(mut self) -> Result<Report, LogError> {
-        let mut report = Report::default();
-        report.key = self.mend_keys()?;
-        let is_hopeless = |finding: &Finding| matches!(finding.cure, Cure::None { .. });
-        if let Some(key) = report.key.filter(|_| !self.findings.iter().any(is_hopeless)) {
-            report.is_writable = self.pair.is_some();
-            (report.length, report.held) = self.mend_log(key)?.unwrap_or_default();
-        }
-        report.findings = self.findings;
-        Ok(report)
+        let key = self.mend_keys()?;
+        let is_hopeless = self.findings.iter().any(|finding| matches!(finding.cure, Cure::None { .. }));
+        let counts = match key.filter(|_| !is_hopeless) {
+            Some(key) => self.mend_log(key)?,
+            None => None,
+        };
+        let (length, held) = counts.unwrap_or_default();
+        Ok(Report { key, is_writable: self.pair.is_some(), length, held, findings: self.findings })
     }
 
     /// Returns length and blocks held, unless the folder cannot be opened.
