@@ -34,7 +34,7 @@ pub fn session(data: &[u8]) {
     }
 }
 
-/// Bytes of a buyer on a feed that we sell. The first says whether it is re-keyed.
+/// Bytes of a buyer on a feed that we sell. The first says whether it is re-keyed, and whether ranges are sent.
 pub fn upload(data: &[u8]) {
     let Some((kind, plain)) = data.split_first() else { return };
     let feed = match kind & 1 {
@@ -43,20 +43,24 @@ pub fn upload(data: &[u8]) {
     };
     let mut log = feed::honest();
     let replication = Replication::new(feed, Options { download: Download::None, seed: 0 });
-    converse(Role::Responder, replication, &mut log, plain);
+    converse(Role::Responder, transfer_of(*kind), replication, &mut log, plain);
     assert_eq!(log.length(), feed::LENGTH, "a buyer wrote into the feed");
     feed::assert_honest(&log);
 }
 
-/// Bytes of a seller whose feed we buy. The first says what we want.
+/// Bytes of a seller whose feed we buy. The first says what we want, and whether ranges are sent.
 pub fn download(data: &[u8]) {
     let Some((kind, plain)) = data.split_first() else { return };
     let download = [Download::All, Download::Linear, Download::Sparse][usize::from(*kind) % 3];
     let mut log = feed::reader();
     let mut replication = Replication::new(Feed::own(log.key()), Options { download, seed: 1 });
     replication.want(0..feed::LENGTH);
-    converse(Role::Initiator, replication, &mut log, plain);
+    converse(Role::Initiator, transfer_of(*kind), replication, &mut log, plain);
     feed::assert_honest(&log);
+}
+
+const fn transfer_of(kind: u8) -> Transfer {
+    if kind & 0x80 == 0 { Transfer::Blocks } else { Transfer::Ranges }
 }
 
 const fn role_of(byte: u8) -> Role {
@@ -76,11 +80,17 @@ fn polls_to_the_end(session: &mut Session) -> bool {
 }
 
 /// What a driver does with a session and one feed on it, as long as the peer behaves. How many bytes it would send.
-fn converse(role: Role, mut replication: Replication, log: &mut Log<MemoryStorage>, plain: &[u8]) -> usize {
+fn converse(
+    role: Role,
+    transfer: Transfer,
+    mut replication: Replication,
+    log: &mut Log<MemoryStorage>,
+    plain: &[u8],
+) -> usize {
     let mut line = Line::connect(role);
     let key = replication.feed().key();
     let channel = line.open(key);
-    replication.add_peer(PEER, Transfer::Ranges);
+    replication.add_peer(PEER, transfer);
     speak(&mut line.victim, channel, &mut replication, log);
     if line.say(plain).is_ok() {
         // The end of a session is as good as anything else.
@@ -127,12 +137,14 @@ mod tests {
 
     #[test]
     fn an_honest_seller_is_understood() {
-        let mut log = feed::reader();
-        let replication =
-            Replication::new(Feed::own(log.key()), Options { download: Download::All, seed: 1 });
-        let seed = &seeds::of("download")[0];
-        converse(Role::Initiator, replication, &mut log, &seed[1..]);
-        assert_eq!(log.downloaded(), feed::LENGTH);
+        for (nth, transfer) in [(0, Transfer::Blocks), (3, Transfer::Ranges)] {
+            let mut log = feed::reader();
+            let replication =
+                Replication::new(Feed::own(log.key()), Options { download: Download::All, seed: 1 });
+            let seed = &seeds::of("download")[nth];
+            converse(Role::Initiator, transfer, replication, &mut log, &seed[1..]);
+            assert_eq!(log.downloaded(), feed::LENGTH, "{transfer:?}");
+        }
     }
 
     #[test]
@@ -141,8 +153,13 @@ mod tests {
         let replication =
             Replication::new(Feed::own(log.key()), Options { download: Download::None, seed: 0 });
         let seed = &seeds::of("upload")[0];
-        let sent = converse(Role::Responder, replication, &mut log, &seed[1..]);
+        let sent = converse(Role::Responder, Transfer::Blocks, replication, &mut log, &seed[1..]);
         assert!(sent > 3 * 64, "{sent} bytes hold no proofs");
+        let replication =
+            Replication::new(Feed::own(log.key()), Options { download: Download::None, seed: 0 });
+        let seed = &seeds::of("upload")[2];
+        let sent = converse(Role::Responder, Transfer::Ranges, replication, &mut log, &seed[1..]);
+        assert!(sent > 3 * 64, "{sent} bytes hold no ranges");
     }
 
     #[test]

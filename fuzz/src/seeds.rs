@@ -20,7 +20,13 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             "[]",
         ]),
         "contents" => vec![files::honest_contents()],
-        "download" => vec![prefixed(0, &offer()), prefixed(1, &offer()), prefixed(2, &offer())],
+        "download" => vec![
+            prefixed(0, &offer()),
+            prefixed(1, &offer()),
+            prefixed(2, &offer()),
+            prefixed(0x81, &ranges()),
+            prefixed(0x80, &ranges()),
+        ],
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
         }
@@ -39,7 +45,12 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         }
         "rows" => texts(&["0a,b\n1,\"x\"\"y\n\"\r\n\n3\n", "1{\"a\":1}\n[1,2]\nnull\nx\n"]),
         "session" => vec![prefixed(0, &control()), prefixed(1, &control())],
-        "upload" => vec![prefixed(0, &questions()), prefixed(1, &questions())],
+        "upload" => vec![
+            prefixed(0, &questions()),
+            prefixed(1, &questions()),
+            prefixed(0x80, &fetches()),
+            prefixed(0x81, &fetches()),
+        ],
         _ => Vec::new(),
     }
 }
@@ -115,6 +126,47 @@ fn offer() -> Vec<u8> {
         let signature = honest.signature(feed::LENGTH).ok().flatten().expect("a signature");
         encode_bytes(4, &signature.0, &mut data);
         frames.extend(frame(1, 9, &data));
+    }
+    frames
+}
+
+/// What a buyer of our own kind asks: two ranges, one of them beyond the end, then everything, which is taken back.
+fn fetches() -> Vec<u8> {
+    let fetch = |fields: &[(u64, u64)]| frame(1, 11, &numbers(fields));
+    let cancel = frame(1, 8, &numbers(&[(1, 7), (2, 0), (3, 0)]));
+    [fetch(&[(1, 2), (2, 3)]), fetch(&[(1, 10), (2, 9)]), fetch(&[(1, 7)]), cancel].concat()
+}
+
+/// What a seller of our own kind sends: every block, in two messages, the second of which relies on the first.
+fn ranges() -> Vec<u8> {
+    let honest = feed::honest();
+    let mut remote = RemoteTree::new();
+    let mut frames = frame(1, 3, &bitfield());
+    for blocks in [0..5, 5..feed::LENGTH] {
+        let read = honest.blocks(blocks.clone()).expect("the blocks are here");
+        let proof = honest.range_proof(&blocks, &mut remote).ok().flatten().expect("a proof");
+        let mut body = numbers(&[(1, blocks.start), (2, read.len() as u64)]);
+        let packed = |values: &mut dyn Iterator<Item = u64>| {
+            let mut out = Vec::new();
+            values.for_each(|value| varint::encode(value, &mut out));
+            out
+        };
+        encode_bytes(3, &packed(&mut read.sizes()), &mut body);
+        encode_bytes(4, read.data(), &mut body);
+        let (mut nodes, mut before) = (Vec::new(), 0);
+        for node in &proof.nodes {
+            varint::encode(node.index.0 - before, &mut nodes);
+            nodes.extend_from_slice(node.hash.as_bytes());
+            varint::encode(node.size, &mut nodes);
+            before = node.index.0;
+        }
+        encode_bytes(5, &nodes, &mut body);
+        if let Some(length) = proof.signature_length {
+            let signature = honest.signature(length).ok().flatten().expect("a signature");
+            encode_varint(6, length, &mut body);
+            encode_bytes(7, &signature.0, &mut body);
+        }
+        frames.extend(frame(1, 12, &body));
     }
     frames
 }

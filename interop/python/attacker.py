@@ -139,9 +139,12 @@ class Buyer(Peer):
         self.send(DATA, evil)
         emit("offered", index=index)
         self.send(REQUEST, number_field(1, 0))
-        while self.until(DATA, REQUEST)[0] == REQUEST:
-            emit("asked", index=index)
-            self.send(DATA, evil)
+        while (message := self.until(DATA, REQUEST))[0] == REQUEST:
+            # A seller may ask for the proof of what a buyer claims, but for no data.
+            proof_only = message[1].get(3, [0])[-1] == 1
+            emit("asked", index=index, proof_only=proof_only)
+            if not proof_only:
+                self.send(DATA, evil)
 
     def block(self, index):
         self.send(REQUEST, number_field(1, index))

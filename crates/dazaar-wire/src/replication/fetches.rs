@@ -81,9 +81,8 @@ impl Fetches {
     /// Blocks came. Returns whether they were owed.
     pub(super) fn handle_blocks(&mut self, blocks: &Range<u64>, bytes: u64, now: Duration) -> bool {
         self.mean_bytes = (7 * self.mean_bytes + bytes / (blocks.end - blocks.start).max(1)) / 8;
-        if let Some(first) =
-            self.owed.front_mut().filter(|first| first.start == blocks.start && blocks.end <= first.end)
-        {
+        // What was pushed before a question was taken back may answer the next one, in other parts.
+        if let Some(first) = self.owed.front_mut().filter(|first| blocks.contains(&first.start)) {
             first.start = blocks.end;
             if first.is_empty() {
                 self.owed.pop_front();
@@ -172,7 +171,7 @@ mod tests {
         let mut fetches = Fetches::default();
         fetches.request(10..20, NOW);
         fetches.request(40..41, NOW);
-        assert!(!fetches.handle_blocks(&(40..41), 1, NOW) && !fetches.handle_blocks(&(10..21), 1, NOW));
+        assert!(!fetches.handle_blocks(&(40..41), 1, NOW) && !fetches.handle_blocks(&(5..10), 1, NOW));
         assert!(fetches.handle_blocks(&(10..15), 5, NOW) && fetches.handle_blocks(&(15..20), 5, NOW));
         assert!(fetches.handle_blocks(&(40..41), 1, NOW) && fetches.is_idle());
         assert_eq!(fetches.deadline(100), None);

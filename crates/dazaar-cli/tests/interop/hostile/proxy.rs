@@ -46,10 +46,10 @@ fn a_byte_flipped_in_a_control_message_to_the_buyer_is_detected() {
 
 #[test]
 fn a_byte_flipped_in_the_data_is_detected() {
-    is_detected("--down", 5000);
+    is_detected("--down", 2500);
 }
 
 #[test]
 fn a_byte_flipped_in_a_message_to_the_seller_is_detected() {
-    is_detected("--up", 400);
+    is_detected("--up", 260);
 }
