@@ -51,5 +51,5 @@ fn a_byte_flipped_in_the_data_is_detected() {
 
 #[test]
 fn a_byte_flipped_in_a_message_to_the_seller_is_detected() {
-    is_detected("--up", 260);
+    is_detected("--up", 200);
 }
