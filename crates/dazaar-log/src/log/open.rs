@@ -45,13 +45,15 @@ impl<S: Storage> Log<S> {
 
     /// Opens a log that was synced with every block, and has not changed since, without reading all of the bitfield.
     fn open_full(&mut self, records: &Records, page_bytes: u16) -> Result<bool, LogError> {
-        let Some(synced) = records.synced.as_ref().filter(|synced| synced.is_full()) else {
+        let Some(synced) =
+            records.synced.as_ref().filter(|synced| synced.is_full() && synced.commit.length > 0)
+        else {
             return Ok(false);
         };
         let length = synced.commit.length;
         let files = [
             (FileName::Data, synced.commit.byte_length),
-            (FileName::Tree, node_offset(NodeIndex(2 * length - 1))),
+            (FileName::Tree, node_offset(NodeIndex(NodeIndex::leaf(length).0.saturating_sub(1)))),
             (FileName::Signatures, signature_offset(length + 1)),
         ];
         for (file, bytes) in files {
