@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::{Outcome, simulate};
 
 /// Worlds in each run of the tests.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 2000;
 
 fn run(plan: Plan) -> Result<Outcome, String> {
     World::run(plan, Trace::new(None))

@@ -52,5 +52,6 @@ pub const SILENCE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 const _: () = assert!(OFFERS_MAX <= CHANNELS_MAX);
+const _: () = assert!(dazaar_log::limits::MAX_READ_BLOCKS <= RANGE_BLOCKS_MAX);
 const _: () = assert!(BODY_BYTES_MAX < 1 << (7 * VARINT_BYTES_MAX));
 const _: () = assert!(KEEP_ALIVE_INTERVAL.as_secs() * 2 <= SILENCE_TIMEOUT.as_secs());
