@@ -67,7 +67,7 @@ fn hash_at(level: Level, messages: &[Message<'_>; LANES]) -> [Hash; LANES] {
 }
 
 // Everything below is inlined into the function that `dispatch` compiles for each kind of processor: code outside of it would be
-// compiled for the plainest one.
+// compiled for the plainest one. So would the closure of an `array::from_fn` that is not inlined: arrays that matter are written out.
 
 /// Goes through all messages in step. A lane whose message has ended keeps its state.
 #[inline(always)]
@@ -117,13 +117,11 @@ fn compress<S: Simd>(
     ends: [u64; LANES],
     lasts: [u64; LANES],
 ) -> State<S> {
-    let [front, back] = [0, 1].map(|half| {
-        transposed(simd, std::array::from_fn(|lane| words(simd, &chunks[lane].as_chunks::<64>().0[half])))
-    });
-    let message: [u64x8<S>; 16] =
-        std::array::from_fn(|word| if word < 8 { front[word] } else { back[word - 8] });
-    let mut v: [u64x8<S>; 16] =
-        std::array::from_fn(|word| if word < 8 { state[word] } else { u64x8::splat(simd, IV[word - 8]) });
+    let message = message(simd, chunks);
+    let iv = |word: usize| u64x8::splat(simd, IV[word]);
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = *state;
+    let mut v =
+        [s0, s1, s2, s3, s4, s5, s6, s7, iv(0), iv(1), iv(2), iv(3), iv(4), iv(5), iv(6), iv(7)];
     v[12] ^= vector(simd, ends);
     v[14] ^= vector(simd, lasts);
     macro_rules! rounds {
@@ -142,7 +140,19 @@ fn compress<S: Simd>(
     }
     // Written out, so that every place in `v` and `message` is a constant and they stay in registers.
     rounds!(0 1 2 3 4 5 6 7 8 9 10 11);
-    std::array::from_fn(|word| state[word] ^ v[word] ^ v[word + 8])
+    let out = |word: usize| state[word] ^ v[word] ^ v[word + 8];
+    [out(0), out(1), out(2), out(3), out(4), out(5), out(6), out(7)]
+}
+
+/// The words of all messages: the first of each, the second of each, and so on.
+#[inline(always)]
+fn message<S: Simd>(simd: S, chunks: &[[u8; CHUNK_BYTES]; LANES]) -> [u64x8<S>; 16] {
+    let half = |half: usize| {
+        let row = |lane: usize| words(simd, &chunks[lane].as_chunks::<64>().0[half]);
+        transposed(simd, [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)])
+    };
+    let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (half(0), half(1));
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 #[inline(always)]
@@ -164,14 +174,15 @@ fn rotated<S: Simd>(words: u64x8<S>, right: u32) -> u64x8<S> {
 
 /// Turns rows into columns: each pass shuffles the two halves into each other.
 #[inline(always)]
-fn transposed<S: Simd>(simd: S, mut rows: [u64x8<S>; 8]) -> [u64x8<S>; 8] {
-    for _ in 0..3 {
-        rows = std::array::from_fn(|row| {
-            let (upper, lower) = (rows[row / 2], rows[row / 2 + 4]);
-            if row % 2 == 0 { simd.zip_low_u64x8(upper, lower) } else { simd.zip_high_u64x8(upper, lower) }
-        });
-    }
-    rows
+fn transposed<S: Simd>(simd: S, rows: [u64x8<S>; 8]) -> [u64x8<S>; 8] {
+    shuffled(simd, shuffled(simd, shuffled(simd, rows)))
+}
+
+#[inline(always)]
+fn shuffled<S: Simd>(simd: S, [a, b, c, d, e, f, g, h]: [u64x8<S>; 8]) -> [u64x8<S>; 8] {
+    let low = |upper, lower| simd.zip_low_u64x8(upper, lower);
+    let high = |upper, lower| simd.zip_high_u64x8(upper, lower);
+    [low(a, e), high(a, e), low(b, f), high(b, f), low(c, g), high(c, g), low(d, h), high(d, h)]
 }
 
 #[inline(always)]
@@ -188,8 +199,8 @@ fn outputs<S: Simd>(simd: S, state: State<S>) -> [Hash; LANES] {
 
 #[inline(always)]
 fn words<S: Simd>(simd: S, bytes: &[u8; 64]) -> u64x8<S> {
-    let words = bytes.as_chunks::<8>().0;
-    vector(simd, std::array::from_fn(|word| u64::from_le_bytes(words[word])))
+    let word = |nth: usize| u64::from_le_bytes(bytes.as_chunks::<8>().0[nth]);
+    vector(simd, [word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)])
 }
 
 #[inline(always)]
