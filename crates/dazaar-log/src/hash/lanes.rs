@@ -67,7 +67,7 @@ fn hash_at(level: Level, messages: &[Message<'_>; LANES]) -> [Hash; LANES] {
 }
 
 // Everything below is inlined into the function that `dispatch` compiles for each kind of processor: code outside of it would be
-// compiled for the plainest one. So would the closure of an `array::from_fn` that is not inlined: arrays that matter are written out.
+// compiled for the plainest one. So would a closure that is called more than once: what matters is written out.
 
 /// Goes through all messages in step. A lane whose message has ended keeps its state.
 #[inline(always)]
@@ -120,8 +120,7 @@ fn compress<S: Simd>(
     let message = message(simd, chunks);
     let iv = |word: usize| u64x8::splat(simd, IV[word]);
     let [s0, s1, s2, s3, s4, s5, s6, s7] = *state;
-    let mut v =
-        [s0, s1, s2, s3, s4, s5, s6, s7, iv(0), iv(1), iv(2), iv(3), iv(4), iv(5), iv(6), iv(7)];
+    let mut v = [s0, s1, s2, s3, s4, s5, s6, s7, iv(0), iv(1), iv(2), iv(3), iv(4), iv(5), iv(6), iv(7)];
     v[12] ^= vector(simd, ends);
     v[14] ^= vector(simd, lasts);
     macro_rules! rounds {
@@ -147,12 +146,25 @@ fn compress<S: Simd>(
 /// The words of all messages: the first of each, the second of each, and so on.
 #[inline(always)]
 fn message<S: Simd>(simd: S, chunks: &[[u8; CHUNK_BYTES]; LANES]) -> [u64x8<S>; 16] {
-    let half = |half: usize| {
-        let row = |lane: usize| words(simd, &chunks[lane].as_chunks::<64>().0[half]);
-        transposed(simd, [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)])
-    };
-    let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (half(0), half(1));
+    let [a, b, c, d, e, f, g, h] = columns(simd, chunks, 0);
+    let [i, j, k, l, m, n, o, p] = columns(simd, chunks, 1);
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+#[inline(always)]
+fn columns<S: Simd>(simd: S, chunks: &[[u8; CHUNK_BYTES]; LANES], half: usize) -> [u64x8<S>; 8] {
+    let [a, b, c, d, e, f, g, h] = chunks;
+    let rows = [
+        words(simd, a, half),
+        words(simd, b, half),
+        words(simd, c, half),
+        words(simd, d, half),
+        words(simd, e, half),
+        words(simd, f, half),
+        words(simd, g, half),
+        words(simd, h, half),
+    ];
+    transposed(simd, rows)
 }
 
 #[inline(always)]
@@ -180,9 +192,16 @@ fn transposed<S: Simd>(simd: S, rows: [u64x8<S>; 8]) -> [u64x8<S>; 8] {
 
 #[inline(always)]
 fn shuffled<S: Simd>(simd: S, [a, b, c, d, e, f, g, h]: [u64x8<S>; 8]) -> [u64x8<S>; 8] {
-    let low = |upper, lower| simd.zip_low_u64x8(upper, lower);
-    let high = |upper, lower| simd.zip_high_u64x8(upper, lower);
-    [low(a, e), high(a, e), low(b, f), high(b, f), low(c, g), high(c, g), low(d, h), high(d, h)]
+    [
+        simd.zip_low_u64x8(a, e),
+        simd.zip_high_u64x8(a, e),
+        simd.zip_low_u64x8(b, f),
+        simd.zip_high_u64x8(b, f),
+        simd.zip_low_u64x8(c, g),
+        simd.zip_high_u64x8(c, g),
+        simd.zip_low_u64x8(d, h),
+        simd.zip_high_u64x8(d, h),
+    ]
 }
 
 #[inline(always)]
@@ -197,10 +216,14 @@ fn outputs<S: Simd>(simd: S, state: State<S>) -> [Hash; LANES] {
     })
 }
 
+/// A row of a half: eight words of one message.
 #[inline(always)]
-fn words<S: Simd>(simd: S, bytes: &[u8; 64]) -> u64x8<S> {
-    let word = |nth: usize| u64::from_le_bytes(bytes.as_chunks::<8>().0[nth]);
-    vector(simd, [word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)])
+fn words<S: Simd>(simd: S, chunk: &[u8; CHUNK_BYTES], half: usize) -> u64x8<S> {
+    let mut words = [0; LANES];
+    for (word, bytes) in words.iter_mut().zip(chunk.as_chunks::<64>().0[half].as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    vector(simd, words)
 }
 
 #[inline(always)]
