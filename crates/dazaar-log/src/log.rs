@@ -10,7 +10,7 @@
 //!
 //! Source: classic protocol, sections 2 and 3. Invariant: the roots of the log hash to what its signature is over.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::ops::Range;
 
@@ -65,8 +65,6 @@ pub struct Log<S> {
     held: Held,
     upper_nodes: UpperNodes,
     leaf_cache: LeafCache,
-    /// The tree hash that was asked for last, and of which length it is.
-    head_hash: Cell<Option<(u64, Hash)>>,
     /// What was read last, and as which blocks: new ones are read once for each peer.
     last_read: RefCell<(Range<u64>, Blocks)>,
     /// The number of the next commit record.
@@ -104,15 +102,21 @@ struct Head {
     roots: Vec<Node>,
     /// `None` only for an empty log.
     signature: Option<Signature>,
+    /// Made once, however many feeds sign it.
+    tree_hash: OnceCell<Hash>,
 }
 
 impl Head {
+    fn new(length: u64, roots: Vec<Node>, signature: Option<Signature>) -> Self {
+        Self { length, roots, signature, tree_hash: OnceCell::new() }
+    }
+
     fn byte_length(&self) -> u64 {
         self.roots.iter().fold(0, |sum, root| root.size.saturating_add(sum))
     }
 
     fn tree_hash(&self) -> Hash {
-        tree_hash(&self.roots)
+        *self.tree_hash.get_or_init(|| tree_hash(&self.roots))
     }
 }
 
@@ -182,23 +186,11 @@ impl<S: Storage> Log<S> {
     /// As [`node`](Self::node).
     pub fn tree_hash(&self, length: u64) -> Result<Option<Hash>, LogError> {
         if length == self.length() {
-            return Ok(Some(self.head_hash()));
+            return Ok(Some(self.head.tree_hash()));
         }
         let roots: Option<Vec<Node>> =
             full_roots(length).map(|root| self.node(root)).collect::<Result<_, _>>()?;
         Ok(roots.map(|roots| tree_hash(&roots)))
-    }
-
-    /// The tree hash of the head, made once for each length however many feeds sign it.
-    fn head_hash(&self) -> Hash {
-        match self.head_hash.get() {
-            Some((length, hash)) if length == self.length() => hash,
-            _ => {
-                let hash = self.head.tree_hash();
-                self.head_hash.set(Some((self.length(), hash)));
-                hash
-            }
-        }
     }
 
     /// The signature of the first `length` blocks; `None` if that length was never signed, or we never saw it.

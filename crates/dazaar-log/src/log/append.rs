@@ -98,8 +98,9 @@ impl<S: Storage> Log<S> {
         self.drop_surplus_signatures()?;
         let entries = std::mem::take(&mut batch.entries);
         let mut run = Run::hash(appended.start, blocks.iter().map(AsRef::as_ref), entries);
-        let mut head = Head { length: appended.end, roots: self.head.roots.clone(), signature: None };
-        let earlier = join(&mut head.roots, &mut run);
+        let mut roots = self.head.roots.clone();
+        let earlier = join(&mut roots, &mut run);
+        let mut head = Head::new(appended.end, roots, None);
         self.refuse_second_history(appended.end, &run, &earlier)?;
         let message = signable(&head.tree_hash(), head.length);
         head.signature = self.pair.as_ref().map(|pair| pair.sign(&message));

@@ -2,7 +2,7 @@
 //!
 //! Grade: over a door. Source: classic protocol, section 3.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use super::append::Batch;
 use super::disk::read_key;
@@ -90,7 +90,6 @@ impl<S: Storage> Log<S> {
             held,
             upper_nodes: UpperNodes::default(),
             leaf_cache: LeafCache::default(),
-            head_hash: Cell::default(),
             last_read: RefCell::default(),
             sequence: 0,
             synced: None,

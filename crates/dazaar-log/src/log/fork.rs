@@ -33,7 +33,7 @@ impl<S: Storage> Log<S> {
 
     /// The head of this log as a proof for others; `None` if nothing is signed.
     pub fn signed_head(&self) -> Option<SignedHead> {
-        let Head { length, roots, signature } = &self.head;
+        let Head { length, roots, signature, .. } = &self.head;
         SignedHead::new(self.key, *length, roots.clone(), (*signature)?).ok()
     }
 

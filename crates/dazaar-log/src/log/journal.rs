@@ -143,7 +143,7 @@ impl<S: Storage> Log<S> {
             return Ok(false);
         }
         let appended = record.first..record.first + blocks.len() as u64;
-        let head = Head { length: appended.end, roots, signature: Some(record.signature) };
+        let head = Head::new(appended.end, roots, Some(record.signature));
         let nodes = run.nodes();
         for index in ancestors(appended.end - 1).filter(|index| nodes.contains(index)) {
             // Blocks after these may have completed it.

@@ -157,7 +157,7 @@ impl<S: Storage> Log<S> {
         for commit in records {
             let Some(roots) = read_roots(&self.storage, commit.length)? else { continue };
             if tree_hash(&roots) == commit.tree_hash {
-                return Ok(Some(Head { length: commit.length, roots, signature: commit.signature }));
+                return Ok(Some(Head::new(commit.length, roots, commit.signature)));
             }
         }
         Ok(None)
@@ -217,7 +217,7 @@ impl<S: Storage> Log<S> {
         let Some(signature) = read_signature(&self.storage, length)? else { return Ok(None) };
         let Some(roots) = read_roots(&self.storage, length)? else { return Ok(None) };
         let valid = verify_tree(&self.key, &tree_hash(&roots), length, &signature);
-        Ok(valid.then_some(Head { length, roots, signature: Some(signature) }))
+        Ok(valid.then_some(Head::new(length, roots, Some(signature))))
     }
 
     /// The length that the bitfield claims or else the highest that is signed, for a folder without a commit record; and up to

@@ -111,7 +111,7 @@ impl<S: Storage> Log<S> {
         let Some(signed) = signed else { return Ok(self.head.clone()) };
         let root = |index| fresh(index).map_or_else(|| self.held_node(index), Ok);
         let roots = full_roots(signed.length).map(root).collect::<Result<_, _>>()?;
-        let head = Head { length: signed.length, roots, signature: Some(signed.signature) };
+        let head = Head::new(signed.length, roots, Some(signed.signature));
         self.write_signature(&head)?;
         Ok(if head.length > self.length() { head } else { self.head.clone() })
     }

@@ -33,7 +33,11 @@ const ALL: u8 = 0b11;
 /// The tree over the blocks of one page, without the top.
 pub(crate) fn page_index(blocks: &[u8; PAGE_BYTES], index: &mut [u8; INDEX_BYTES]) {
     for (leaf, four) in blocks.chunks_exact(4).enumerate() {
-        index[2 * leaf] = four.iter().fold(0, |byte, &held| byte << 2 | code(held, 0xff));
+        index[2 * leaf] = match four {
+            [0, 0, 0, 0] => 0,
+            [0xff, 0xff, 0xff, 0xff] => ALL_HELD,
+            mixed => mixed.iter().fold(0, |byte, &held| byte << 2 | code(held, 0xff)),
+        };
     }
     for depth in 1..=PAGE_DEPTH {
         let reach = 1 << (depth - 1);
