@@ -1,8 +1,11 @@
-//! Rows and blocks: reading CSV and JSON lines as records.
+//! Rows and blocks: reading CSV and JSON lines as records, and tables of typed columns.
 //!
 //! A record becomes one block, byte for byte as it stood in the file, line ending included: the blocks of a feed one
 //! after the other are the file again.
 
+pub mod limits;
 mod records;
+pub mod schema;
 
 pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};
+pub use schema::{Column, Kind, Schema, SchemaError};
