@@ -3,9 +3,12 @@
 //! A record becomes one block, byte for byte as it stood in the file, line ending included: the blocks of a feed one
 //! after the other are the file again.
 
+mod bytes;
+mod column;
 pub mod limits;
 mod records;
 pub mod schema;
 
+pub use bytes::BlockError;
 pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};
 pub use schema::{Column, Kind, Schema, SchemaError};
