@@ -47,6 +47,9 @@ pub enum BlockError {
         /// What the library said.
         reason: String,
     },
+    /// Times that are not those that were said.
+    #[error("the times of the rows are not those that the block says")]
+    Times,
     /// Text that is not UTF-8.
     #[error("text is not UTF-8")]
     NotUtf8,
@@ -84,7 +87,7 @@ impl<'a> Reader<'a> {
 
     /// As many bytes as the varint before them says.
     pub(crate) fn prefixed(&mut self, part: &'static str) -> Result<&'a [u8], BlockError> {
-        let count = self.count(self.0.len(), part)?;
+        let count = usize::try_from(self.varint(part)?).unwrap_or(usize::MAX);
         self.take(count, part)
     }
 
@@ -125,8 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_read() {
-        let mut reader = Reader(&[3, b'a', b'b']);
-        assert_eq!(reader.prefixed("a name"), Err(BlockError::Value { part: "a name", value: 3 }));
+        assert_eq!(Reader(&[3, b'a', b'b']).prefixed("a name"), Err(BlockError::Short { part: "a name" }));
         let mut reader = Reader(&[2, b'a', b'b', 9]);
         assert_eq!(reader.prefixed("a name"), Ok(&b"ab"[..]));
         assert_eq!(reader.finish("names"), Err(BlockError::Surplus { part: "names", bytes: 1 }));

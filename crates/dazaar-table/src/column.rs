@@ -18,7 +18,7 @@ use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type, TimestampNanoseco
 
 pub(crate) mod numbers;
 mod packed;
-mod strings;
+pub(crate) mod strings;
 
 use crate::bytes::{BlockError, Reader};
 use crate::schema::{DECIMAL_DIGITS, Kind};

@@ -5,9 +5,12 @@
 
 mod bytes;
 mod column;
+pub mod header;
+pub mod index;
 pub mod limits;
 mod records;
 pub mod schema;
+pub mod segment;
 
 pub use bytes::BlockError;
 pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};

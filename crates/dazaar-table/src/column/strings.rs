@@ -10,9 +10,10 @@
 
 use std::collections::HashMap;
 
+use dazaar_log::codec::varint;
+
 use super::{numbers, packed};
 use crate::bytes::{BlockError, Reader};
-use dazaar_log::codec::varint;
 
 const DIRECT: u8 = 0;
 const DICTIONARY: u8 = 1;
@@ -37,7 +38,7 @@ impl Strings {
         Self { offsets, bytes: Vec::new() }
     }
 
-    fn get(&self, nth: usize) -> &[u8] {
+    pub(crate) fn get(&self, nth: usize) -> &[u8] {
         &self.bytes[self.offsets[nth] as usize..self.offsets[nth + 1] as usize]
     }
 
