@@ -11,7 +11,9 @@ pub mod limits;
 mod records;
 pub mod schema;
 pub mod segment;
+pub mod writer;
 
 pub use bytes::BlockError;
 pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};
 pub use schema::{Column, Kind, Schema, SchemaError};
+pub use writer::{ResumeError, TableWriter, WriteError};

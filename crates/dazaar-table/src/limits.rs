@@ -23,3 +23,15 @@ pub const INDEX_FAN_OUT: usize = 256;
 
 /// Sealed segments after which our writer adds an index block.
 pub const INDEX_EVERY: usize = 32;
+
+/// Rows of a segment of our writer, if there are enough.
+pub const SEGMENT_ROWS: usize = 8192;
+
+/// Memory of the rows in a segment of our writer, about.
+pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// So many rows are not sent live first, but sealed at once.
+pub const LIVE_ROWS_MAX: usize = 1024;
+
+/// Live segments that our writer leaves unsealed.
+pub const LIVE_SEGMENTS_MAX: usize = 512;
