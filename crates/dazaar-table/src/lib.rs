@@ -8,6 +8,7 @@ mod column;
 pub mod header;
 pub mod index;
 pub mod limits;
+pub mod read;
 mod records;
 pub mod schema;
 pub mod segment;

@@ -1,0 +1,247 @@
+//! Finding the blocks that a question needs, from the end of the feed down the index.
+//!
+//! First the header and the last block, then the newest index block if the last block is none, then one index block for each level
+//! that the question reaches into. Questions to several blocks of a level are asked together.
+//!
+//! Grade: machine.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::error::ReadError;
+use super::query::{Query, Selection};
+use crate::bytes::BlockError;
+use crate::header;
+use crate::index::{Entry, INDEX, Index};
+use crate::schema::Schema;
+use crate::segment;
+
+/// Looks for the blocks that answer a question.
+#[derive(Debug)]
+pub struct Locator {
+    query: Query,
+    length: u64,
+    /// Blocks that it needs now.
+    wanted: BTreeMap<u64, Wanted>,
+    /// The header, and what it makes of the question.
+    table: Option<(Schema, Selection)>,
+    /// The last block of the feed, which came before the header.
+    last: Option<Vec<u8>>,
+    newest: Option<(u64, Index)>,
+    segments: Vec<Entry>,
+    index_bytes: u64,
+    /// Rows whose index block is gone.
+    gone: Vec<Range<u64>>,
+}
+
+/// Why a block is needed.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Header,
+    Last,
+    Newest,
+    /// The list of a level, and what it must have together.
+    List {
+        level: usize,
+        entry: Entry,
+    },
+}
+
+/// Where the rows are that answer a question.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What the rows look like.
+    pub schema: Schema,
+    /// What is wanted of them.
+    pub selection: Selection,
+    /// Sealed segments that may have such rows, in the order of the rows.
+    pub segments: Vec<Entry>,
+    /// Blocks after the index, which may have more.
+    pub tail: Range<u64>,
+    /// What the index covers.
+    pub coverage: Coverage,
+    /// Bytes of the index blocks that were read.
+    pub index_bytes: u64,
+    /// Rows that may be wanted, and cannot be found since the seller has cleared that part of the index.
+    pub gone: Vec<Range<u64>>,
+}
+
+/// What a table has, as far as its index knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of their segments.
+    pub bytes: u64,
+    /// The earliest and the latest time, in nanoseconds; `None` if there are no rows.
+    pub times: Option<(i64, i64)>,
+}
+
+impl Locator {
+    /// Asks a question of a feed of `length` blocks.
+    pub fn new(length: u64, query: Query) -> Self {
+        let mut wanted = BTreeMap::from([(0, Wanted::Header)]);
+        if length > 1 {
+            wanted.insert(length - 1, Wanted::Last);
+        }
+        Self {
+            query,
+            length,
+            wanted,
+            table: None,
+            last: None,
+            newest: None,
+            segments: Vec::new(),
+            index_bytes: 0,
+            gone: Vec::new(),
+        }
+    }
+
+    /// The blocks that are needed next; none when the answer is found.
+    pub fn wanted(&self) -> Vec<u64> {
+        self.wanted.keys().copied().collect()
+    }
+
+    /// A block that was wanted, or that nobody has it any more.
+    ///
+    /// # Errors
+    /// Why nothing can be found.
+    pub fn handle_block(&mut self, number: u64, block: Option<&[u8]>) -> Result<(), ReadError> {
+        match (self.wanted.remove(&number), block) {
+            (None, _) => Ok(()),
+            (Some(Wanted::Header), Some(block)) => self.handle_header(block),
+            (Some(Wanted::Last), Some(block)) if self.table.is_none() => {
+                self.last = Some(block.to_vec());
+                Ok(())
+            }
+            (Some(Wanted::Last), Some(block)) => self.handle_last(block),
+            (Some(Wanted::Newest), Some(block)) => self.handle_newest(number, block),
+            (Some(Wanted::List { level, entry }), Some(block)) => self.handle_list(level, &entry, block),
+            (Some(Wanted::List { entry, .. }), None) => {
+                self.gone.push(entry.first_row..entry.end_row());
+                Ok(())
+            }
+            (Some(_), None) => Err(ReadError::Gone { block: number }),
+        }
+    }
+
+    /// Where the rows are, once nothing more is wanted.
+    pub fn into_plan(mut self) -> Option<Plan> {
+        let (schema, selection) = self.table.filter(|_| self.wanted.is_empty())?;
+        self.segments.sort_by_key(|entry| entry.first_row);
+        self.gone.sort_by_key(|rows| rows.start);
+        let (newest, index) = self.newest.unwrap_or_default();
+        let tail = newest + 1..self.length.max(newest + 1);
+        Some(Plan {
+            tail: if reaches_beyond(&schema, &selection, &index) { tail } else { tail.end..tail.end },
+            coverage: Coverage::of(&index),
+            index_bytes: self.index_bytes,
+            schema,
+            selection,
+            segments: self.segments,
+            gone: self.gone,
+        })
+    }
+
+    fn handle_header(&mut self, block: &[u8]) -> Result<(), ReadError> {
+        let schema = header::decode(block)?;
+        let selection = self.query.for_table(&schema)?;
+        self.table = Some((schema, selection));
+        match self.last.take() {
+            Some(last) => self.handle_last(&last),
+            None => Ok(()),
+        }
+    }
+
+    fn handle_last(&mut self, block: &[u8]) -> Result<(), ReadError> {
+        let number = self.length - 1;
+        if block.first() == Some(&INDEX) {
+            return self.handle_newest(number, block);
+        }
+        let index = segment::decode_head(block).map_err(at(number))?.index;
+        if index >= number {
+            return Err(at(number)(BlockError::Value { part: "the index block", value: index }));
+        }
+        if index > 0 {
+            self.wanted.insert(index, Wanted::Newest);
+        }
+        Ok(())
+    }
+
+    fn handle_newest(&mut self, number: u64, block: &[u8]) -> Result<(), ReadError> {
+        let index = Index::decode(block).map_err(at(number))?;
+        self.index_bytes += block.len() as u64;
+        for (level, list) in index.levels.iter().enumerate() {
+            self.look_into(number, level, list)?;
+        }
+        self.newest = Some((number, index));
+        Ok(())
+    }
+
+    fn handle_list(&mut self, level: usize, entry: &Entry, block: &[u8]) -> Result<(), ReadError> {
+        let mut index = Index::decode(block).map_err(at(entry.block))?;
+        self.index_bytes += block.len() as u64;
+        let list = if level < index.levels.len() { index.levels.swap_remove(level) } else { Vec::new() };
+        if Entry::over(entry.block, &list).as_ref() != Some(entry) {
+            return Err(ReadError::Contradiction { block: entry.block });
+        }
+        self.look_into(entry.block, level, &list)
+    }
+
+    /// Takes what the question needs from a list of index block `number`.
+    fn look_into(&mut self, number: u64, level: usize, list: &[Entry]) -> Result<(), ReadError> {
+        let Some((_, selection)) = &self.table else { return Ok(()) };
+        for entry in list {
+            let is_wanted = selection.overlaps(entry.earliest, entry.latest)
+                && entry.end_row() > selection.from_row
+                && (selection.keys.is_empty() || selection.keys.iter().any(|&key| entry.may_have(key)));
+            // An index speaks of what is before it: so nobody is led in circles.
+            if entry.block >= number {
+                return Err(at(number)(BlockError::Value {
+                    part: "a block of the index",
+                    value: entry.block,
+                }));
+            }
+            if !is_wanted {
+                continue;
+            }
+            match level.checked_sub(1) {
+                None => self.segments.push(entry.clone()),
+                Some(level) => {
+                    self.wanted.insert(entry.block, Wanted::List { level, entry: entry.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether rows may be wanted that come after the index.
+fn reaches_beyond(schema: &Schema, selection: &Selection, index: &Index) -> bool {
+    match (schema.lateness(), index.latest()) {
+        (Some(lateness), Some(latest)) => selection.overlaps(latest.saturating_sub(lateness), i64::MAX),
+        _ => true,
+    }
+}
+
+impl Coverage {
+    fn of(index: &Index) -> Self {
+        let mut coverage = Self::default();
+        for entry in index.lists() {
+            coverage.add(entry.rows, entry.bytes, entry.earliest, entry.latest);
+        }
+        coverage
+    }
+
+    /// Adds rows to it.
+    pub(crate) fn add(&mut self, rows: u64, bytes: u64, earliest: i64, latest: i64) {
+        self.rows += rows;
+        self.bytes = self.bytes.saturating_add(bytes);
+        let (first, last) = self.times.unwrap_or((earliest, latest));
+        self.times = Some((first.min(earliest), last.max(latest)));
+    }
+}
+
+fn at(block: u64) -> impl Fn(BlockError) -> ReadError {
+    move |error| ReadError::Block { block, error }
+}

@@ -1,0 +1,229 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, StringArray, TimestampNanosecondArray};
+use proptest::prelude::*;
+
+use super::*;
+use crate::read::{Locator, Query};
+use crate::schema::{Column, Kind};
+use crate::writer::TableWriter;
+
+const SYMBOLS: [&str; 3] = ["BTC", "ETH", "SOL"];
+
+/// A row: time, symbol, number.
+type Row = (i64, usize, i64);
+
+fn schema(lateness: Option<i64>) -> Schema {
+    let columns = vec![
+        Column::new("time", Kind::Timestamp),
+        Column::new("symbol", Kind::Text),
+        Column::new("number", Kind::Int),
+    ];
+    Schema::new(columns, "time", &["symbol"], lateness).unwrap()
+}
+
+fn batch(rows: &[Row]) -> RecordBatch {
+    let times = TimestampNanosecondArray::from_iter_values(rows.iter().map(|row| row.0));
+    RecordBatch::try_new(
+        schema(None).to_arrow(),
+        vec![
+            Arc::new(times.with_timezone("UTC")),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| SYMBOLS[row.1]))),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
+        ],
+    )
+    .unwrap()
+}
+
+/// What was read, and what it took.
+#[derive(Debug, Default)]
+struct Answer {
+    numbers: Vec<i64>,
+    gone: Vec<Range<u64>>,
+    rounds: usize,
+    fetched: BTreeSet<u64>,
+    next_row: u64,
+}
+
+/// Reads a table from its blocks; those in `cleared` are gone.
+fn read(blocks: &[Vec<u8>], cleared: &BTreeSet<u64>, query: Query) -> Result<Answer, ReadError> {
+    let query = Query { columns: vec!["number".to_owned()], ..query };
+    let mut answer = Answer::default();
+    let block = |number: u64| Some(blocks[number as usize].as_slice()).filter(|_| !cleared.contains(&number));
+    let mut locator = Locator::new(blocks.len() as u64, query);
+    loop {
+        let wanted = locator.wanted();
+        if wanted.is_empty() {
+            break;
+        }
+        answer.rounds += 1;
+        for number in wanted {
+            answer.fetched.insert(number);
+            locator.handle_block(number, block(number))?;
+        }
+    }
+    let plan = locator.into_plan().unwrap();
+    answer.gone.clone_from(&plan.gone);
+    let mut rows = Rows::new(plan);
+    while let Some(number) = rows.wanted() {
+        answer.fetched.insert(number);
+        match rows.handle_block(block(number))? {
+            RowsEvent::Rows(rows) => {
+                let numbers = rows.column(0).as_primitive::<arrow::datatypes::Int64Type>();
+                answer.numbers.extend(numbers.values());
+            }
+            RowsEvent::Gone(rows) => answer.gone.push(rows),
+            RowsEvent::Nothing => {}
+        }
+    }
+    answer.next_row = rows.next_row();
+    Ok(answer)
+}
+
+/// A feed of rows in pieces, after each of which they are flushed; finished at the end if wanted.
+fn feed(rows: &[Row], piece: usize, is_finished: bool) -> Vec<Vec<u8>> {
+    let mut writer = TableWriter::new(schema(None));
+    for piece in rows.chunks(piece) {
+        writer.push(&batch(piece)).unwrap();
+        writer.flush();
+    }
+    if is_finished {
+        writer.finish();
+    }
+    writer.take_blocks()
+}
+
+fn seconds(count: usize) -> Vec<Row> {
+    (0..count).map(|row| (row as i64 * 1_000_000_000, row % 3, row as i64)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_question_gets_the_rows_that_going_through_all_gives(
+        rows in prop::collection::vec((0_i64..1000, 0..SYMBOLS.len(), any::<i64>()), 1..3000),
+        piece in 1_usize..2000,
+        is_finished: bool,
+        from in prop::option::of(0_i64..1000),
+        to in prop::option::of(0_i64..1000),
+        from_row in prop_oneof![Just(0_u64), 0..3000_u64],
+        limit in prop::option::of(0_u64..100),
+        symbol in prop::option::of(0..SYMBOLS.len()),
+        least in prop::option::of(any::<i64>()),
+    ) {
+        let query = Query {
+            from,
+            to,
+            from_row,
+            limit,
+            symbols: symbol.iter().map(|&nth| SYMBOLS[nth].to_owned()).collect(),
+            conditions: least.iter().map(|least| format!("number>={least}")).collect(),
+            columns: Vec::new(),
+        };
+        let wanted = (0..).zip(&rows).filter(|(row, (time, name, number))| {
+            *row >= from_row
+                && from.is_none_or(|from| from <= *time)
+                && to.is_none_or(|to| *time < to)
+                && symbol.is_none_or(|symbol| symbol == *name)
+                && least.is_none_or(|least| least <= *number)
+        });
+        let expected: Vec<i64> =
+            wanted.map(|(_, row)| row.2).take(limit.unwrap_or(u64::MAX) as usize).collect();
+        let blocks = feed(&rows, piece, is_finished);
+        let answer = read(&blocks, &BTreeSet::new(), query).unwrap();
+        prop_assert_eq!(answer.numbers, expected);
+        prop_assert_eq!(answer.gone, []);
+    }
+
+    #[test]
+    fn blocks_of_a_liar_never_panic(
+        blocks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..5),
+        first in 0_u8..4,
+    ) {
+        let mut all = vec![crate::header::encode(&schema(None))];
+        all.extend(blocks.into_iter().map(|block| [vec![first], block].concat()));
+        let _ = read(&all, &BTreeSet::new(), Query::default());
+    }
+}
+
+#[test]
+fn a_range_takes_its_segments_and_few_others() {
+    let blocks = feed(&seconds(1_000_000), 5000, true);
+    let day = 86_400_000_000_000;
+    let query = Query { from: Some(3 * day), to: Some(4 * day), ..Query::default() };
+    let answer = read(&blocks, &BTreeSet::new(), query).unwrap();
+    assert_eq!(answer.numbers.len(), 86_400);
+    assert!(answer.rounds <= 3, "{} rounds", answer.rounds);
+    let bytes = |is_data: fn(u8) -> bool| -> usize {
+        let fetched = answer.fetched.iter().map(|&number| &blocks[number as usize]);
+        fetched.filter(|block| is_data(block[0])).map(Vec::len).sum()
+    };
+    let (data, others) = (bytes(|kind| kind == segment::SEALED), bytes(|kind| kind != segment::SEALED));
+    assert!(others * 20 < data, "{others} bytes of index for {data} bytes of data");
+}
+
+#[test]
+fn what_was_cleared_is_told_and_the_rest_is_read() {
+    let blocks = feed(&seconds(600_000), 5000, true);
+    let cleared: BTreeSet<u64> = (1..40).collect();
+    let answer = read(&blocks, &cleared, Query { from: Some(0), ..Query::default() }).unwrap();
+    let gone: u64 = answer.gone.iter().map(|rows| rows.end - rows.start).sum();
+    assert!(gone > 0);
+    assert_eq!(answer.numbers, (gone as i64..600_000).collect::<Vec<_>>());
+    let later = Query { from: Some(500_000_000_000_000), ..Query::default() };
+    assert_eq!(read(&blocks, &cleared, later).unwrap().gone, []);
+}
+
+#[test]
+fn rows_that_come_later_follow_without_a_gap() {
+    let rows = seconds(3000);
+    let mut writer = TableWriter::new(schema(None));
+    writer.push(&batch(&rows[..1500])).unwrap();
+    writer.flush();
+    let mut blocks = writer.take_blocks();
+    let mut locator = Locator::new(blocks.len() as u64, Query::default());
+    while let Some(&number) = locator.wanted().first() {
+        locator.handle_block(number, Some(&blocks[number as usize])).unwrap();
+    }
+    let mut reader = Rows::new(locator.into_plan().unwrap());
+    let mut times = Vec::new();
+    for row in 1500..3001 {
+        while let Some(number) = reader.wanted() {
+            if let RowsEvent::Rows(rows) = reader.handle_block(Some(&blocks[number as usize])).unwrap() {
+                times.extend(
+                    rows.column(0).as_primitive::<TimestampNanosecondType>().values().iter().copied(),
+                );
+            }
+        }
+        if row < 3000 {
+            writer.push(&batch(&rows[row..=row])).unwrap();
+            writer.flush();
+            blocks.extend(writer.take_blocks());
+            reader.extend(blocks.len() as u64);
+        }
+    }
+    assert_eq!(times, rows.iter().map(|row| row.0).collect::<Vec<_>>());
+    assert_eq!(reader.next_row(), 3000);
+}
+
+#[test]
+fn an_index_that_lies_is_found_out() {
+    let mut blocks = feed(&seconds(30_000), 5000, true);
+    let place = blocks.iter().position(|block| block[0] == segment::SEALED).unwrap();
+    let (head, rows) = segment::decode(&schema(None), &blocks[place], &[0, 1, 2]).unwrap();
+    let times: Vec<i64> = (0..rows.num_rows() as i64).map(|row| row * 7).collect();
+    let times = TimestampNanosecondArray::from(times).with_timezone("UTC");
+    let other = RecordBatch::try_new(
+        rows.schema(),
+        vec![Arc::new(times), Arc::clone(rows.column(1)), Arc::clone(rows.column(2))],
+    )
+    .unwrap();
+    let (earliest, latest) = segment::times(&schema(None), &other).unwrap();
+    blocks[place] = segment::encode(&schema(None), &SegmentHead { earliest, latest, ..head }, &other);
+    let error = read(&blocks, &BTreeSet::new(), Query::default()).unwrap_err();
+    assert!(matches!(error, ReadError::Contradiction { block } if block == place as u64), "{error}");
+    let untouched = Query { from: Some(20_000_000_000_000), ..Query::default() };
+    assert_eq!(read(&blocks, &BTreeSet::new(), untouched).unwrap().numbers.len(), 10_000);
+}
