@@ -11,9 +11,11 @@ mod error;
 mod locate;
 mod query;
 mod rows;
+mod scan;
 
 pub use condition::{Condition, ConditionError};
 pub use error::ReadError;
 pub use locate::{Coverage, Locator, Plan};
 pub use query::{Query, QueryError, Selection};
 pub use rows::{Rows, RowsEvent};
+pub use scan::{ScanError, locate};

@@ -14,9 +14,11 @@ use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 use dazaar_log::limits::MAX_BLOCK_BYTES;
 
 mod error;
+mod known;
 mod resume;
 
 pub use error::{ResumeError, WriteError};
+pub use known::{KnownError, KnownRows};
 
 use crate::header;
 use crate::index::{Entry, IndexBuilder, keys_of};

@@ -195,3 +195,37 @@ fn a_table_that_is_damaged_is_not_continued() {
     blocks[0] = b"time\n".to_vec();
     assert_eq!(resume(&blocks), "the feed is no table: it does not begin with a header");
 }
+
+#[test]
+fn rows_that_are_known_are_left_out() {
+    let mut writer = TableWriter::new(schema(None));
+    writer.push(&rows(0..10_000)).unwrap();
+    writer.finish();
+    writer.push(&rows(10_000..10_500)).unwrap();
+    writer.flush();
+    let mut blocks = writer.take_blocks();
+    let left_out = |blocks: &[Vec<u8>], pieces: &[RecordBatch]| {
+        let read =
+            |block: u64| Ok::<_, Infallible>(blocks.get(block as usize).filter(|block| !block.is_empty()));
+        let mut known = KnownRows::new(blocks.len() as u64, writer.rows(), read).unwrap();
+        let mut left = 0;
+        for piece in pieces {
+            match known.leave_out(piece, read) {
+                Ok(rows) => left += rows.num_rows(),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(left)
+    };
+    let pieces: Vec<_> = (0..12).map(|nth| rows(nth * 1000..nth * 1000 + 1000)).collect();
+    assert_eq!(left_out(&blocks, &pieces), Ok(1500));
+    let other = [rows(0..9000), rows(9001..9500)];
+    let differs = "row 9001 differs from what was published: a feed cannot be changed, only continued";
+    assert_eq!(left_out(&blocks, &other), Err(differs.to_owned()));
+    blocks[1].clear();
+    assert_eq!(
+        left_out(&blocks, &[rows(5..8197), rows(8192..12_000)]),
+        Ok(1500),
+        "cleared rows are taken as given"
+    );
+}
