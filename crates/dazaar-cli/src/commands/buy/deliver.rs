@@ -10,6 +10,7 @@ use dazaar::Replicator;
 
 use super::Arguments;
 use crate::blocks::Blocks;
+use crate::commands::follow::Deliver;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -41,9 +42,10 @@ impl Delivery {
         };
         Ok(Self { sink, goal, is_live: arguments.live })
     }
+}
 
-    /// Hands over what has arrived; true when there is no more to come.
-    pub(super) fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
+impl Deliver for Delivery {
+    fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
         let sink = self.sink.as_mut();
         let is_done = match &mut self.goal {
             Goal::Nothing => feed.is_informed(),

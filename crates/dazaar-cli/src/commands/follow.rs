@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
 use dazaar::wire::replication::Progress;
-use dazaar::{Buyer, BuyerNotice, buyer::BuyerEnd};
+use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until};
 
-use super::deliver::Delivery;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -20,22 +19,37 @@ use crate::watch::{buyer_event, next};
 /// How often progress is reported.
 const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A purchase and how to see it through.
-pub(super) struct Follow<'a> {
-    pub(super) output: &'a Output,
-    pub(super) buyer: &'a Buyer,
-    pub(super) no_wait: bool,
-    /// How long to go on without a connection.
-    pub(super) patience: Option<Duration>,
-    /// What the seller said last about admitting us.
-    pub(super) is_admitted: Cell<bool>,
-    /// Why there was no connection when one was tried last.
-    pub(super) obstacle: RefCell<Option<String>>,
+/// What is done with blocks as they arrive.
+pub(super) trait Deliver {
+    /// Hands over what has arrived, and asks for more; true when there is no more to come.
+    fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure>;
 }
 
-impl Follow<'_> {
+/// A purchase and how to see it through.
+pub(super) struct Follow<'a> {
+    output: &'a Output,
+    buyer: &'a Buyer,
+    no_wait: bool,
+    /// How long to go on without a connection.
+    patience: Option<Duration>,
+    /// What the seller said last about admitting us.
+    is_admitted: Cell<bool>,
+    /// Why there was no connection when one was tried last.
+    obstacle: RefCell<Option<String>>,
+}
+
+impl<'a> Follow<'a> {
+    pub(super) fn new(
+        output: &'a Output,
+        buyer: &'a Buyer,
+        no_wait: bool,
+        patience: Option<Duration>,
+    ) -> Self {
+        Self { output, buyer, no_wait, patience, is_admitted: Cell::default(), obstacle: RefCell::default() }
+    }
+
     /// Runs until `delivery` is complete.
-    pub(super) async fn until(&self, mut delivery: Delivery) -> Result<(), Failure> {
+    pub(super) async fn until(&self, mut delivery: impl Deliver) -> Result<(), Failure> {
         let mut notices = self.buyer.notices();
         let mut connection = pin!(self.buyer.run());
         let mut report = interval(REPORT_INTERVAL);
