@@ -125,8 +125,7 @@ impl SharedLog {
             (log.begin_checkpoint()?, log.storage().checkpointed())
         };
         let synced = files.into_iter().try_for_each(|(name, file)| {
-            let failed = |source| LogError::Io { file: name, offset: 0, source };
-            file.and_then(|file| file.sync_data()).map_err(failed)
+            file.sync_data().map_err(|source| LogError::Io { file: name, offset: 0, source })
         });
         self.lock().finish_checkpoint(checkpoint, synced)
     }
