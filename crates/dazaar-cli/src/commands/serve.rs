@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
+use crate::file_limit;
 use crate::output::Output;
 use crate::signals::until_interrupted;
 use crate::watch::watch_seller;
@@ -84,6 +85,7 @@ pub(super) async fn serve(
     serving: &Serving,
     failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
+    file_limit::raise();
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
