@@ -41,6 +41,7 @@ fn rows(range: Range<u64>) -> Vec<String> {
 fn send_range(writer: &Log<MemoryStorage>, blocks: Range<u64>, remote: &mut RemoteTree) -> UnverifiedRange {
     let sent = writer.blocks(blocks.clone()).unwrap();
     let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
+    remote.learn_sent(&blocks, &proof);
     let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));
     UnverifiedRange { start: blocks.start, blocks: sent, nodes: proof.nodes, signature }
 }

@@ -1,5 +1,7 @@
 //! Blocks that go away.
 
+use std::ops::Range;
+
 use dazaar_log::storage::{FileName, MemoryStorage, Storage};
 
 use super::jar::*;
@@ -112,32 +114,63 @@ fn an_open_range_is_cleared_up_to_the_end_of_the_log() {
     assert_eq!(jar.links[link].fault, None);
 }
 
+/// A seller of 100 blocks, whose disk damaged a file.
+fn damaged_seller(jar: &mut Jar, file: FileName, offset: u64, bytes: &[u8]) -> usize {
+    let mut written = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();
+    written.append(&(0..100).map(block_bytes).collect::<Vec<_>>()).unwrap();
+    written.flush().unwrap();
+    let mut storage = written.into_storage();
+    storage.write(file, offset, bytes).unwrap();
+    jar.add(MemoryLog::open(storage).unwrap(), Download::None)
+}
+
+/// Blocks that a buyer lacks, which must be those that the seller found damaged.
+#[track_caller]
+fn lost(jar: &Jar, seller: usize, buyer: usize, wanted: Range<u64>) -> Vec<u64> {
+    jar.assert_intact(buyer);
+    let have = jar.hosts[buyer].log.have();
+    let missing: Vec<_> = wanted.filter(|&block| !have.get(block)).collect();
+    let damaged = jar.hosts[seller].events.iter().filter_map(|event| match event {
+        ReplicationEvent::Damaged { block } => Some(*block),
+        _ => None,
+    });
+    assert_eq!(damaged.collect::<Vec<_>>(), missing);
+    missing
+}
+
 #[test]
 fn a_block_that_our_disk_damaged_is_gone_and_the_others_are_served() {
     // Of 100 blocks, one has a wrong byte; then one also lacks the leaf that another's proof needs.
-    for (file, offset, bytes, lost) in [
+    for (file, offset, bytes, expected) in [
         (FileName::Data, (0..51).map(|block| block_bytes(block).len() as u64).sum(), &b"x"[..], vec![51]),
         (FileName::Tree, 32 + 40 * 2 * 60, &[0; 40][..], vec![60, 61]),
     ] {
-        let mut written = MemoryLog::create(MemoryStorage::new(), pair(1)).unwrap();
-        written.append(&(0..100).map(block_bytes).collect::<Vec<_>>()).unwrap();
-        written.flush().unwrap();
-        let mut storage = written.into_storage();
-        storage.write(file, offset, bytes).unwrap();
-        let mut jar = Jar::new(1);
-        let seller = jar.add(MemoryLog::open(storage).unwrap(), Download::None);
-        let buyer = jar.reader(Download::Linear);
+        for mut jar in [Jar::new(1), Jar::of_ranges(1)] {
+            let seller = damaged_seller(&mut jar, file, offset, bytes);
+            let buyer = jar.reader(Download::Linear);
+            let link = jar.connect(seller, buyer);
+            jar.settle();
+            assert_eq!(jar.links[link].fault, None);
+            let missing = lost(&jar, seller, buyer, 0..100);
+            assert!(
+                !missing.is_empty() && missing.iter().all(|block| expected.contains(block)),
+                "{missing:?}"
+            );
+        }
+    }
+}
+
+/// The proof of all that is wanted needs the node, most others do without it.
+#[test]
+fn a_node_that_our_disk_damaged_costs_only_the_blocks_that_it_proves() {
+    let node_over_60_to_64 = 32 + 40 * 123;
+    for mut jar in [Jar::new(1), Jar::of_ranges(1)] {
+        let seller = damaged_seller(&mut jar, FileName::Tree, node_over_60_to_64, &[0; 40]);
+        let buyer = jar.reader(Download::Sparse);
+        jar.hosts[buyer].feeds[0].want(0..60);
         let link = jar.connect(seller, buyer);
         jar.settle();
         assert_eq!(jar.links[link].fault, None);
-        jar.assert_intact(buyer);
-        let have = jar.hosts[buyer].log.have();
-        let missing: Vec<_> = (0..100).filter(|&block| !have.get(block)).collect();
-        let damaged = jar.hosts[seller].events.iter().filter_map(|event| match event {
-            ReplicationEvent::Damaged { block } => Some(*block),
-            _ => None,
-        });
-        assert_eq!(damaged.collect::<Vec<_>>(), missing);
-        assert!(!missing.is_empty() && missing.iter().all(|block| lost.contains(block)), "{missing:?}");
+        assert_eq!(lost(&jar, seller, buyer, 0..60), [56, 57, 58, 59]);
     }
 }
