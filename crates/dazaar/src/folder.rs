@@ -1,5 +1,5 @@
-//! A feed on disk: one folder, one file each for key, blocks, tree, signatures, bitfield, commit record and
-//! journal.
+//! A feed on disk: one folder, one file each for key, secret key, blocks, tree, signatures, bitfield, commit record, journal
+//! and mark of a fork.
 //!
 //! The folder is locked the way npm hypercore locks it (an exclusive `flock` on `bitfield`), so the two never write at
 //! the same time. A [`Folder::snapshot`] takes no lock and changes nothing: it serves readers beside a running writer.
