@@ -131,13 +131,3 @@ fn nothing_appended_is_nothing_done() {
     assert_eq!(log.append::<&str>(&[]).unwrap(), 1..1);
     assert_eq!(log.storage, before);
 }
-
-#[test]
-fn a_key_kept_elsewhere_unlocks_its_log_only() {
-    let mut log = Log::create_reader(MemoryStorage::new(), pair().public()).unwrap();
-    assert!(matches!(log.append(&["x"]), Err(LogError::ReadOnly { .. })));
-    assert!(matches!(log.unlock(FeedKeyPair::from_seed(&[2; 32])), Err(LogError::SecretKey { .. })));
-    log.unlock(pair()).unwrap();
-    log.append(&["x"]).unwrap();
-    assert!(log.storage.bytes(FileName::SecretKey).is_empty());
-}
