@@ -9,8 +9,10 @@ use crate::replication::{Download, ReplicationEvent};
 
 #[test]
 fn cleared_blocks_are_not_fetched_again_unless_wanted() {
-    for download in [Download::All, Download::Linear, Download::Sparse] {
-        let mut jar = Jar::new(1);
+    let downloads = [Download::All, Download::Linear, Download::Sparse];
+    for (download, mut jar) in
+        downloads.into_iter().flat_map(|download| [(download, Jar::new(1)), (download, Jar::of_ranges(1))])
+    {
         let (seller, buyer) = (jar.writer(100), jar.reader(download));
         jar.connect(seller, buyer);
         jar.hosts[buyer].feeds[0].want(0..100);
@@ -30,69 +32,76 @@ fn cleared_blocks_are_not_fetched_again_unless_wanted() {
 
 #[test]
 fn what_a_peer_cleared_is_asked_of_others() {
-    let mut jar = Jar::new(2);
-    let first = jar.writer(3000);
-    let second = jar.reader(Download::All);
-    jar.connect(first, second);
-    jar.settle();
-    let sink = jar.reader(Download::Linear);
-    let links = [jar.connect(first, sink), jar.connect(second, sink)];
-    jar.sleep(std::time::Duration::from_millis(100));
-    jar.hosts[first].clear(0..3000);
-    jar.settle();
-    jar.assert_holds(sink, 0..3000);
-    assert!(links.iter().all(|&link| jar.links[link].fault.is_none()));
+    for mut jar in [Jar::new(2), Jar::of_ranges(2)] {
+        let first = jar.writer(3000);
+        let second = jar.reader(Download::All);
+        jar.connect(first, second);
+        jar.settle();
+        let sink = jar.reader(Download::Linear);
+        let links = [jar.connect(first, sink), jar.connect(second, sink)];
+        jar.sleep(std::time::Duration::from_millis(100));
+        jar.hosts[first].clear(0..3000);
+        jar.settle();
+        jar.assert_holds(sink, 0..3000);
+        assert!(links.iter().all(|&link| jar.links[link].fault.is_none()));
+    }
 }
 
 /// Nobody announces a block to the peer that it came from, so that peer learns only now who else has it.
 #[test]
 fn who_cleared_a_block_gets_it_back_from_whom_it_gave_it_to() {
-    let mut jar = Jar::new(5);
-    let (source, middle, sink) = (jar.writer(100), jar.reader(Download::All), jar.reader(Download::All));
-    jar.connect(source, middle);
-    jar.connect(middle, sink);
-    jar.settle();
-    jar.hosts[middle].clear(20..50);
-    jar.hosts[source].clear(0..100);
-    jar.settle();
-    jar.hosts[middle].feeds[0].want(30..40);
-    jar.settle();
-    assert_eq!(jar.hosts[middle].log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..20, 30..40, 50..100]);
+    for mut jar in [Jar::new(5), Jar::of_ranges(5)] {
+        let (source, middle, sink) = (jar.writer(100), jar.reader(Download::All), jar.reader(Download::All));
+        jar.connect(source, middle);
+        jar.connect(middle, sink);
+        jar.settle();
+        jar.hosts[middle].clear(20..50);
+        jar.hosts[source].clear(0..100);
+        jar.settle();
+        jar.hosts[middle].feeds[0].want(30..40);
+        jar.settle();
+        assert_eq!(
+            jar.hosts[middle].log.have().runs(0..u64::MAX).collect::<Vec<_>>(),
+            [0..20, 30..40, 50..100]
+        );
+    }
 }
 
 #[test]
 fn what_nobody_has_is_not_asked_for() {
-    let mut jar = Jar::new(3);
-    let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
-    jar.hosts[seller].clear(10..20);
-    let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
-    assert!(!is_settled(&jar), "nobody was asked");
-    let link = jar.connect(seller, buyer);
-    while jar.hosts[buyer].log.downloaded() < 90 {
-        assert!(!is_settled(&jar), "there is more to come");
-        jar.sleep(std::time::Duration::from_millis(1));
+    for mut jar in [Jar::new(3), Jar::of_ranges(3)] {
+        let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
+        jar.hosts[seller].clear(10..20);
+        let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
+        assert!(!is_settled(&jar), "nobody was asked");
+        let link = jar.connect(seller, buyer);
+        while jar.hosts[buyer].log.downloaded() < 90 {
+            assert!(!is_settled(&jar), "there is more to come");
+            jar.sleep(std::time::Duration::from_millis(1));
+        }
+        jar.settle();
+        assert!(is_settled(&jar));
+        let host = &jar.hosts[buyer];
+        assert_eq!(host.log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..10, 20..100]);
+        assert!(!host.feeds[0].is_complete(&host.log));
+        assert_eq!(jar.links[link].fault, None);
     }
-    jar.settle();
-    assert!(is_settled(&jar));
-    let host = &jar.hosts[buyer];
-    assert_eq!(host.log.have().runs(0..u64::MAX).collect::<Vec<_>>(), [0..10, 20..100]);
-    assert!(!host.feeds[0].is_complete(&host.log));
-    assert_eq!(jar.links[link].fault, None);
 }
 
 #[test]
 fn a_peer_that_does_not_answer_may_have_more() {
-    let mut jar = Jar::new(5);
-    let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
-    let link = jar.connect(seller, buyer);
-    let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
-    jar.set_uploading(link, 0, false);
-    jar.settle();
-    assert!(!is_settled(&jar));
-    jar.set_uploading(link, 0, true);
-    jar.settle();
-    assert!(is_settled(&jar));
-    jar.assert_holds(buyer, 0..100);
+    for mut jar in [Jar::new(5), Jar::of_ranges(5)] {
+        let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
+        let link = jar.connect(seller, buyer);
+        let is_settled = |jar: &Jar| jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log);
+        jar.set_uploading(link, 0, false);
+        jar.settle();
+        assert!(!is_settled(&jar));
+        jar.set_uploading(link, 0, true);
+        jar.settle();
+        assert!(is_settled(&jar));
+        jar.assert_holds(buyer, 0..100);
+    }
 }
 
 #[test]
