@@ -19,7 +19,7 @@ use super::Context;
 use super::sell::read_card;
 use crate::blocks::Blocks;
 use crate::failure::{Failure, Kind};
-use crate::signals::until_interrupted;
+use crate::signals::Interruption;
 
 /// Buy a feed: find the seller, be admitted, and download a verified copy
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
         is_admitted: Cell::default(),
         obstacle: RefCell::default(),
     };
-    let outcome = until_interrupted(follow.until(delivery)).await;
+    let outcome = Interruption::listen()?.or(follow.until(delivery)).await;
     if let Some(feed) = buyer.feed() {
         feed.log().flush().await?;
     }
