@@ -146,7 +146,7 @@ impl SharedLog {
     }
 }
 
-/// Checkpoints a log for as long as somebody has it.
+/// Checkpoints a log for as long as somebody has it and it can be written.
 async fn checkpoint_often(log: Weak<SharedLog>) {
     let mut unsynced_since: Option<Instant> = None;
     loop {
@@ -165,7 +165,9 @@ async fn checkpoint_often(log: Weak<SharedLog>) {
             unsynced_since = None;
             if let Err(error) = log.flush().await {
                 tracing::error!(feed = %log.key(), %error, "a checkpoint failed");
-                return;
+                if matches!(error, LogError::Poisoned) {
+                    return;
+                }
             }
         }
     }
