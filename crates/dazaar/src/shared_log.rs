@@ -80,8 +80,16 @@ impl SharedLog {
         Ok(appended)
     }
 
-    /// Forgets the blocks before `end`, gives their space back, and tells the listeners.
+    /// Forgets the blocks before `end`, gives their space back, and tells the listeners. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]: the blocks may be forgotten while their space is not free. [`LogError::Poisoned`].
     pub fn clear_before(&self, end: u64) -> Result<(), LogError> {
+        let is_idle = self.lock().have().next_set(0).is_none_or(|first| first >= end);
+        if !is_idle {
+            // Nobody else can use the log while clearing syncs it, so that has to be little.
+            self.checkpoint()?;
+        }
         self.lock().clear(0..end)?;
         if self.cleared.fetch_max(end, Ordering::AcqRel) < end {
             self.announce();
