@@ -10,6 +10,9 @@ use crate::shared_log::SharedLog;
 impl Market {
     /// Records how long the log of a listing is, and clears what the listing no longer keeps. The last block always
     /// stays: with it a peer learns how long the feed is. Returns the first block that is kept.
+    ///
+    /// # Errors
+    /// [`MarketError::Database`]; [`MarketError::Log`] as [`SharedLog::clear_before`].
     pub fn forget_past(&self, listing: &Listing, log: &SharedLog, now_ms: i64) -> Result<u64, MarketError> {
         let failed = |source| MarketError::Log { folder: listing.folder.clone(), source };
         let length = log.lock().length();

@@ -60,6 +60,9 @@ impl SharedLog {
     }
 
     /// Appends blocks, which survive the end of this process, and tells the listeners.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
     pub fn append(&self, blocks: &[impl AsRef<[u8]>]) -> Result<Range<u64>, LogError> {
         let appended = self.lock().append(blocks)?;
         self.announce();
@@ -67,6 +70,9 @@ impl SharedLog {
     }
 
     /// Appends blocks as [`append`](Self::append) does, or so that they survive a power cut; waits for the disk then.
+    ///
+    /// # Errors
+    /// As [`Log::append`] or [`Log::append_committed`].
     pub fn append_at(
         &self,
         durability: Durability,
@@ -119,6 +125,9 @@ impl SharedLog {
     }
 
     /// Makes everything that was appended or downloaded survive a power cut. Others may use the log meanwhile.
+    ///
+    /// # Errors
+    /// As [`Log::flush`].
     pub async fn flush(self: &Arc<Self>) -> Result<(), LogError> {
         let log = Arc::clone(self);
         match tokio::task::spawn_blocking(move || log.checkpoint()).await {
