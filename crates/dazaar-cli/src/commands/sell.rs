@@ -175,7 +175,10 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     }
     log.flush().await?;
     if arguments.no_serve {
-        follower.finished().await?;
+        let finished = follower.finished().await;
+        // What was published stays, however the import ended.
+        log.flush().await?;
+        finished?;
         market.forget_past(&listing, &log, now_ms())?;
         return Ok(());
     }
