@@ -197,6 +197,11 @@ fn tell_changes(context: &Context, market: &Market, listing: &Listing) -> Result
     if before.admission != listing.admission {
         context.output.remark(&format!("Other buyers are admitted to `{}` now than before", listing.name));
     }
+    if before.keep != listing.keep {
+        let whole = listing.keep == Retention::default();
+        let kept = if whole { "Everything of" } else { "Another part of the past of" };
+        context.output.remark(&format!("{kept} `{}` is kept from now on", listing.name));
+    }
     Ok(())
 }
 
