@@ -144,7 +144,8 @@ fn ranges() -> Vec<u8> {
     let mut frames = frame(1, 3, &bitfield());
     for blocks in [0..5, 5..feed::LENGTH] {
         let read = honest.blocks(blocks.clone()).expect("the blocks are here");
-        let proof = honest.range_proof(&blocks, &mut remote).ok().flatten().expect("a proof");
+        let proof = honest.range_proof(&blocks, &remote).ok().flatten().expect("a proof");
+        remote.learn_sent(&blocks, &proof);
         let mut body = numbers(&[(1, blocks.start), (2, read.len() as u64)]);
         let packed = |values: &mut dyn Iterator<Item = u64>| {
             let mut out = Vec::new();

@@ -5,6 +5,7 @@ mod blocks;
 mod commands;
 mod event;
 mod failure;
+mod file_limit;
 mod output;
 mod secrets;
 mod signals;

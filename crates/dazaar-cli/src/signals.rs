@@ -9,24 +9,37 @@ use crate::failure::{Failure, Kind};
 /// How long ending cleanly may take. Whoever asks twice need not wait.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Runs `work` until it is done, or until the user wants it to end: then there is no result.
-pub(crate) async fn until_interrupted<T>(
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<Option<T>, Failure> {
-    let mut request = Request::new()?;
-    let mut insistence = Request::new()?;
-    // A task of its own: the program may be stuck in writing to somebody who does not read.
-    let deadline = tokio::spawn(async move {
-        insistence.made().await;
-        let _ = tokio::time::timeout(PATIENCE, insistence.made()).await;
-        std::process::exit(Kind::Interrupted as i32);
-    });
-    tokio::select! {
-        result = work => {
-            deadline.abort();
-            result.map(Some)
+/// The user's wish that the program end, heard from the moment when this is made.
+pub(crate) struct Interruption {
+    request: Request,
+    insistence: Request,
+}
+
+impl Interruption {
+    /// Begins to listen. To be called before anybody is told that the program runs, who might end it then.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Ok(Self { request: Request::new()?, insistence: Request::new()? })
+    }
+
+    /// Runs `work` until it is done, or until the user wants it to end: then there is no result.
+    pub(crate) async fn or<T>(
+        self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<T>, Failure> {
+        let Self { mut request, mut insistence } = self;
+        // A task of its own: the program may be stuck in writing to somebody who does not read.
+        let deadline = tokio::spawn(async move {
+            insistence.made().await;
+            let _ = tokio::time::timeout(PATIENCE, insistence.made()).await;
+            std::process::exit(Kind::Interrupted as i32);
+        });
+        tokio::select! {
+            result = work => {
+                deadline.abort();
+                result.map(Some)
+            }
+            () = request.made() => Ok(None),
         }
-        () = request.made() => Ok(None),
     }
 }
 

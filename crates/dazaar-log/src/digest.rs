@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::flat_tree::{NodeIndex, full_roots};
 use crate::limits::MAX_REMOTE_TREE_PAGES;
+use crate::proof::Proof;
 use crate::run::peaks;
 use crate::tree_set::TreeSet;
 
@@ -88,14 +89,15 @@ impl RemoteTree {
         }
     }
 
-    /// Learns that the peer was sent blocks and nodes, which it keeps.
-    pub(crate) fn learn_sent(&mut self, blocks: &Range<u64>, nodes: &[NodeIndex]) {
-        nodes.iter().for_each(|&node| _ = self.held.insert(node));
+    /// Learns that the peer was sent blocks and the nodes of their proof, which it keeps.
+    pub fn learn_sent(&mut self, blocks: &Range<u64>, proof: &Proof) {
+        self.make_room();
+        proof.nodes.iter().for_each(|node| _ = self.held.insert(node.index));
         peaks(blocks.clone()).for_each(|peak| _ = self.held.insert_below(peak));
     }
 
     /// Forgets everything if it has become too much.
-    pub(crate) fn make_room(&mut self) {
+    fn make_room(&mut self) {
         if self.held.bits().mixed_pages() > MAX_REMOTE_TREE_PAGES {
             self.held = TreeSet::new();
         }

@@ -118,32 +118,6 @@ pub trait Storage: Send {
     fn release(&mut self, file: FileName, bytes: Range<u64>) -> io::Result<()>;
 }
 
-impl<S: Storage + ?Sized> Storage for Box<S> {
-    fn len(&self, file: FileName) -> io::Result<u64> {
-        (**self).len(file)
-    }
-
-    fn read(&self, file: FileName, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        (**self).read(file, offset, buffer)
-    }
-
-    fn write(&mut self, file: FileName, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        (**self).write(file, offset, bytes)
-    }
-
-    fn set_len(&mut self, file: FileName, len: u64) -> io::Result<()> {
-        (**self).set_len(file, len)
-    }
-
-    fn sync(&mut self, file: FileName) -> io::Result<()> {
-        (**self).sync(file)
-    }
-
-    fn release(&mut self, file: FileName, bytes: Range<u64>) -> io::Result<()> {
-        (**self).release(file, bytes)
-    }
-}
-
 impl<S: Storage + ?Sized> Storage for &mut S {
     fn len(&self, file: FileName) -> io::Result<u64> {
         (**self).len(file)

@@ -247,6 +247,8 @@ impl Replication {
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
         match message {
+            // Of somebody who does not know them, these are nothing.
+            Message::Fetch { .. } | Message::Blocks(_) if peer.transfer == Transfer::Blocks => {}
             Message::Status { uploading, .. } => self.handle_status(id, uploading, now),
             Message::Have(have) => self.handle_have(id, &have, now)?,
             Message::Unhave { start, length } => self.handle_unhave(id, start, length, now),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::database::{Admission, Retention};
+use dazaar::database::Admission;
 use dazaar::{Market, Offer, Seller, SellerOptions, now_ms};
 use tokio::net::TcpListener;
 
@@ -16,17 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let log = market.own_feed("ticks")?;
     log.append(&["tick 1\n", "tick 2\n", "tick 3\n"])?;
-    let offer = Offer {
-        feed: log.key(),
-        name: "ticks".to_owned(),
-        folder: market.feed_folder(&log.key()),
-        card: None,
-        terms: None,
-        unsigned_terms: false,
-        admission: Admission::Everybody,
-        listen: None,
-        keep: Retention::default(),
-    };
+    let folder = market.feed_folder(&log.key());
+    let offer = Offer::new(log.key(), "ticks", folder, Admission::Everybody);
     let listing = market.list(offer, now_ms())?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;

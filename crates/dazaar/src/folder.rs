@@ -1,5 +1,5 @@
-//! A feed on disk: one folder, one file each for key, blocks, tree, signatures, bitfield, commit record and
-//! journal.
+//! A feed on disk: one folder, one file each for key, secret key, blocks, tree, signatures, bitfield, commit record, journal
+//! and mark of a fork.
 //!
 //! The folder is locked the way npm hypercore locks it (an exclusive `flock` on `bitfield`), so the two never write at
 //! the same time. A [`Folder::snapshot`] takes no lock and changes nothing: it serves readers beside a running writer.
@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dazaar_log::storage::{FileName, Storage};
 use rustix::fs::{FallocateFlags, FlockOperation};
@@ -20,7 +21,8 @@ pub struct Folder {
     access: Access,
     /// A file was created, and the folder was not synced since.
     has_new_files: bool,
-    files: [Option<File>; FileName::ALL.len()],
+    /// Shared with whoever syncs them meanwhile: another descriptor for that may not be had.
+    files: [Option<Arc<File>>; FileName::ALL.len()],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,14 +86,14 @@ impl Folder {
     }
 
     fn with_files(path: &Path, access: Access) -> io::Result<Self> {
-        let mut files: [Option<File>; FileName::ALL.len()] = Default::default();
+        let mut files: [Option<Arc<File>>; FileName::ALL.len()] = Default::default();
         for (name, file) in FileName::ALL.into_iter().zip(&mut files) {
             let opened = OpenOptions::new()
                 .read(true)
                 .write(access == Access::Exclusive)
                 .open(path.join(name.as_str()));
             *file = match opened {
-                Ok(file) => Some(file),
+                Ok(file) => Some(Arc::new(file)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             };
@@ -100,13 +102,13 @@ impl Folder {
     }
 
     /// The files that a checkpoint syncs, to be synced while others use the folder.
-    pub(crate) fn checkpointed(&self) -> Vec<(FileName, io::Result<File>)> {
-        let files = FileName::CHECKPOINTED.into_iter().filter_map(|name| Some((name, self.file(name)?)));
-        files.map(|(name, file)| (name, file.try_clone())).collect()
+    pub(crate) fn checkpointed(&self) -> Vec<(FileName, Arc<File>)> {
+        let file = |name| Some((name, Arc::clone(self.files[name as usize].as_ref()?)));
+        FileName::CHECKPOINTED.into_iter().filter_map(file).collect()
     }
 
-    const fn file(&self, name: FileName) -> Option<&File> {
-        self.files[name as usize].as_ref()
+    fn file(&self, name: FileName) -> Option<&File> {
+        self.files[name as usize].as_deref()
     }
 
     /// The file, created if it is missing.
@@ -121,7 +123,7 @@ impl Folder {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode).open(path)?;
         self.has_new_files = true;
-        Ok(slot.insert(file))
+        Ok(slot.insert(Arc::new(file)))
     }
 }
 

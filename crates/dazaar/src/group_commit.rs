@@ -45,32 +45,11 @@ impl Queue {
             std::mem::replace(&mut waiting.is_running, true)
         };
         if !is_running {
-            let log = Arc::clone(log);
-            tokio::task::spawn_blocking(move || log.queue().run(&log));
+            let turn = Turn { log: Arc::clone(log), is_over: false };
+            tokio::task::spawn_blocking(move || turn.run());
         }
-        // Only a commit that panicked drops its callers; the log is poisoned then.
+        // A turn that ended early drops its callers. What became of their blocks is seen when the log is opened anew.
         outcome.await.unwrap_or_else(|_| Err(Arc::new(LogError::Poisoned)))
-    }
-
-    /// Commits one group after the other until nobody waits.
-    fn run(&self, log: &SharedLog) {
-        while let Some(group) = self.next_group() {
-            let (blocks, callers): (Vec<_>, Vec<_>) =
-                group.into_iter().map(|caller| (caller.blocks, caller.outcome)).unzip();
-            let counts: Vec<_> = blocks.iter().map(|blocks| blocks.len() as u64).collect();
-            let blocks = blocks.concat();
-            let appended = log.lock().append_committed(&blocks).map_err(Arc::new);
-            if appended.is_ok() {
-                log.announce();
-            }
-            let mut next = appended.as_ref().map_or(0, |appended| appended.start);
-            for (count, outcome) in counts.into_iter().zip(callers) {
-                let own = appended.as_ref().map(|_| next..next + count).map_err(Arc::clone);
-                next += count;
-                // A caller that is gone has no question any more.
-                let _ = outcome.send(own);
-            }
-        }
     }
 
     fn next_group(&self) -> Option<Vec<Caller>> {
@@ -89,6 +68,53 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody's turn to commit for all who wait.
+#[derive(Debug)]
+struct Turn {
+    log: Arc<SharedLog>,
+    is_over: bool,
+}
+
+impl Turn {
+    /// Commits one group after the other until nobody waits.
+    fn run(mut self) {
+        while let Some(group) = self.log.queue().next_group() {
+            commit(&self.log, group);
+        }
+        self.is_over = true;
+    }
+}
+
+impl Drop for Turn {
+    /// A panic, or the end of the runtime, must not leave callers that wait for ever.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut waiting = self.log.queue().lock();
+            waiting.is_running = false;
+            waiting.callers.clear();
+        }
+    }
+}
+
+/// Appends what a group of callers brought, and tells each which blocks are theirs.
+fn commit(log: &SharedLog, group: Vec<Caller>) {
+    let (blocks, callers): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|caller| (caller.blocks, caller.outcome)).unzip();
+    let counts: Vec<_> = blocks.iter().map(|blocks| blocks.len() as u64).collect();
+    let blocks = blocks.concat();
+    let appended = log.lock().append_committed(&blocks).map_err(Arc::new);
+    if appended.is_ok() {
+        log.announce();
+    }
+    let mut next = appended.as_ref().map_or(0, |appended| appended.start);
+    for (count, outcome) in counts.into_iter().zip(callers) {
+        let own = appended.as_ref().map(|_| next..next + count).map_err(Arc::clone);
+        next += count;
+        // A caller that is gone has no question any more.
+        let _ = outcome.send(own);
     }
 }
 
@@ -139,5 +165,19 @@ mod tests {
         for error in [one.unwrap_err(), other.unwrap_err()] {
             assert!(matches!(*error, LogError::ReadOnly { .. }), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_turn_that_ended_early() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = shared(dir.path());
+        log.queue().lock().is_running = true;
+        let turn = Turn { log: Arc::clone(&log), is_over: false };
+        let mut waiting = Box::pin(log.append_committed(vec![vec![1]]));
+        let polled = tokio::time::timeout(std::time::Duration::from_millis(20), &mut waiting).await;
+        assert!(polled.is_err(), "it is somebody else's turn");
+        drop(turn);
+        assert!(matches!(*waiting.await.unwrap_err(), LogError::Poisoned));
+        assert_eq!(log.append_committed(vec![vec![2]]).await.unwrap(), 0..1);
     }
 }

@@ -231,6 +231,23 @@ pub struct Offer {
     pub keep: Retention,
 }
 
+impl Offer {
+    /// Sells a feed without terms, with a card that the market makes, and keeps all of it.
+    pub fn new(feed: FeedKey, name: &str, folder: PathBuf, admission: Admission) -> Self {
+        Self {
+            feed,
+            name: name.to_owned(),
+            folder,
+            card: None,
+            terms: None,
+            unsigned_terms: false,
+            admission,
+            listen: None,
+            keep: Retention::default(),
+        }
+    }
+}
+
 /// Why the market could not do it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -45,7 +45,8 @@ impl<'a> Publisher<'a> {
     /// The next record of the source.
     ///
     /// # Errors
-    /// [`PublishError::Differs`] if the feed holds another block in its place.
+    /// [`PublishError::Differs`] or [`PublishError::Grew`] if the feed holds another block in its place, [`PublishError::Log`]. What
+    /// was pushed and not yet appended is lost then.
     pub fn push(&mut self, record: Vec<u8>) -> Result<(), PublishError> {
         self.batch_bytes += record.len();
         self.batch.push(record);
@@ -63,6 +64,9 @@ impl<'a> Publisher<'a> {
     }
 
     /// Appends what was pushed, and returns how many blocks the source has given so far.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
     pub fn finish(&mut self) -> Result<u64, PublishError> {
         self.flush()?;
         Ok(self.position)

@@ -60,6 +60,9 @@ impl SharedLog {
     }
 
     /// Appends blocks, which survive the end of this process, and tells the listeners.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
     pub fn append(&self, blocks: &[impl AsRef<[u8]>]) -> Result<Range<u64>, LogError> {
         let appended = self.lock().append(blocks)?;
         self.announce();
@@ -67,6 +70,9 @@ impl SharedLog {
     }
 
     /// Appends blocks as [`append`](Self::append) does, or so that they survive a power cut; waits for the disk then.
+    ///
+    /// # Errors
+    /// As [`Log::append`] or [`Log::append_committed`].
     pub fn append_at(
         &self,
         durability: Durability,
@@ -80,8 +86,16 @@ impl SharedLog {
         Ok(appended)
     }
 
-    /// Forgets the blocks before `end`, gives their space back, and tells the listeners.
+    /// Forgets the blocks before `end`, gives their space back, and tells the listeners. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]: the blocks may be forgotten while their space is not free. [`LogError::Poisoned`].
     pub fn clear_before(&self, end: u64) -> Result<(), LogError> {
+        let is_idle = self.lock().have().next_set(0).is_none_or(|first| first >= end);
+        if !is_idle {
+            // Nobody else can use the log while clearing syncs it, so that has to be little.
+            self.checkpoint()?;
+        }
         self.lock().clear(0..end)?;
         if self.cleared.fetch_max(end, Ordering::AcqRel) < end {
             self.announce();
@@ -111,6 +125,9 @@ impl SharedLog {
     }
 
     /// Makes everything that was appended or downloaded survive a power cut. Others may use the log meanwhile.
+    ///
+    /// # Errors
+    /// As [`Log::flush`].
     pub async fn flush(self: &Arc<Self>) -> Result<(), LogError> {
         let log = Arc::clone(self);
         match tokio::task::spawn_blocking(move || log.checkpoint()).await {
@@ -125,8 +142,7 @@ impl SharedLog {
             (log.begin_checkpoint()?, log.storage().checkpointed())
         };
         let synced = files.into_iter().try_for_each(|(name, file)| {
-            let failed = |source| LogError::Io { file: name, offset: 0, source };
-            file.and_then(|file| file.sync_data()).map_err(failed)
+            file.sync_data().map_err(|source| LogError::Io { file: name, offset: 0, source })
         });
         self.lock().finish_checkpoint(checkpoint, synced)
     }
@@ -147,7 +163,7 @@ impl SharedLog {
     }
 }
 
-/// Checkpoints a log for as long as somebody has it.
+/// Checkpoints a log for as long as somebody has it and it can be written.
 async fn checkpoint_often(log: Weak<SharedLog>) {
     let mut unsynced_since: Option<Instant> = None;
     loop {
@@ -166,7 +182,9 @@ async fn checkpoint_often(log: Weak<SharedLog>) {
             unsynced_since = None;
             if let Err(error) = log.flush().await {
                 tracing::error!(feed = %log.key(), %error, "a checkpoint failed");
-                return;
+                if matches!(error, LogError::Poisoned) {
+                    return;
+                }
             }
         }
     }

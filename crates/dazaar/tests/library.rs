@@ -68,17 +68,7 @@ fn market(dir: &Path) -> Arc<Market> {
 }
 
 fn offer(market: &Market, log: &SharedLog, admission: Admission) -> Offer {
-    Offer {
-        feed: log.key(),
-        name: "ticks".to_owned(),
-        folder: market.feed_folder(&log.key()),
-        card: None,
-        terms: None,
-        unsigned_terms: false,
-        admission,
-        listen: None,
-        keep: Retention::default(),
-    }
+    Offer::new(log.key(), "ticks", market.feed_folder(&log.key()), admission)
 }
 
 fn buyer_master() -> MasterKey {

@@ -123,7 +123,8 @@ impl Intrusion {
         let blocks =
             log.blocks_within(range.clone(), ANSWER_BYTES).ok().filter(|blocks| !blocks.is_empty())?;
         let sent = range.start..range.start + blocks.len() as u64;
-        let proof = log.range_proof(&sent, &mut self.tree).ok()??;
+        let proof = log.range_proof(&sent, &self.tree).ok()??;
+        self.tree.learn_sent(&sent, &proof);
         let signature = match proof.signature_length {
             Some(length) => Some((length, log.signature(length).ok()??)),
             None => None,

@@ -12,7 +12,7 @@ use super::Context;
 use super::purchase::{self, Purchase};
 use crate::blocks::Blocks;
 use crate::failure::{Failure, Kind};
-use crate::signals::until_interrupted;
+use crate::signals::Interruption;
 
 /// Buy a feed: find the seller, be admitted, and download a verified copy
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }
-    let outcome = until_interrupted(purchase.follow(context, Delivery::new(arguments)?)).await;
+    let outcome = Interruption::listen()?.or(purchase.follow(context, Delivery::new(arguments)?)).await;
     purchase.flush().await?;
     match outcome? {
         Some(()) => Ok(()),

@@ -175,7 +175,10 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     }
     log.flush().await?;
     if arguments.no_serve {
-        follower.finished().await?;
+        let finished = follower.finished().await;
+        // What was published stays, however the import ended.
+        log.flush().await?;
+        finished?;
         market.forget_past(&listing, &log, now_ms())?;
         return Ok(());
     }
@@ -193,6 +196,11 @@ fn tell_changes(context: &Context, market: &Market, listing: &Listing) -> Result
     }
     if before.admission != listing.admission {
         context.output.remark(&format!("Other buyers are admitted to `{}` now than before", listing.name));
+    }
+    if before.keep != listing.keep {
+        let whole = listing.keep == Retention::default();
+        let kept = if whole { "Everything of" } else { "Another part of the past of" };
+        context.output.remark(&format!("{kept} `{}` is kept from now on", listing.name));
     }
     Ok(())
 }

@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use super::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
+use crate::file_limit;
 use crate::output::Output;
-use crate::signals::until_interrupted;
+use crate::signals::Interruption;
 use crate::watch::watch_seller;
 
 /// The port that npm dazaar prefers too.
@@ -84,6 +85,8 @@ pub(super) async fn serve(
     serving: &Serving,
     failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
+    file_limit::raise();
+    let interruption = Interruption::listen()?;
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
@@ -100,13 +103,13 @@ pub(super) async fn serve(
             Ok(())
         });
     }
-    let outcome = until_interrupted(async {
+    let serving = async {
         tokio::select! {
             result = first_failure(&mut tasks) => result,
             result = failed => result,
         }
-    })
-    .await;
+    };
+    let outcome = interruption.or(serving).await;
     for seller in sellers.drain(..) {
         seller.close();
     }

@@ -14,6 +14,9 @@ const KILLS: u64 = 12;
 /// Longest life of a process before it is killed. Long enough to start, in most cases.
 const LIFE_MS: u64 = 400;
 
+/// What decides when to kill, if it is not to be random.
+const SEED_VARIABLE: &str = "DAZAAR_KILL_SEED";
+
 /// A file that grows by whole rows, or by a row in pieces.
 struct Rows {
     file: std::fs::File,
@@ -59,7 +62,10 @@ fn survives(durability: &str) {
     let mut buyer = scene.dazaar("buyer", &buy);
     buyer.wait_for("feed");
 
-    let seed = RandomState::new().hash_one(0);
+    let seed = std::env::var(SEED_VARIABLE)
+        .ok()
+        .map_or_else(|| RandomState::new().hash_one(0), |seed| seed.parse().expect("the seed is a number"));
+    println!("to repeat this: {SEED_VARIABLE}={seed} cargo test -p dazaar-cli --test interop kill::");
     let dice =
         |nth: u64, sides: u64| (seed ^ nth).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) % sides;
     let (mut bought, mut is_both) = (0, false);

@@ -1,8 +1,10 @@
 //! Our buyer, our seller.
 
+use dazaar::folder::Folder;
+use dazaar::log::Log;
 use serde_json::Value;
 
-use crate::support::{Place, Process, Scene, csv, text};
+use crate::support::{Place, Process, Scene, csv, eventually, text};
 
 /// Starts a purchase with the market of `who`.
 fn buy(scene: &Scene, who: &str, place: &Place, arguments: &[&str]) -> Process {
@@ -302,6 +304,35 @@ fn admitting_again_after_a_revocation_admits() {
     let mut seller = scene.dazaar("seller", &["sell", &data, "--allow", &key, "--listen", "127.0.0.1:0"]);
     let link = text(&seller.wait_for("listening"), "link");
     scene.dazaar("buyer", &["buy", &link, "--no-wait"]).succeed();
+}
+
+#[test]
+fn rows_that_were_followed_are_on_the_disk_when_the_program_ends() {
+    let scene = Scene::new();
+    let mut seller = scene.dazaar("seller", &["sell", "-", "--name", "ticks", "--follow", "--no-serve"]);
+    seller.say("tick 1");
+    seller.close_stdin();
+    seller.succeed();
+    let feed = text(seller.last("imported"), "feed");
+    let folder = Folder::snapshot(&scene.path("seller/feeds").join(feed)).expect("the feed is there");
+    let log = Log::open(folder).expect("the feed opens");
+    assert!(log.length() == 1 && !log.is_unsynced());
+}
+
+#[test]
+fn keeping_another_part_of_the_past_is_not_silent() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(5));
+    let sell = |keep: &[&str]| {
+        let mut seller = scene.dazaar("seller", &[&["sell", &data, "--no-serve"], keep].concat());
+        seller.succeed();
+        seller
+    };
+    sell(&["--keep", "90d"]);
+    let again = sell(&[]);
+    eventually("a remark", || again.complaints().contains("Everything of `data` is kept from now on"));
+    let less = sell(&["--keep-bytes", "1MB"]);
+    eventually("a remark", || less.complaints().contains("Another part of the past of `data` is kept"));
 }
 
 #[test]

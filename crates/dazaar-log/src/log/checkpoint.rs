@@ -18,7 +18,8 @@ impl<S: Storage> Log<S> {
     /// Waits until the medium has everything, so that it survives a power cut.
     ///
     /// # Errors
-    /// [`LogError::Io`]; the log is then poisoned, since nobody knows what of it will survive.
+    /// [`LogError::Poisoned`]; [`LogError::Io`]: the log is then poisoned, since nobody knows what of it will survive, unless
+    /// the checkpoint could not even [begin](Self::begin_checkpoint).
     pub fn flush(&mut self) -> Result<(), LogError> {
         let checkpoint = self.begin_checkpoint()?;
         let synced = FileName::CHECKPOINTED
@@ -30,7 +31,8 @@ impl<S: Storage> Log<S> {
     /// Begins a checkpoint. The log may be used and changed before it is finished.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush).
+    /// [`LogError::Poisoned`]; [`LogError::Io`]: the log is poisoned if the bitfield could not be written. It is not if signatures
+    /// that a failed append left behind could not be cut off: the next checkpoint tries again.
     pub fn begin_checkpoint(&mut self) -> Result<Checkpoint, LogError> {
         self.refuse_poisoned()?;
         if self.held.is_dirty() {

@@ -1,4 +1,4 @@
-//! Making a folder, and unlocking one whose secret key is kept elsewhere.
+//! Making a folder.
 //!
 //! Grade: over a door. Source: classic protocol, section 3.
 
@@ -17,8 +17,6 @@ use crate::storage::{FileName, Storage};
 
 impl<S: Storage> Log<S> {
     /// Makes an empty log that can be appended to. The secret key is stored in the folder, where Hypercore looks for it.
-    ///
-    /// To keep it elsewhere, use [`create_reader`](Self::create_reader) and [`unlock`](Self::unlock).
     ///
     /// # Errors
     /// [`LogError::Exists`] if there is a log already, [`LogError::Io`].
@@ -67,18 +65,6 @@ impl<S: Storage> Log<S> {
         log.storage.write(FileName::Key, 0, key.as_bytes()).map_err(at(FileName::Key, 0))?;
         log.storage.sync(FileName::Key).map_err(at(FileName::Key, 0))?;
         Ok(log)
-    }
-
-    /// Makes the log writable with a secret key that is kept elsewhere. It is not stored.
-    ///
-    /// # Errors
-    /// [`LogError::SecretKey`] if it is another log's.
-    pub fn unlock(&mut self, pair: FeedKeyPair) -> Result<(), LogError> {
-        if pair.public() != self.key {
-            return Err(LogError::SecretKey { key: self.key });
-        }
-        self.pair = Some(pair);
-        Ok(())
     }
 
     pub(super) fn assemble(storage: S, key: FeedKey, pair: Option<FeedKeyPair>, held: Held) -> Self {

@@ -24,7 +24,8 @@ impl<S: Storage> Log<S> {
     /// Appends as [`append`](Self::append) does, and returns once the blocks, and all before them, survive a power cut.
     ///
     /// # Errors
-    /// As [`append`](Self::append).
+    /// As [`append`](Self::append). After [`LogError::Io`] the log may have the blocks nevertheless, if they are too many bytes
+    /// for the journal: they were appended, and could not be synced. The log is poisoned then.
     pub fn append_committed<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<Range<u64>, LogError> {
         let appended = self.room_for(blocks)?;
         if appended.is_empty() {

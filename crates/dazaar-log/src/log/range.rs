@@ -25,15 +25,11 @@ pub struct StoredRange {
 
 impl<S: Storage> Log<S> {
     /// The proof of blocks that are here, as far as a peer that keeps all it was sent does not have it; `None` if there is nothing
-    /// to prove them with.
+    /// to prove them with. Once it is sent, `remote` has to [learn](RemoteTree::learn_sent) of it.
     ///
     /// # Errors
     /// As [`proof`](Self::proof).
-    pub fn range_proof(
-        &self,
-        blocks: &Range<u64>,
-        remote: &mut RemoteTree,
-    ) -> Result<Option<Proof>, LogError> {
+    pub fn range_proof(&self, blocks: &Range<u64>, remote: &RemoteTree) -> Result<Option<Proof>, LogError> {
         let Some(plan) = self.tree().plan_range(blocks, self.length(), remote) else { return Ok(None) };
         let nodes = plan.nodes.into_iter().map(|index| self.held_node(index)).collect::<Result<_, _>>()?;
         Ok(Some(Proof { nodes, signature_length: plan.signature_length }))

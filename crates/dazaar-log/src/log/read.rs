@@ -44,7 +44,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// The leaf of a block that is here. Its neighbours are read along.
-    fn leaf(&self, block: u64) -> Result<Leaf, LogError> {
+    pub(super) fn leaf(&self, block: u64) -> Result<Leaf, LogError> {
         if let Some(leaf) = self.leaf_cache.find(block) {
             return Ok(leaf);
         }

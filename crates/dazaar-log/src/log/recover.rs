@@ -98,11 +98,18 @@ impl<S: Storage> Log<S> {
     fn refuse_truncated(&self) -> Result<(), LogError> {
         let last_node = self.tree().bits().len().checked_sub(1).map(NodeIndex);
         self.refuse_shorter(FileName::Tree, last_node.map_or(0, node_end))?;
-        let end = match self.have().len() {
-            0 => 0,
-            end => intact(self.end_of(end))?.unwrap_or_default(),
+        let end = match self.have().len().checked_sub(1) {
+            None => 0,
+            Some(last) => intact(self.end_of(last))?.unwrap_or_default(),
         };
-        self.refuse_shorter(FileName::Data, end)
+        // A leaf may be damaged, which takes nothing from the data.
+        self.refuse_shorter(FileName::Data, if end > self.byte_length() { 0 } else { end })
+    }
+
+    /// Where the data of a block that is here ends, if the tree is right.
+    fn end_of(&self, block: u64) -> Result<u64, LogError> {
+        let leaf = self.held_node(NodeIndex::leaf(block))?;
+        Ok(self.start_of(block)?.saturating_add(leaf.size))
     }
 
     fn refuse_shorter(&self, file: FileName, expected: u64) -> Result<(), LogError> {

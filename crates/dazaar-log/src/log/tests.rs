@@ -37,10 +37,21 @@ fn rows(range: Range<u64>) -> Vec<String> {
     range.map(row).collect()
 }
 
+fn reader() -> Log<MemoryStorage> {
+    Log::create_reader(MemoryStorage::new(), pair().public()).unwrap()
+}
+
+fn writer(length: u64) -> Log<MemoryStorage> {
+    let mut log = log();
+    log.append(&rows(0..length)).unwrap();
+    log
+}
+
 /// What `writer` sends of a range to a reader of whose tree it knows `remote`.
 fn send_range(writer: &Log<MemoryStorage>, blocks: Range<u64>, remote: &mut RemoteTree) -> UnverifiedRange {
     let sent = writer.blocks(blocks.clone()).unwrap();
     let proof = writer.range_proof(&blocks, remote).unwrap().unwrap();
+    remote.learn_sent(&blocks, &proof);
     let signature = proof.signature_length.map(|length| (length, writer.signature(length).unwrap().unwrap()));
     UnverifiedRange { start: blocks.start, blocks: sent, nodes: proof.nodes, signature }
 }

@@ -15,14 +15,10 @@ use crate::tree_set::TreeSet;
 impl TreeSet {
     /// What to send along with `blocks`, at least one of the first `length`, to a peer that keeps all it was sent. The nodes come
     /// from left to right. `None` if a node that is needed is not held: nothing can be proved.
-    pub fn plan_range(&self, blocks: &Range<u64>, length: u64, remote: &mut RemoteTree) -> Option<ProofPlan> {
-        remote.make_room();
-        let plan = self
-            .plan_to_known(blocks, remote)
+    pub fn plan_range(&self, blocks: &Range<u64>, length: u64, remote: &RemoteTree) -> Option<ProofPlan> {
+        self.plan_to_known(blocks, remote)
             .or_else(|| self.plan_to_roots(blocks, length, remote))
-            .or_else(|| self.plan_to_roots(blocks, self.provable_length(blocks), remote))?;
-        remote.learn_sent(blocks, &plan.nodes);
-        Some(plan)
+            .or_else(|| self.plan_to_roots(blocks, self.provable_length(blocks), remote))
     }
 
     /// A proof that ends in a node that the peer has.

@@ -1,6 +1,6 @@
 //! Changes to a folder that are kept in memory: what would become of it.
 //!
-//! Grade: plain.
+//! Grade: over a door.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -102,8 +102,7 @@ impl Peer {
             let start = requested.next_gap(missing);
             self.unheard = Some(start);
             if start == missing {
-                let end = selection.missing_end(start, start.saturating_add(room), have);
-                let end = requested.next(start).map_or(end, |next| end.min(next.start));
+                let end = open_end(start, start.saturating_add(room), selection, have, requested);
                 self.unheard = Some(end);
                 return Some(start..end);
             }
@@ -323,10 +322,16 @@ impl Peer {
             at = requested.next_gap(held);
             if at == missing && at < range.end {
                 let reach = range.end.min(at.saturating_add(max));
-                let end = self.remote.blocks().next_clear(at).min(selection.missing_end(at, reach, have));
-                return Some(at..end.min(requested.next(at).map_or(reach, |next| next.start)).max(at + 1));
+                let end = open_end(at, reach, selection, have, requested);
+                return Some(at..end.min(self.remote.blocks().next_clear(at)).max(at + 1));
             }
         }
         None
     }
+}
+
+/// Where the blocks from `start` on end, `reach` at the latest, that we want and nobody is asked for.
+fn open_end(start: u64, reach: u64, selection: &Selection, have: &HaveMap, requested: &RangeSet) -> u64 {
+    let end = selection.missing_end(start, reach, have);
+    requested.next(start).map_or(end, |next| end.min(next.start))
 }

@@ -124,7 +124,7 @@ impl Uploads {
             let request = match self.resolve(request, log) {
                 Ok(Some(request)) => request,
                 Ok(None) => continue,
-                Err(error) => return self.damaged(asked, error).map(Some),
+                Err(error) => return damaged(asked, error).map(Some),
             };
             let block = request.index;
             if !log.tree().contains(NodeIndex::leaf(block)) {
@@ -132,7 +132,7 @@ impl Uploads {
             }
             return match self.answer(&request, feed, log) {
                 Ok(answer) => Ok(Some(answer.map_or(Answer::Gone(block..block + 1), Answer::Data))),
-                Err(error) => self.damaged(block, error).map(Some),
+                Err(error) => damaged(block, error).map(Some),
             };
         }
         let Some(next) = self.onward.as_ref().map(|onward| onward.next).filter(|&next| next < log.length())
@@ -168,7 +168,7 @@ impl Uploads {
                 Ok((Answer::Blocks(blocks), next))
             }
             Ok(None) => Ok((Answer::Gone(range.start..range.start + 1), range.start + 1)),
-            Err(error) => Ok((self.damaged(range.start, error)?, range.start + 1)),
+            Err(error) => Ok((damaged(range.start, error)?, range.start + 1)),
         }
     }
 
@@ -181,27 +181,16 @@ impl Uploads {
     ) -> Result<Option<UnverifiedRange>, LogError> {
         let blocks = log.blocks_within(range.clone(), RANGE_BYTES)?;
         let sent = range.start..range.start + blocks.len() as u64;
-        let Some(proof) = log.range_proof(&sent, &mut self.tree)? else { return Ok(None) };
+        let Some(proof) = log.range_proof(&sent, &self.tree)? else { return Ok(None) };
         let signature = match proof.signature_length {
-            Some(length) => feed.signature(log, length)?.map(|signature| (length, signature)),
+            Some(length) => match feed.signature(log, length)? {
+                Some(signature) => Some((length, signature)),
+                None => return Ok(None),
+            },
             None => None,
         };
-        if signature.is_none() && proof.signature_length.is_some() {
-            // The proof was planned and is not sent.
-            self.tree = RemoteTree::default();
-            return Ok(None);
-        }
+        self.tree.learn_sent(&sent, &proof);
         Ok(Some(UnverifiedRange { start: range.start, blocks, nodes: proof.nodes, signature }))
-    }
-
-    /// What is to be said of a block that could not be read: damage is one block's, any other failure the whole log's.
-    fn damaged(&mut self, block: u64, error: LogError) -> Result<Answer, Fault> {
-        if !matches!(error, LogError::Corrupt { .. } | LogError::MissingNode { .. }) {
-            return Err(error.into());
-        }
-        // The proof was planned and not sent, so what the peer has of the tree is uncertain now.
-        self.tree = RemoteTree::default();
-        Ok(Answer::Damaged(block))
     }
 
     /// Turns a request for a byte into one for its block. Of several for the same byte only one is answered.
@@ -239,5 +228,13 @@ impl Uploads {
             None => None,
         };
         Ok(Some(Data { index: request.index, value, nodes: proof.nodes, signature }))
+    }
+}
+
+/// What is to be said of a block that could not be read: damage is one block's, any other failure the whole log's.
+fn damaged(block: u64, error: LogError) -> Result<Answer, Fault> {
+    match error {
+        LogError::Corrupt { .. } | LogError::MissingNode { .. } => Ok(Answer::Damaged(block)),
+        error => Err(error.into()),
     }
 }

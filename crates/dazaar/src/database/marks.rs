@@ -6,6 +6,9 @@ use super::{Database, DatabaseError};
 
 impl Database {
     /// Records how long a feed is now. A length that is on record keeps its first time.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
     pub fn put_mark(&self, feed: &FeedKey, length: u64, now_ms: i64) -> Result<(), DatabaseError> {
         let sql = "INSERT INTO mark (feed, length, time_ms) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         self.connection().prepare_cached(sql)?.execute((feed.as_bytes(), signed(length), now_ms))?;
@@ -14,6 +17,9 @@ impl Database {
 
     /// How long a feed is known to have been at a time: blocks before are as old as that, or older. Earlier marks are of
     /// no more use, and dropped.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
     pub fn length_at(&self, feed: &FeedKey, time_ms: i64) -> Result<u64, DatabaseError> {
         let connection = self.connection();
         let sql = "SELECT coalesce(max(length), 0) FROM mark WHERE feed = ?1 AND time_ms <= ?2";

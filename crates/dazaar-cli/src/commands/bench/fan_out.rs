@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use dazaar::buyer::BuyerEnd;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
 use super::figures::Figures;
@@ -13,6 +12,7 @@ use super::job::{Job, Sample};
 use super::replicate::{buyer, complete};
 use super::vendor::Vendor;
 use crate::failure::{Failure, Kind};
+use crate::file_limit;
 
 /// Buyers who keep themselves connected.
 struct Crowd {
@@ -22,7 +22,8 @@ struct Crowd {
 
 impl Crowd {
     fn new(job: &Job, vendor: &Vendor) -> Result<Self, Failure> {
-        raise_file_limit();
+        // Every buyer has a dozen files open.
+        file_limit::raise();
         let options = BuyerOptions { security: SecurityPolicy::Require, ..BuyerOptions::default() };
         let buyers = (0..job.buyers)
             .map(|nth| buyer(&job.dir.join(format!("buyer-{nth}")), vendor.link.clone(), options.clone()))
@@ -88,10 +89,4 @@ pub(super) async fn live(job: &Job) -> Result<Sample, Failure> {
     let commits = job.blocks.div_ceil(job.batch) as f64;
     let cpu_us = Some((after.cpu_us - before.cpu_us) / commits / job.buyers as f64);
     Ok(Sample { figures: Figures { cpu_us, ..Figures::default() }, ..sample })
-}
-
-/// Every buyer has a dozen files open. If the system refuses, opening one of them says so.
-fn raise_file_limit() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::Link;
-use dazaar::database::{Admission, Retention};
+use dazaar::database::Admission;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, Offer, Seller, SellerOptions, SharedLog, now_ms};
 use rustix::time::{ClockId, clock_gettime};
@@ -95,17 +95,8 @@ pub(super) async fn sell(dir: &Path, stock: &str) -> Result<(), Failure> {
     let market = Arc::new(Market::create(dir, None, None)?);
     let log = market.own_feed("bench")?;
     fill(&log, stock.blocks, STOCK_BATCH, stock.block_bytes)?;
-    let offer = Offer {
-        feed: log.key(),
-        name: "bench".to_owned(),
-        folder: market.feed_folder(&log.key()),
-        card: None,
-        terms: None,
-        unsigned_terms: false,
-        admission: Admission::Everybody,
-        listen: None,
-        keep: Retention::default(),
-    };
+    let folder = market.feed_folder(&log.key());
+    let offer = Offer::new(log.key(), "bench", folder, Admission::Everybody);
     let listing = market.list(offer, now_ms())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?.to_string().parse().map_err(Failure::input)?;

@@ -90,6 +90,28 @@ fn heals(whole: &MemoryStorage, files: &MemoryStorage, file: FileName, cure: Cur
     }
 }
 
+/// Where the size of a block's leaf lies.
+fn size_of_leaf(block: u64) -> u64 {
+    crate::sleep::node_offset(NodeIndex::leaf(block)) + 32
+}
+
+#[test]
+fn a_leaf_with_a_wrong_size_does_not_make_the_data_short() {
+    for size in [1 << 40, u64::MAX] {
+        let mut whole = log();
+        whole.append(&rows(0..36)).unwrap();
+        // A folder that has all is opened without reading leaves.
+        whole.clear(0..1).unwrap();
+        let mut files = whole.into_storage();
+        let data = files.len(FileName::Data).unwrap();
+        files.write(FileName::Tree, size_of_leaf(35), &u64::to_be_bytes(size)).unwrap();
+        assert_eq!(Log::open(files.clone()).unwrap().length(), 36);
+        let (report, repaired) = treat(&files, None);
+        assert_eq!((only(&report).file, report.held), (FileName::Tree, 35));
+        assert_eq!(repaired.len(FileName::Data).unwrap(), data);
+    }
+}
+
 #[track_caller]
 fn only(report: &Report) -> &Finding {
     assert_eq!(report.findings.len(), 1, "{report:?}");

@@ -196,13 +196,7 @@ fn lookup(error: crate::verify::VerifyError<LogError>) -> LogError {
 
 /// Keeps one in two, one in eight, or seven in eight of what was not synced.
 fn dice(seed: u64) -> impl FnMut() -> bool {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % 8 < [4, 1, 7][seed as usize % 3]
-    }
+    power::dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), [32, 8, 56][seed as usize % 3])
 }
 
 /// Lets every operation fail in turn. Returns how many there are.

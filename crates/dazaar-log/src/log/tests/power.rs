@@ -79,6 +79,17 @@ impl PowerStorage {
     }
 }
 
+/// Decides at random, with odds of so many in 64.
+pub(super) fn dice(seed: u64, odds: u64) -> impl FnMut() -> bool {
+    let mut state = seed | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % 64 < odds
+    }
+}
+
 impl Storage for PowerStorage {
     fn len(&self, file: FileName) -> io::Result<u64> {
         self.medium().seen.len(file)

@@ -41,14 +41,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 /// Decides at random, more often one way or the other.
 fn dice(seed: u64) -> impl FnMut() -> bool {
-    let mut state = seed | 1;
-    let odds = [0, 8, 32, 50, 56, 63, 64][seed as usize % 7];
-    move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % 64 < odds
-    }
+    power::dice(seed, [0, 8, 32, 50, 56, 63, 64][seed as usize % 7])
 }
 
 /// A log on a medium that may lose its power, and what it was told.

@@ -6,16 +6,6 @@ use super::*;
 use crate::blocks::Blocks;
 use crate::verify::{ProofError, VerifyError};
 
-fn reader() -> Log<MemoryStorage> {
-    Log::create_reader(MemoryStorage::new(), pair().public()).unwrap()
-}
-
-fn writer(length: u64) -> Log<MemoryStorage> {
-    let mut log = log();
-    log.append(&rows(0..length)).unwrap();
-    log
-}
-
 fn fetch(
     writer: &Log<MemoryStorage>,
     reader: &mut Log<MemoryStorage>,

@@ -108,6 +108,42 @@ fn cleared_blocks_free_their_bytes_and_can_come_back() {
     assert_eq!(log.append(&["x"]).unwrap(), 6..7);
 }
 
+/// Overwrites the size of a leaf.
+fn resize(storage: &mut MemoryStorage, block: u64, size: u64) {
+    let offset = node_offset(NodeIndex::leaf(block)) + Hash::BYTES as u64;
+    storage.write(FileName::Tree, offset, &size.to_be_bytes()).unwrap();
+}
+
+#[test]
+fn a_damaged_leaf_frees_no_space_of_others() {
+    for size in [0, 500, u64::from(u32::MAX), u64::MAX] {
+        let mut written = log();
+        written.append(&rows(0..40)).unwrap();
+        written.flush().unwrap();
+        let mut storage = written.into_storage();
+        resize(&mut storage, 5, size);
+        let mut log = Log::open(storage).unwrap();
+        log.clear(2..6).unwrap();
+        let (start, kept) = (rows(0..2).concat().len(), rows(0..6).concat().len());
+        let (whole, left) = (rows(0..40).concat().into_bytes(), log.storage.bytes(FileName::Data));
+        assert!(left[..start] == whole[..start] && left[kept..] == whole[kept..], "with {size}");
+        assert!(left[start..rows(0..5).concat().len()].iter().all(|byte| *byte == 0), "the others are freed");
+        assert_eq!(log.downloaded(), 36);
+    }
+}
+
+#[test]
+fn blocks_that_are_all_damaged_are_forgotten() {
+    let mut written = log();
+    written.append(&rows(0..4)).unwrap();
+    written.flush().unwrap();
+    let mut storage = written.into_storage();
+    storage.write(FileName::Data, 0, &[0; 200][..rows(0..2).concat().len()]).unwrap();
+    let mut log = Log::open(storage).unwrap();
+    log.clear(0..2).unwrap();
+    assert_eq!(log.downloaded(), 2);
+}
+
 #[test]
 fn an_upper_node_is_read_once() {
     let mut log = log();
@@ -130,14 +166,4 @@ fn nothing_appended_is_nothing_done() {
     let before = log.storage.clone();
     assert_eq!(log.append::<&str>(&[]).unwrap(), 1..1);
     assert_eq!(log.storage, before);
-}
-
-#[test]
-fn a_key_kept_elsewhere_unlocks_its_log_only() {
-    let mut log = Log::create_reader(MemoryStorage::new(), pair().public()).unwrap();
-    assert!(matches!(log.append(&["x"]), Err(LogError::ReadOnly { .. })));
-    assert!(matches!(log.unlock(FeedKeyPair::from_seed(&[2; 32])), Err(LogError::SecretKey { .. })));
-    log.unlock(pair()).unwrap();
-    log.append(&["x"]).unwrap();
-    assert!(log.storage.bytes(FileName::SecretKey).is_empty());
 }

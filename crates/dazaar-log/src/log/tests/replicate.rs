@@ -4,16 +4,6 @@ use super::*;
 use crate::digest::Digest;
 use crate::verify::{ProofError, VerifyError};
 
-fn reader() -> Log<MemoryStorage> {
-    Log::create_reader(MemoryStorage::new(), pair().public()).unwrap()
-}
-
-fn writer(length: u64) -> Log<MemoryStorage> {
-    let mut log = log();
-    log.append(&rows(0..length)).unwrap();
-    log
-}
-
 #[test]
 fn the_length_is_learned_from_hashes_alone() {
     let (writer, mut reader) = (writer(10), reader());

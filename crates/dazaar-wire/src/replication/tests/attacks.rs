@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use dazaar_log::Log;
+use dazaar_log::digest::RemoteTree;
 use dazaar_log::flat_tree::NodeIndex;
 use dazaar_log::hash::Node;
 use dazaar_log::limits::MAX_LENGTH;
 use dazaar_log::storage::{FileName, MemoryStorage};
+use dazaar_log::verify::UnverifiedRange;
 
 use super::jar::*;
 use crate::message::{Data, Have, Message, Request};
@@ -25,10 +27,14 @@ fn buyer() -> (Jar, usize) {
 
 /// A seller of 100 blocks with an honest buyer and a connection to an attacker.
 fn seller() -> (Jar, usize) {
+    seller_with(Transfer::Blocks)
+}
+
+fn seller_with(transfer: Transfer) -> (Jar, usize) {
     let mut jar = Jar::new(1);
     let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
     jar.connect(seller, buyer);
-    jar.hosts[seller].feeds[0].add_peer(EVIL, Transfer::Blocks);
+    jar.hosts[seller].feeds[0].add_peer(EVIL, transfer);
     (jar, seller)
 }
 
@@ -386,20 +392,41 @@ fn request_for_missing_block() {
 
 #[test]
 fn request_for_a_cleared_block() {
-    let (mut jar, seller) = seller();
-    jar.hosts[seller].clear(5..6);
-    for hash in [false, true] {
-        say(&mut jar, seller, Message::Request(Request { index: 5, bytes: 0, hash, nodes: 0 })).unwrap();
+    for transfer in [Transfer::Blocks, Transfer::Ranges] {
+        let (mut jar, seller) = seller_with(transfer);
+        jar.hosts[seller].clear(5..6);
+        for hash in [false, true] {
+            say(&mut jar, seller, Message::Request(Request { index: 5, bytes: 0, hash, nodes: 0 })).unwrap();
+        }
+        let heard = hear_all(&mut jar, seller);
+        let [.., Message::Unhave { start: 5, length: 1 }, Message::Data(proof)] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        assert_eq!(
+            (proof.value.as_ref(), proof.nodes[0].index),
+            (None, NodeIndex::leaf(5)),
+            "the tree is still here"
+        );
     }
-    let heard = hear_all(&mut jar, seller);
-    let [_, _, Message::Unhave { start: 5, length: 1 }, Message::Data(proof)] = &heard[..] else {
-        panic!("{heard:?}")
-    };
-    assert_eq!(
-        (proof.value.as_ref(), proof.nodes[0].index),
-        (None, NodeIndex::leaf(5)),
-        "the tree is still here"
-    );
+}
+
+/// Ranges belong to authenticated frames. Of a classic peer they are messages of an unknown type.
+#[test]
+fn ranges_from_and_for_a_classic_peer() {
+    let (mut jar, seller) = seller();
+    hear_all(&mut jar, seller);
+    for length in [Some(3), None] {
+        say(&mut jar, seller, Message::Fetch { start: 0, length }).unwrap();
+    }
+    assert_eq!(hear_all(&mut jar, seller), []);
+
+    let (mut jar, buyer) = buyer();
+    let blocks = jar.hosts[0].log.blocks(0..100).unwrap();
+    let proof = jar.hosts[0].log.range_proof(&(0..100), &RemoteTree::new()).unwrap().unwrap();
+    let signature = jar.hosts[0].log.signature(100).unwrap().map(|signature| (100, signature));
+    let range = UnverifiedRange { start: 0, blocks, nodes: proof.nodes, signature };
+    say(&mut jar, buyer, Message::Blocks(range)).unwrap();
+    jar.assert_holds(buyer, 0..0);
 }
 
 #[test]

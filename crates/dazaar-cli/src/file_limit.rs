@@ -1,0 +1,9 @@
+//! How many files the program may have open: connections count, and the usual 1,024 are soon used up.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Asks for as many as the system grants. If it refuses, opening one too many says so.
+pub(crate) fn raise() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
