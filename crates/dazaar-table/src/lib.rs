@@ -3,9 +3,11 @@
 //! A record becomes one block, byte for byte as it stood in the file, line ending included: the blocks of a feed one
 //! after the other are the file again.
 
+mod excerpt;
 pub mod limits;
 mod records;
 pub mod schema;
+pub mod times;
 
 pub use records::{Format, ROW_BYTES_MAX, Record, RecordReader, RowError, RowFault};
 pub use schema::{Column, Kind, Schema, SchemaError};
