@@ -4,6 +4,8 @@
 //! after the other are the file again.
 
 mod excerpt;
+pub mod export;
+pub mod import;
 pub mod limits;
 mod records;
 pub mod schema;

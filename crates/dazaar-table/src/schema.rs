@@ -11,6 +11,7 @@ mod error;
 mod kind;
 
 pub use error::SchemaError;
+pub(crate) use kind::DECIMAL_DIGITS;
 pub use kind::Kind;
 
 use crate::limits::{COLUMNS_MAX, NAME_BYTES_MAX};

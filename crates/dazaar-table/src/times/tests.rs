@@ -24,7 +24,16 @@ fn files_write_times_like_this() {
     ] {
         assert_eq!(parse_time(text), Ok(ns), "{text}");
     }
-    for text in ["", "2026", "09:30:00", "2026-13-01", "2026-02-30", "2026-01-05T", "2026-01-05T25:00:00Z", "2500-01-01"] {
+    for text in [
+        "",
+        "2026",
+        "09:30:00",
+        "2026-13-01",
+        "2026-02-30",
+        "2026-01-05T",
+        "2026-01-05T25:00:00Z",
+        "2500-01-01",
+    ] {
         let error = parse_time(text).unwrap_err().to_string();
         assert_eq!(error, format!("`{text}` is no time between 1677 and 2262 such as 2026-01-05T09:30:00Z"));
     }
