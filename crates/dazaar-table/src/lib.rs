@@ -5,13 +5,17 @@
 
 mod bytes;
 mod column;
+mod excerpt;
+pub mod export;
 pub mod header;
+pub mod import;
 pub mod index;
 pub mod limits;
 pub mod read;
 mod records;
 pub mod schema;
 pub mod segment;
+pub mod times;
 pub mod writer;
 
 pub use bytes::BlockError;

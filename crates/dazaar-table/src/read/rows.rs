@@ -95,6 +95,11 @@ impl Rows {
         self.left == Some(0)
     }
 
+    /// The block after the last that is to come.
+    pub const fn end(&self) -> u64 {
+        self.tail.end
+    }
+
     /// The feed has `length` blocks now.
     pub fn extend(&mut self, length: u64) {
         self.tail.end = self.tail.end.max(length);
