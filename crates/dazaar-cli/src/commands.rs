@@ -18,6 +18,7 @@ pub(crate) mod sales;
 pub(crate) mod sell;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,7 +83,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Serve(arguments) => serve::run(&context, &arguments).await,
         Command::Card(command) => card::run(&context, &command),
         Command::Buy(arguments) => buy::run(&context, &arguments).await,
-        Command::Get(arguments) => get::run(&context, &arguments),
+        Command::Get(arguments) => get::run(&context, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),

@@ -80,6 +80,10 @@ pub(crate) enum Event {
     Progress { have: u64, length: u64, bytes: u64 },
     /// Blocks from `start` up to but not `end` cannot be had any more.
     Gone { start: u64, end: u64 },
+    /// Rows from `start` up to but not `end` cannot be had any more.
+    RowsGone { start: u64, end: u64 },
+    /// All rows that there are were delivered; what comes now is new. `next_row` is the number of the first.
+    CaughtUp { next_row: u64 },
     /// Everything that was asked for is here.
     Done { length: u64, have: u64 },
     /// A block that was asked for.
@@ -257,6 +261,10 @@ impl Event {
                     end - 1
                 )
             }
+            Self::RowsGone { start, end } => {
+                format!("Rows {start} to {} are not available any more: they were cleared", end - 1)
+            }
+            Self::CaughtUp { .. } => "Caught up; new rows follow as they come".to_owned(),
             Self::Done { length, have } if have == length => format!("Done: {length} blocks, all verified"),
             Self::Done { length, have } => format!("Done: {have} of {length} blocks are here, all verified"),
             Self::Block { text: Some(text), .. } => text.trim_end_matches(['\n', '\r']).to_owned(),

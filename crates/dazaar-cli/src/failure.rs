@@ -11,6 +11,10 @@ use dazaar::database::DatabaseError;
 use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
 use dazaar::{MarketError, PublishError};
+use dazaar_table::export::ExportError;
+use dazaar_table::read::{ReadError, ScanError};
+use dazaar_table::writer::KnownError;
+use dazaar_table::{ResumeError, WriteError};
 
 /// What to do about a feed of which a buyer holds another history.
 pub(crate) const FORK_HINT: &str = "put the newer copy of the feed's folder back, or sell the rows that it lacks again, \
@@ -165,6 +169,64 @@ impl From<PublishError> for Failure {
                 failure.hint("use --follow for a file that grows: it waits for whole lines")
             }
             _ => failure,
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Query(_) => Self::input(error),
+            ReadError::Header(_) => {
+                Self::input(error).hint("get its blocks as they stand: dazaar buy <seller> --to <file>")
+            }
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<ScanError<LogError>> for Failure {
+    fn from(error: ScanError<LogError>) -> Self {
+        match error {
+            ScanError::Table(error) => error.into(),
+            ScanError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResumeError<LogError>> for Failure {
+    fn from(error: ResumeError<LogError>) -> Self {
+        match error {
+            ResumeError::Read(error) => error.into(),
+            ResumeError::Header(_) => {
+                Self::input("the feed has rows as they stood, and a feed cannot be changed")
+                    .hint("go on with --blocks raw, or sell a table as another feed, with --name")
+            }
+            error => Self::new(Kind::General, format!("the table cannot be continued: {error}")),
+        }
+    }
+}
+
+impl From<KnownError<LogError>> for Failure {
+    fn from(error: KnownError<LogError>) -> Self {
+        match error {
+            KnownError::Scan(error) => error.into(),
+            error => Self::input(error).hint("publish other rows as another feed, with --name"),
+        }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::input(error)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Io { source } => source.into(),
+            error => Self::new(Kind::General, error),
         }
     }
 }

@@ -9,7 +9,7 @@ use dazaar::wire::replication::Download;
 
 use self::deliver::Delivery;
 use super::Context;
-use super::purchase::{self, Purchase};
+use super::purchase::{Purchase, SellerArguments};
 use crate::blocks::Blocks;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     to: Option<PathBuf>,
 
     #[command(flatten)]
-    purchase: purchase::Arguments,
+    purchase: SellerArguments,
 
     /// Send the seller a message of your own
     #[arg(long, value_name = "NAME=JSON")]

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let folder = match Path::new(&arguments.feed) {
         path if path.is_dir() => path.to_owned(),
-        _ => get::find_feed(context, &arguments.feed)?,
+        _ => get::feed_here(context, &arguments.feed)?,
     };
     let named = folder.file_name().and_then(|name| name.to_str()?.parse::<FeedKey>().ok());
     let remains = Folder::remains(&folder).map_err(|error| unusable(&folder, &error))?;

@@ -1,4 +1,4 @@
-//! `dazaar get`: blocks of a feed that I hold, from the disk alone.
+//! `dazaar get`: rows of a table, or blocks of any feed, from the disk or from their seller.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,40 +6,123 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dazaar::Market;
+use dazaar::cards::Link;
 use dazaar::folder::Folder;
+use dazaar::log::Log;
+use dazaar::wire::replication::Download;
+use dazaar_table::header;
+use dazaar_table::read::Query;
 
+use super::purchase::{Purchase, SellerArguments};
+use super::table::{Answer, Question, TableDelivery, answer_from_disk, file_of, holds_all};
 use super::{Context, read_feed};
 use crate::blocks::Blocks;
 use crate::event::Event;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
+use crate::signals::Interruption;
 
-/// Print blocks of a feed that I sell or have bought; needs no network
+/// Get rows of a table, by time: from the disk if they are here, else from their seller
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  dazaar get btcusd 0..100
-  dazaar get 4b942f52aa2ec6d1f43dfcf5425e4fa8b8ca283028f4a2d626dd55787967402f -o all.csv")]
+  dazaar get btcusd --from 2026-03-01 --to 2026-04-01 -o march.parquet
+  dazaar get 'dazaar:4f1c...?at=203.0.113.7:49737' --from '2h ago' --follow --columns time,price
+  dazaar get btcusd --symbol BTCUSD --where 'price>=100000' --limit 10
+  dazaar get flights 0..100                   blocks as they stand, of a feed that is here")]
 pub(crate) struct Arguments {
-    /// Name of a listing or purchase, key of a feed or seller, or folder of a feed
+    /// Name of a listing or purchase, key of a feed or seller, folder of a feed; a link or card asks the seller
     feed: String,
 
     /// Blocks: `5`, `3..10` (without 10), `3-9` (with 9), `100..`, and several with commas [default: all]
     blocks: Option<Blocks>,
 
+    #[command(flatten)]
+    question: Question,
+
+    /// Go on after the history: deliver new rows as they come, until Ctrl-C
+    #[arg(long, visible_alias = "live")]
+    follow: bool,
+
     /// File to write to
-    #[arg(short, long, visible_alias = "to", value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    purchase: SellerArguments,
 }
 
-pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let folder = find_feed(context, &arguments.feed)?;
+    let Some(folder) = folder else { return from_seller(context, arguments).await };
     let log = read_feed(&folder)?;
+    let is_table = match log.block(0) {
+        Ok(Some(block)) => header::decode(&block).is_ok(),
+        Ok(None) => false,
+        Err(error) => return Err(Failure::of_log(&folder, &error)),
+    };
+    if arguments.blocks.is_some() || !(is_table || arguments.is_for_table()) {
+        return blocks(context, arguments, &folder, &log);
+    }
+    let query = arguments.question.query();
+    let is_mine = log.is_writable();
+    if arguments.follow && is_mine {
+        return Err(Failure::new(Kind::Usage, "only a purchase can be followed; these are rows of yours"));
+    }
+    if is_mine || (!arguments.follow && holds_all(&log, &query)?) {
+        let answer = arguments.answer(context)?;
+        return answer_from_disk(&log, query, answer, &context.output);
+    }
+    drop(log);
+    from_seller(context, arguments).await
+}
+
+/// Asks the seller for the blocks that are not here.
+async fn from_seller(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.blocks.is_some() {
+        return Err(Failure::input(format!("`{}` is no feed that is held here", arguments.feed))
+            .hint("blocks of a seller: dazaar buy <seller> --sparse --blocks ..."));
+    }
+    let market = context.market_or_new()?;
+    let purchase = Purchase::new(&market, &arguments.feed, &arguments.purchase, Download::Sparse)?;
+    let delivery =
+        TableDelivery::new(arguments.question.query(), arguments.follow, arguments.answer(context)?);
+    let outcome = Interruption::listen()?.or(purchase.follow(context, delivery)).await;
+    purchase.flush().await?;
+    match outcome? {
+        Some(()) => Ok(()),
+        None if arguments.follow => Ok(()),
+        None => {
+            Err(Failure::new(Kind::Interrupted, "interrupted; what was downloaded is not asked for again"))
+        }
+    }
+}
+
+impl Arguments {
+    fn is_for_table(&self) -> bool {
+        self.follow || self.question.query() != Query::default()
+    }
+
+    /// Where the rows go.
+    fn answer(&self, context: &Context) -> Result<Answer, Failure> {
+        let file = file_of(&self.output);
+        if file.is_none() {
+            if context.output.is_json() {
+                return Err(Failure::new(Kind::Usage, "--json and rows would both write to standard output")
+                    .hint("write the rows to a file with -o, or leave out --json and add --format jsonl"));
+            }
+            context.output.reserve_for_data();
+        }
+        Ok(Answer::new(self.question.format(file)?, file.map(Path::to_owned)))
+    }
+}
+
+fn blocks(context: &Context, arguments: &Arguments, folder: &Path, log: &Log<Folder>) -> Result<(), Failure> {
     let wanted = arguments.blocks.clone().map_or_else(|| "0..".parse(), Ok).map_err(Failure::input)?;
     let mut sink = None;
     for range in wanted.ranges(log.length()) {
         for index in range {
             let block = log
                 .block(index)
-                .map_err(|error| Failure::of_log(&folder, &error))?
+                .map_err(|error| Failure::of_log(folder, &error))?
                 .ok_or_else(|| missing(index, log.length(), log.downloaded()))?;
             // A file is touched only once there is something to write.
             let sink = match &mut sink {
@@ -60,8 +143,20 @@ fn missing(index: u64, length: u64, held: u64) -> Failure {
         .hint(format!("download it: dazaar buy <seller> --sparse --blocks {index}"))
 }
 
-/// The folder that is meant: a path, or something that the market knows.
-pub(super) fn find_feed(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
+/// The folder that is meant: a path, or something that the market knows. None if a seller has to be asked.
+fn find_feed(context: &Context, wanted: &str) -> Result<Option<PathBuf>, Failure> {
+    let path = Path::new(wanted);
+    if Folder::is_feed(path) {
+        return Ok(Some(path.to_owned()));
+    }
+    if path.is_file() || wanted.parse::<Link>().is_ok_and(|link| !link.addresses.is_empty()) {
+        return Ok(None);
+    }
+    feed_here(context, wanted).map(Some)
+}
+
+/// The folder of something that the market knows, or a path.
+pub(super) fn feed_here(context: &Context, wanted: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(wanted);
     if Folder::is_feed(path) {
         return Ok(path.to_owned());

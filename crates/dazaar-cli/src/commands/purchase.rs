@@ -18,7 +18,7 @@ use crate::failure::{Failure, Kind};
 /// How to deal with a seller.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The seller")]
-pub(crate) struct Arguments {
+pub(crate) struct SellerArguments {
     /// Where the seller is, if the card or link does not say; may be repeated
     #[arg(long, value_name = "HOST:PORT")]
     connect: Vec<Address>,
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 #[derive(Debug)]
 pub(super) struct Purchase<'a> {
     buyer: Buyer,
-    arguments: &'a Arguments,
+    arguments: &'a SellerArguments,
 }
 
 impl<'a> Purchase<'a> {
@@ -56,7 +56,7 @@ impl<'a> Purchase<'a> {
     pub(super) fn new(
         market: &Arc<Market>,
         seller: &str,
-        arguments: &'a Arguments,
+        arguments: &'a SellerArguments,
         download: Download,
     ) -> Result<Self, Failure> {
         let (link, card) = arguments.link(market, seller)?;
@@ -98,7 +98,7 @@ impl<'a> Purchase<'a> {
     }
 }
 
-impl Arguments {
+impl SellerArguments {
     /// Who sells, and where they may be: typed, on the card, or known from before. With the card, if there is one.
     fn link(&self, market: &Market, seller: &str) -> Result<(Link, Option<String>), Failure> {
         let (mut link, card) = parse_seller(market, seller)?;

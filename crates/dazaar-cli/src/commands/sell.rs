@@ -1,7 +1,9 @@
 //! `dazaar sell`: turns data into a feed, lists it and serves it.
 
 mod import;
+mod lines;
 mod source;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +41,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     format: Option<RowFormat>,
 
+    /// How rows become blocks [default: table, or raw for plain lines]
+    #[arg(long, value_enum)]
+    blocks: Option<BlocksMode>,
+
     /// Go on reading when the file or standard input grows, and publish each row at once
     #[arg(long)]
     follow: bool,
@@ -50,6 +56,9 @@ pub(crate) struct Arguments {
     /// What to do with a row that is wrong
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
     on_error: OnError,
+
+    #[command(flatten)]
+    table: table::TableArguments,
 
     #[command(flatten)]
     admission: AdmissionArguments,
@@ -122,6 +131,21 @@ enum RowFormat {
     Jsonl,
     /// Any text, a row each line
     Lines,
+    /// A Parquet file
+    Parquet,
+    /// Arrow IPC, a file or a stream
+    Arrow,
+}
+
+/// How rows become blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BlocksMode {
+    /// Many rows in each, column by column, with an index of times
+    Table,
+    /// Each row a block, as JSON
+    Lines,
+    /// Each row a block, as it stands
+    Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,7 +190,11 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         keep: Retention { age_ms: arguments.keep.keep, bytes: arguments.keep.keep_bytes },
     };
     let listing = market.draft(offer, now_ms())?;
-    let follower = import::begin(&source, &log, &arguments, context)?;
+    let mut follower = match arguments.mode(&source) {
+        BlocksMode::Table => table::begin(&source, &log, &arguments, context)?,
+        BlocksMode::Lines => lines::begin(&source, &log, &arguments, context)?,
+        BlocksMode::Raw => import::begin(&source, &log, &arguments, context)?,
+    };
     tell_changes(context, &market, &listing)?;
     market.database().put_listing(&listing)?;
     for buyer in &arguments.allow {
@@ -183,9 +211,20 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         return Ok(());
     }
     let served = serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await;
+    let stopped = follower.stop().await;
     // What was published stays, however the serving ended.
     log.flush().await?;
-    served
+    served.and(stopped)
+}
+
+impl Arguments {
+    /// How rows become blocks. A feed that is there already stays as it is.
+    fn mode(&self, source: &Source) -> BlocksMode {
+        self.blocks.unwrap_or(match source.format() {
+            None | Some(RowFormat::Lines) => BlocksMode::Raw,
+            Some(_) => BlocksMode::Table,
+        })
+    }
 }
 
 /// Listing anew what is listed changes its conditions. That may be meant, or forgotten.

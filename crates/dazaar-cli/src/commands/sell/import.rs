@@ -13,23 +13,51 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 /// An import that may still go on.
-#[derive(Debug)]
-pub(super) struct Follower(Option<oneshot::Receiver<Result<(), Failure>>>);
+pub(super) struct Follower {
+    outcome: Option<oneshot::Receiver<Result<(), Failure>>>,
+    stop: Option<Box<dyn FnOnce() + Send>>,
+}
 
 impl Follower {
+    /// An import that is over.
+    pub(super) const fn ended() -> Self {
+        Self { outcome: None, stop: None }
+    }
+
+    /// An import that tells how it ends.
+    pub(super) const fn new(outcome: oneshot::Receiver<Result<(), Failure>>) -> Self {
+        Self { outcome: Some(outcome), stop: None }
+    }
+
+    /// With a way to end it early.
+    pub(super) fn stopped_by(self, stop: impl FnOnce() + Send + 'static) -> Self {
+        Self { stop: Some(Box::new(stop)), ..self }
+    }
+
     /// Waits for the end of the import.
-    pub(super) async fn finished(self) -> Result<(), Failure> {
-        match self.0 {
-            Some(outcome) => outcome.await.unwrap_or(Ok(())),
-            None => Ok(()),
-        }
+    pub(super) async fn finished(&mut self) -> Result<(), Failure> {
+        let Some(outcome) = &mut self.outcome else { return Ok(()) };
+        let outcome = outcome.await.unwrap_or(Ok(()));
+        self.outcome = None;
+        outcome
     }
 
     /// Waits for the import to fail; forever, if it does not.
-    pub(super) async fn failed(self) -> Result<(), Failure> {
+    pub(super) async fn failed(&mut self) -> Result<(), Failure> {
         match self.finished().await {
             Ok(()) => std::future::pending().await,
             failed => failed,
+        }
+    }
+
+    /// Ends the import, if there is a way: what it has read is published.
+    pub(super) async fn stop(&mut self) -> Result<(), Failure> {
+        match self.stop.take() {
+            Some(stop) => {
+                stop();
+                self.finished().await
+            }
+            None => Ok(()),
         }
     }
 }
@@ -50,9 +78,9 @@ pub(super) fn begin(
             let publisher = Publisher::new(log).surviving(durability);
             Import::new(log, on_error, &context.output).run(RecordReader::new(rows, format), publisher)?;
         }
-        return Ok(Follower(None));
+        return Ok(Follower::ended());
     }
-    let Some((rows, format)) = source.rows()? else { return Ok(Follower(None)) };
+    let Some((rows, format)) = source.rows()? else { return Ok(Follower::ended()) };
     let (sender, outcome) = oneshot::channel();
     let (log, output) = (Arc::clone(log), Arc::clone(&context.output));
     let repeats = source.repeats();
@@ -64,7 +92,7 @@ pub(super) fn begin(
         // Nobody waits any more if the program is about to end.
         let _ = sender.send(result);
     });
-    Ok(Follower(Some(outcome)))
+    Ok(Follower::new(outcome))
 }
 
 /// Reads all rows without publishing any, so that one bad row means that nothing was published.

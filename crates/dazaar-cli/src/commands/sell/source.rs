@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use dazaar::folder::Folder;
 use dazaar_table::Format;
+use dazaar_table::import::{Expect, FileFormat, RowReader};
 
 use super::{Arguments, RowFormat};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// How often a file is looked at that may grow.
 const GROWTH_INTERVAL: Duration = Duration::from_millis(50);
@@ -21,13 +22,13 @@ pub(super) type Input = BufReader<Box<dyn Read + Send>>;
 #[derive(Debug)]
 pub(super) enum Source {
     /// A file with an end.
-    File { path: PathBuf, format: Format },
+    File { path: PathBuf, format: RowFormat },
     /// A file that grows.
-    Growing { path: PathBuf, format: Format },
+    Growing { path: PathBuf, format: RowFormat },
     /// Standard input, whole.
-    Spooled { spool: File, format: Format },
+    Spooled { spool: File, format: RowFormat },
     /// Standard input, row by row as they come.
-    Stream { format: Format },
+    Stream { format: RowFormat },
     /// A feed that exists already.
     Folder { path: PathBuf },
 }
@@ -67,31 +68,105 @@ impl Source {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut name = name.as_str();
-        for extension in [".gz", ".csv", ".jsonl", ".ndjson", ".txt", ".log"] {
+        for extension in
+            [".gz", ".csv", ".jsonl", ".ndjson", ".txt", ".log", ".parquet", ".arrow", ".ipc", ".feather"]
+        {
             name = name.strip_suffix(extension).filter(|name| !name.is_empty()).unwrap_or(name);
         }
         name.to_owned()
     }
 
-    /// The rows from the first one on; none if the source is a feed already.
+    /// How the rows are written; `None` if the source is a feed already.
+    pub(super) const fn format(&self) -> Option<RowFormat> {
+        match self {
+            Self::File { format, .. }
+            | Self::Growing { format, .. }
+            | Self::Spooled { format, .. }
+            | Self::Stream { format } => Some(*format),
+            Self::Folder { .. } => None,
+        }
+    }
+
+    /// The text from the first row on, each row as it stands; none if the source is a feed already.
     pub(super) fn rows(&self) -> Result<Option<(Input, Format)>, Failure> {
-        let (input, format): (Box<dyn Read + Send>, _) = match self {
-            Self::Folder { .. } => return Ok(None),
-            Self::File { path, format } if is_compressed(path) => {
-                (Box::new(flate2::read::MultiGzDecoder::new(open(path)?)), *format)
+        let format = match self.format() {
+            None => return Ok(None),
+            Some(RowFormat::Csv) => Format::Csv,
+            Some(RowFormat::Jsonl) => Format::JsonLines,
+            Some(RowFormat::Lines) => Format::Lines,
+            Some(RowFormat::Parquet | RowFormat::Arrow) => {
+                return Err(Failure::new(Kind::Usage, "Parquet and Arrow files have no rows of text")
+                    .hint("leave out --blocks raw"));
             }
-            Self::File { path, format } => (Box::new(open(path)?), *format),
-            Self::Growing { path, format } => {
-                (Box::new(GrowingFile { file: open(path)?, position: 0 }), *format)
+        };
+        Ok(self.input()?.map(|input| (input, format)))
+    }
+
+    /// The rows from the first one on, as typed columns.
+    pub(super) fn reader(&self, expect: &Expect) -> Result<RowReader, Failure> {
+        let format = match self.format() {
+            Some(RowFormat::Csv) => FileFormat::Csv,
+            Some(RowFormat::Jsonl) => FileFormat::JsonLines,
+            Some(RowFormat::Parquet) => FileFormat::Parquet,
+            Some(RowFormat::Arrow) => FileFormat::ArrowIpc,
+            Some(RowFormat::Lines) | None => {
+                return Err(Failure::new(Kind::Usage, "plain lines have no columns")
+                    .hint("add --format csv or jsonl, or --blocks raw"));
             }
-            Self::Spooled { spool, format } => {
+        };
+        let reader = match self {
+            Self::File { path, .. } if !is_compressed(path) => {
+                RowReader::from_file(format, open(path)?, expect)
+            }
+            Self::Spooled { spool, .. } => {
                 let mut spool = spool.try_clone()?;
                 spool.rewind()?;
-                (Box::new(spool), *format)
+                RowReader::from_file(format, spool, expect)
             }
-            Self::Stream { format } => (Box::new(io::stdin()), *format),
+            _ => {
+                let input = self.input()?.ok_or_else(|| Failure::input("a feed has no rows to read"))?;
+                RowReader::from_stream(format, Box::new(input), expect)
+            }
         };
-        Ok(Some((BufReader::with_capacity(256 * 1024, input), format)))
+        reader.map_err(Failure::input)
+    }
+
+    fn input(&self) -> Result<Option<Input>, Failure> {
+        let input: Box<dyn Read + Send> = match self {
+            Self::Folder { .. } => return Ok(None),
+            Self::File { path, .. } if is_compressed(path) => {
+                Box::new(flate2::read::MultiGzDecoder::new(open(path)?))
+            }
+            Self::File { path, .. } => Box::new(open(path)?),
+            Self::Growing { path, .. } => Box::new(GrowingFile { file: open(path)?, position: 0 }),
+            Self::Spooled { spool, .. } => {
+                let mut spool = spool.try_clone()?;
+                spool.rewind()?;
+                Box::new(spool)
+            }
+            Self::Stream { .. } => Box::new(io::stdin()),
+        };
+        Ok(Some(BufReader::with_capacity(256 * 1024, input)))
+    }
+
+    /// Bytes of the source, if that can be known.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::File { path, .. } if !is_compressed(path) => path.metadata().ok().map(|data| data.len()),
+            Self::Spooled { spool, .. } => spool.metadata().ok().map(|data| data.len()),
+            _ => None,
+        }
+    }
+
+    /// The same source, for another thread.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::File { path, format } => Self::File { path: path.clone(), format: *format },
+            Self::Growing { path, format } => Self::Growing { path: path.clone(), format: *format },
+            Self::Spooled { spool, format } => Self::Spooled { spool: spool.try_clone()?, format: *format },
+            Self::Stream { format } => Self::Stream { format: *format },
+            Self::Folder { path } => Self::Folder { path: path.clone() },
+        })
     }
 
     /// Whether reading it again gives the same rows from the first one on. A stream goes on where the feed ends.
@@ -105,30 +180,28 @@ impl Source {
     }
 }
 
-fn format(arguments: &Arguments) -> Result<Format, Failure> {
+fn format(arguments: &Arguments) -> Result<RowFormat, Failure> {
     let by_name = || {
         let name = arguments.source.to_string_lossy().to_lowercase();
         let name = name.trim_end_matches(".gz");
-        let ends = |extensions: &[&str]| extensions.iter().any(|extension| name.ends_with(extension));
+        let formats = [
+            (".csv", RowFormat::Csv),
+            (".jsonl", RowFormat::Jsonl),
+            (".ndjson", RowFormat::Jsonl),
+            (".parquet", RowFormat::Parquet),
+            (".arrow", RowFormat::Arrow),
+            (".ipc", RowFormat::Arrow),
+            (".feather", RowFormat::Arrow),
+        ];
         if name == "-" {
-            Some(Format::Lines)
-        } else if ends(&[".csv"]) {
-            Some(Format::Csv)
-        } else if ends(&[".jsonl", ".ndjson"]) {
-            Some(Format::JsonLines)
-        } else {
-            None
+            return Some(RowFormat::Lines);
         }
+        formats.into_iter().find(|(extension, _)| name.ends_with(extension)).map(|(_, format)| format)
     };
-    match arguments.format {
-        Some(RowFormat::Csv) => Ok(Format::Csv),
-        Some(RowFormat::Jsonl) => Ok(Format::JsonLines),
-        Some(RowFormat::Lines) => Ok(Format::Lines),
-        None => by_name().ok_or_else(|| {
-            Failure::input("the name does not say how the rows are written")
-                .hint("add --format csv, jsonl or lines")
-        }),
-    }
+    arguments.format.or_else(by_name).ok_or_else(|| {
+        Failure::input("the name does not say how the rows are written")
+            .hint("add --format csv, jsonl, parquet, arrow or lines")
+    })
 }
 
 fn is_compressed(path: &Path) -> bool {
