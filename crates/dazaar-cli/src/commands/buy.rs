@@ -1,5 +1,6 @@
 //! `dazaar buy`: downloads a feed from its seller, verified, and keeps it up to date if wanted.
 
+mod choose;
 mod deliver;
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dazaar::wire::replication::Download;
 
-use self::deliver::Delivery;
+use self::choose::Chosen;
 use super::Context;
 use super::purchase::{Purchase, SellerArguments};
 use crate::blocks::Blocks;
@@ -36,7 +37,8 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "sparse")]
     blocks: Option<Blocks>,
 
-    /// Write the rows, in order, to a file or (-) to standard output
+    /// Write the rows, in order, to a file or (-) to standard output; those of a table as csv, jsonl, parquet or arrow, by the
+    /// name of the file
     #[arg(long, short = 'o', visible_alias = "output", value_name = "FILE")]
     to: Option<PathBuf>,
 
@@ -61,7 +63,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }
-    let outcome = Interruption::listen()?.or(purchase.follow(context, Delivery::new(arguments)?)).await;
+    let outcome = Interruption::listen()?.or(purchase.follow(context, Chosen::new(arguments)?)).await;
     purchase.flush().await?;
     match outcome? {
         Some(()) => Ok(()),

@@ -48,7 +48,17 @@ impl Demo<'_> {
 
         let mut seller = self.actor(
             "seller",
-            &["sell", path(&csv), "--follow", "--listen", "127.0.0.1:0", "--interval", "100"],
+            &[
+                "sell",
+                path(&csv),
+                "--blocks",
+                "raw",
+                "--follow",
+                "--listen",
+                "127.0.0.1:0",
+                "--interval",
+                "100",
+            ],
         )?;
         let listening = seller.wait("listening").await?;
         let link = listening["link"].as_str().unwrap_or_default().to_owned();

@@ -10,6 +10,7 @@ use dazaar::cards::Link;
 use dazaar::folder::Folder;
 use dazaar::log::Log;
 use dazaar::wire::replication::Download;
+use dazaar_table::export::OutputFormat;
 use dazaar_table::header;
 use dazaar_table::read::Query;
 
@@ -103,7 +104,7 @@ impl Arguments {
 
     /// Where the rows go.
     fn answer(&self, context: &Context) -> Result<Answer, Failure> {
-        let file = file_of(&self.output);
+        let file = file_of(self.output.as_deref());
         if file.is_none() {
             if context.output.is_json() {
                 return Err(Failure::new(Kind::Usage, "--json and rows would both write to standard output")
@@ -111,7 +112,11 @@ impl Arguments {
             }
             context.output.reserve_for_data();
         }
-        Ok(Answer::new(self.question.format(file)?, file.map(Path::to_owned)))
+        let format = self.question.format(file)?;
+        if self.follow && format == OutputFormat::Parquet {
+            return Err(Failure::new(Kind::Usage, "a Parquet file has an end, and cannot be followed"));
+        }
+        Ok(Answer::new(format, file.map(Path::to_owned)))
     }
 }
 

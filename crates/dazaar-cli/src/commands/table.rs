@@ -8,4 +8,4 @@ mod question;
 pub(super) use answer::Answer;
 pub(super) use delivery::TableDelivery;
 pub(super) use local::{answer_from_disk, holds_all};
-pub(super) use question::{Question, file_of};
+pub(super) use question::{Question, file_of, format_of};

@@ -97,7 +97,7 @@ fn survives(durability: &str) {
         seller.interrupt();
         for (who, feed) in [("seller", "data"), ("buyer", &place.seller)] {
             let to = scene.text_path(&format!("{who}.csv"));
-            scene.dazaar(who, &["get", feed, "--to", &to]).succeed();
+            scene.dazaar(who, &["get", feed, "-o", &to]).succeed();
             assert!(
                 scene.read(&format!("{who}.csv")) == rows.written,
                 "{durability}, {seed}, {who}, round {round}"

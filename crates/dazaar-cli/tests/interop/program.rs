@@ -56,7 +56,7 @@ fn mistakes_on_the_command_line_have_their_exit_code() {
 fn a_market_is_the_same_from_wherever_it_is_named() {
     let scene = Scene::new();
     let data = scene.file("data.csv", csv(5));
-    let mut here = scene.dazaar_in(".", &["--dir", "market", "sell", &data, "--no-serve"]);
+    let mut here = scene.dazaar_in(".", &["--dir", "market", "sell", &data, "--blocks", "raw", "--no-serve"]);
     here.succeed();
     std::fs::create_dir(scene.path("elsewhere")).unwrap();
     let mut there = scene.dazaar_in("elsewhere", &["--dir", "../market", "status"]);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::error::ReadError;
-use super::query::{Query, Selection};
+use super::query::{Query, QueryError, Selection};
 use crate::bytes::BlockError;
 use crate::header;
 use crate::index::{Entry, INDEX, Index};
@@ -75,6 +75,24 @@ pub struct Coverage {
     pub bytes: u64,
     /// The earliest and the latest time, in nanoseconds; `None` if there are no rows.
     pub times: Option<(i64, i64)>,
+}
+
+impl Plan {
+    /// Every block of a feed of `length` blocks from the first on, for whoever has them all or gets them in this order.
+    ///
+    /// # Errors
+    /// What of the question does not fit the table.
+    pub fn whole(schema: Schema, query: &Query, length: u64) -> Result<Self, QueryError> {
+        Ok(Self {
+            selection: query.for_table(&schema)?,
+            schema,
+            segments: Vec::new(),
+            tail: 1..length.max(1),
+            coverage: Coverage::default(),
+            index_bytes: 0,
+            gone: Vec::new(),
+        })
+    }
 }
 
 impl Locator {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use dazaar::Replicator;
-use dazaar_table::read::{Locator, Query, Rows, RowsEvent};
+use dazaar_table::header;
+use dazaar_table::read::{Locator, Plan, Query, ReadError, Rows, RowsEvent};
 
 use super::Answer;
 use crate::commands::follow::Deliver;
@@ -14,6 +15,8 @@ use crate::output::Output;
 /// A question, how far it has come, and its answer.
 pub(crate) struct TableDelivery {
     query: Query,
+    /// Whether the blocks come from the first to the last, wanted or not.
+    is_whole: bool,
     /// Whether rows are wanted that are yet to come.
     is_live: bool,
     stage: Stage,
@@ -37,8 +40,39 @@ enum Block {
 }
 
 impl TableDelivery {
+    /// Asks for the blocks of a question.
     pub(crate) const fn new(query: Query, is_live: bool, answer: Answer) -> Self {
-        Self { query, is_live, stage: Stage::Uninformed, answer, is_caught_up: false }
+        Self { query, is_whole: false, is_live, stage: Stage::Uninformed, answer, is_caught_up: false }
+    }
+
+    /// All rows of a feed that is downloaded from the first block to the last.
+    pub(crate) fn whole(is_live: bool, answer: Answer) -> Self {
+        Self { is_whole: true, ..Self::new(Query::default(), is_live, answer) }
+    }
+
+    /// Begins to look for the blocks, once the length is known.
+    fn begin(&mut self, feed: &Replicator) -> Result<(), Failure> {
+        let length = feed.progress().length;
+        if length == 0 || !feed.is_informed() {
+            return Ok(());
+        }
+        if !self.is_whole {
+            let locator = Locator::new(length, self.query.clone());
+            locator.wanted().into_iter().for_each(|number| feed.want(number..number + 1));
+            self.stage = Stage::Locating(locator);
+            return Ok(());
+        }
+        match look(feed, 0)? {
+            Block::OnItsWay => Ok(()),
+            Block::Gone => Err(ReadError::Gone { block: 0 }.into()),
+            Block::Here(block) => {
+                let schema = header::decode(&block).map_err(ReadError::from)?;
+                let plan = Plan::whole(schema, &self.query, length).map_err(ReadError::from)?;
+                self.answer.begin(&plan.schema, &plan.selection.columns)?;
+                self.stage = Stage::Reading(Rows::new(plan));
+                Ok(())
+            }
+        }
     }
 
     /// Goes down the index as far as blocks are here. Returns whether all is found.
@@ -93,12 +127,7 @@ impl Deliver for TableDelivery {
     fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
         let length = feed.progress().length;
         if let Stage::Uninformed = self.stage {
-            if length == 0 || !feed.is_informed() {
-                return Ok(false);
-            }
-            let locator = Locator::new(length, self.query.clone());
-            locator.wanted().into_iter().for_each(|number| feed.want(number..number + 1));
-            self.stage = Stage::Locating(locator);
+            self.begin(feed)?;
         }
         if let Stage::Locating(locator) = &mut self.stage {
             if !Self::locate(locator, feed)? {
@@ -115,7 +144,7 @@ impl Deliver for TableDelivery {
             self.stage = Stage::Reading(rows);
         }
         let Stage::Reading(rows) = &mut self.stage else { return Ok(false) };
-        if self.is_live && !rows.is_full() {
+        if (self.is_live || self.is_whole) && !rows.is_full() {
             let before = rows.end();
             rows.extend(length);
             if rows.end() > before {

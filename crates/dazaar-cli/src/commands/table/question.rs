@@ -1,7 +1,7 @@
 //! What is asked of a table.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use dazaar_table::export::OutputFormat;
@@ -94,17 +94,21 @@ impl Question {
             let is_terminal = std::io::stdout().is_terminal();
             return Ok(if is_terminal { OutputFormat::Table } else { OutputFormat::Csv });
         };
-        let format = FileFormat::of_name(&file.to_string_lossy()).map(|format| match format {
-            FileFormat::Csv => OutputFormat::Csv,
-            FileFormat::JsonLines => OutputFormat::JsonLines,
-            FileFormat::Parquet => OutputFormat::Parquet,
-            FileFormat::ArrowIpc => OutputFormat::Arrow,
-        });
-        format.ok_or_else(|| {
+        format_of(file).ok_or_else(|| {
             Failure::new(Kind::Usage, format!("{}: the name does not say how to write rows", file.display()))
                 .hint("add --format csv, jsonl, parquet or arrow")
         })
     }
+}
+
+/// How rows are written to a file of this name, if it says so.
+pub(crate) fn format_of(file: &Path) -> Option<OutputFormat> {
+    FileFormat::of_name(&file.to_string_lossy()).map(|format| match format {
+        FileFormat::Csv => OutputFormat::Csv,
+        FileFormat::JsonLines => OutputFormat::JsonLines,
+        FileFormat::Parquet => OutputFormat::Parquet,
+        FileFormat::ArrowIpc => OutputFormat::Arrow,
+    })
 }
 
 fn moment(text: &str) -> Result<i64, String> {
@@ -113,6 +117,6 @@ fn moment(text: &str) -> Result<i64, String> {
 }
 
 /// Where a path of `-` means standard output.
-pub(crate) fn file_of(path: &Option<PathBuf>) -> Option<&Path> {
-    path.as_deref().filter(|path| *path != Path::new("-"))
+pub(crate) fn file_of(path: Option<&Path>) -> Option<&Path> {
+    path.filter(|path| *path != Path::new("-"))
 }
