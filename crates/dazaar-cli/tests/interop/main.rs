@@ -17,3 +17,4 @@ mod program;
 mod python;
 mod rows;
 mod support;
+mod tables;

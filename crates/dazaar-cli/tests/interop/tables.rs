@@ -1,0 +1,188 @@
+//! Tables: rows in, rows out by time, from the disk and from their seller, and live.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Place, Process, Scene, eventually};
+
+/// Trades, one a second from 2026-01-01 on, two symbols in turns.
+fn trades(rows: std::ops::Range<u64>) -> String {
+    let row = |nth: u64| {
+        let (day, second) = (1 + nth / 86_400, nth % 86_400);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let symbol = ["BTC", "ETH"][nth as usize % 2];
+        let price = (40_000 + nth % 1000) as f64 + [0.25, 0.5, 0.75][nth as usize % 3];
+        format!("2026-01-{day:02}T{hour:02}:{minute:02}:{:02}Z,{symbol},{price},{nth}\n", second % 60)
+    };
+    rows.map(row).collect()
+}
+
+const HEADER: &str = "time,symbol,price,number\n";
+
+fn file(scene: &Scene, rows: u64) -> String {
+    scene.file("trades.csv", HEADER.to_owned() + &trades(0..rows))
+}
+
+fn link(place: &Place) -> String {
+    format!("dazaar:{}?at={}", place.seller, place.address)
+}
+
+/// Compares text of many lines, and shows the first that differs.
+#[track_caller]
+fn assert_same(text: &str, expected: &str) {
+    if let Some(nth) = text.lines().zip(expected.lines()).position(|(line, expected)| line != expected) {
+        let line = |text: &str| text.lines().nth(nth).unwrap_or_default().to_owned();
+        panic!("line {}: `{}` instead of `{}`", nth + 1, line(text), line(expected));
+    }
+    assert_eq!(text.lines().count(), expected.lines().count(), "lines");
+}
+
+/// Gets rows into a file, and reads it.
+fn get(scene: &Scene, who: &str, feed: &str, arguments: &[&str]) -> (Process, String) {
+    let to = scene.text_path("answer.csv");
+    let mut process = scene.dazaar(who, &[&["get", feed, "-o", &to], arguments].concat());
+    process.succeed();
+    (process, scene.read("answer.csv"))
+}
+
+#[test]
+fn rows_come_back_by_time_symbol_condition_and_column() {
+    let scene = Scene::new();
+    let data = file(&scene, 100_000);
+    scene.dazaar("seller", &["sell", &data, "--blocks", "table", "--key", "symbol", "--no-serve"]).succeed();
+    let answer = |arguments: &[&str]| get(&scene, "seller", "trades", arguments).1;
+    assert_same(&answer(&[]), &(HEADER.to_owned() + &trades(0..100_000)));
+    let hour = ["--from", "2026-01-01T02:00:00Z", "--to", "2026-01-01T03:00:00Z"];
+    assert_same(&answer(&hour), &(HEADER.to_owned() + &trades(7200..10_800)));
+    let some = ["--symbol", "ETH", "--where", "number>=50000", "--columns", "number,symbol", "--limit", "2"];
+    assert_eq!(answer(&some), "number,symbol\n50001,ETH\n50003,ETH\n");
+    assert_eq!(answer(&["--from", "2027-01-01"]), HEADER);
+    scene.dazaar("seller", &["get", "trades", "--columns", "cost"]).fail_with(2);
+}
+
+#[test]
+fn a_range_is_bought_without_the_rest() {
+    let scene = Scene::new();
+    let data = file(&scene, 500_000);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "table", "--admit-all"]);
+    let (process, rows) =
+        get(&scene, "buyer", &link(&place), &["--from", "2026-01-03", "--to", "2026-01-03T06:00:00Z"]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(172_800..194_400)));
+    let done = process.last("done");
+    assert!(done["have"].as_u64() < Some(8), "{done}");
+
+    // What is here is not asked for again, and what is missing is.
+    let name = place.seller.as_str();
+    let (process, rows) =
+        get(&scene, "buyer", name, &["--from", "2026-01-03T01:00:00Z", "--to", "2026-01-03T02:00:00Z"]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(176_400..180_000)));
+    assert!(process.seen().iter().all(|event| event["event"] != "connected"), "{process}");
+    let (process, rows) =
+        get(&scene, "buyer", name, &["--from", "2026-01-05T00:00:00Z", "--to", "2026-01-05T00:00:03Z"]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(345_600..345_603)));
+    assert!(process.seen().iter().any(|event| event["event"] == "connected"), "{process}");
+}
+
+#[test]
+fn history_goes_over_into_live_rows() {
+    let scene = Scene::new();
+    let data = file(&scene, 20_000);
+    let options = ["--blocks", "table", "--admit-all", "--follow", "--flush", "10"];
+    let (mut seller, place) = scene.sell(&data, &options);
+    let followed = scene.text_path("followed.csv");
+    let words = ["get", &link(&place), "--from", "2026-01-01T05:00:00Z", "--follow", "-o", &followed];
+    let bought = scene.text_path("bought.csv");
+    let mut follower = scene.dazaar("follower", &words);
+    let mut buyer = scene.dazaar("buyer", &["buy", &link(&place), "--live", "--to", &bought]);
+    follower.wait_for("caught-up");
+    buyer.wait_for("caught-up");
+    let mut source = OpenOptions::new().append(true).open(&data).unwrap();
+    for row in 20_000..20_200 {
+        source.write_all(trades(row..row + 1).as_bytes()).unwrap();
+        if row % 20 == 0 {
+            let expected = HEADER.to_owned() + &trades(18_000..row + 1);
+            eventually("the row is there", || scene.read("followed.csv") == expected);
+        }
+    }
+    let all = HEADER.to_owned() + &trades(0..20_200);
+    eventually("the buyer has all rows", || scene.read("bought.csv") == all);
+    follower.interrupt();
+    buyer.interrupt();
+    seller.interrupt();
+    assert_same(&get(&scene, "seller", "trades", &[]).1, &all);
+    assert_same(&get(&scene, "buyer", &place.seller, &[]).1, &all);
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_and_doubles_nothing() {
+    let scene = Scene::new();
+    let data = file(&scene, 0);
+    let words = ["sell", &data, "--blocks", "table", "--follow", "--flush", "1", "--listen", "127.0.0.1:0"];
+    scene.init("seller");
+    let mut source = OpenOptions::new().append(true).open(&data).unwrap();
+    for round in 0..6_u64 {
+        let mut seller = scene.dazaar("seller", &words);
+        seller.wait_for("listening");
+        source.write_all(trades(round * 3000..round * 3000 + 3000).as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(7 * round));
+        seller.kill();
+    }
+    scene.dazaar("seller", &["sell", &data, "--blocks", "table", "--no-serve"]).succeed();
+    assert_same(&get(&scene, "seller", "trades", &[]).1, &(HEADER.to_owned() + &trades(0..18_000)));
+}
+
+#[test]
+fn a_source_that_changed_is_refused_and_a_bad_row_names_its_place() {
+    let scene = Scene::new();
+    let sell = |data: &str| scene.dazaar("seller", &["sell", data, "--blocks", "table", "--no-serve"]);
+    let data = file(&scene, 1000);
+    sell(&data).succeed();
+    let mut text = HEADER.to_owned() + &trades(0..1000);
+    text = text.replace(",BTC,40100.5,100\n", ",BTC,40100.75,100\n");
+    scene.file("trades.csv", &text);
+    let mut refused = sell(&data);
+    refused.fail_with(3);
+    let error = &refused.last("error")["error"];
+    assert_eq!(error, "row 101 differs from what was published: a feed cannot be changed, only continued");
+
+    scene.file("trades.csv", HEADER.to_owned() + &trades(0..1100) + "2026-01-02T00:00:00Z,BTC,cheap,5\n");
+    let mut refused = sell(&data);
+    refused.fail_with(3);
+    let error = refused.last("error")["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("1101") && error.contains("price") && error.contains("cheap"), "{error}");
+    scene.file("trades.csv", HEADER.to_owned() + &trades(0..1200));
+    sell(&data).succeed();
+    assert_same(&get(&scene, "seller", "trades", &[]).1, &(HEADER.to_owned() + &trades(0..1200)));
+    scene.dazaar("seller", &["sell", &data, "--blocks", "raw", "--no-serve"]).fail_with(3);
+}
+
+#[test]
+fn every_format_goes_in_and_comes_out() {
+    let scene = Scene::new();
+    let data = file(&scene, 10_000);
+    scene.dazaar("seller", &["sell", &data, "--blocks", "table", "--no-serve"]).succeed();
+    for (nth, ending) in ["jsonl", "parquet", "arrow"].into_iter().enumerate() {
+        let path = scene.text_path(&format!("copy{nth}.{ending}"));
+        scene.dazaar("seller", &["get", "trades", "-o", &path]).succeed();
+        let name = format!("copy{nth}");
+        scene.dazaar("seller", &["sell", &path, "--blocks", "table", "--no-serve"]).succeed();
+        assert_same(&get(&scene, "seller", &name, &[]).1, &(HEADER.to_owned() + &trades(0..10_000)));
+    }
+}
+
+#[test]
+fn a_javascript_buyer_reads_rows_as_json() {
+    let scene = Scene::new();
+    let data = file(&scene, 300);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "lines", "--admit-all"]);
+    let to = scene.text_path("bought.jsonl");
+    scene.js_buyer(&place, &["--until-length", "300", "--to", &to]).succeed();
+    let text = scene.read("bought.jsonl");
+    let rows: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a row is JSON")).collect();
+    assert_eq!(rows.len(), 300);
+    assert_eq!(rows[1]["time"], "2026-01-01T00:00:01Z");
+    assert_eq!((&rows[1]["symbol"], &rows[1]["price"]), (&"ETH".into(), &40_001.5.into()));
+}
