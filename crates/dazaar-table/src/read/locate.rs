@@ -14,7 +14,7 @@ use crate::bytes::BlockError;
 use crate::header;
 use crate::index::{Entry, INDEX, Index};
 use crate::schema::Schema;
-use crate::segment;
+use crate::segment::{self, SegmentHead};
 
 /// Looks for the blocks that answer a question.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Locator {
     /// The last block of the feed, which came before the header.
     last: Option<Vec<u8>>,
     newest: Option<(u64, Index)>,
+    /// The last block, if it is a segment.
+    last_head: Option<SegmentHead>,
     segments: Vec<Entry>,
     index_bytes: u64,
     /// Rows whose index block is gone.
@@ -58,7 +60,9 @@ pub struct Plan {
     pub segments: Vec<Entry>,
     /// Blocks after the index, which may have more.
     pub tail: Range<u64>,
-    /// What the index covers.
+    /// The row after those of the index.
+    pub indexed_rows: u64,
+    /// What there is in all.
     pub coverage: Coverage,
     /// Bytes of the index blocks that were read.
     pub index_bytes: u64,
@@ -66,12 +70,12 @@ pub struct Plan {
     pub gone: Vec<Range<u64>>,
 }
 
-/// What a table has, as far as its index knows.
+/// What a table has, as far as its index and its last block know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Rows.
     pub rows: u64,
-    /// Bytes of their segments.
+    /// Bytes of their sealed segments.
     pub bytes: u64,
     /// The earliest and the latest time, in nanoseconds; `None` if there are no rows.
     pub times: Option<(i64, i64)>,
@@ -88,6 +92,7 @@ impl Plan {
             schema,
             segments: Vec::new(),
             tail: 1..length.max(1),
+            indexed_rows: 0,
             coverage: Coverage::default(),
             index_bytes: 0,
             gone: Vec::new(),
@@ -109,6 +114,7 @@ impl Locator {
             table: None,
             last: None,
             newest: None,
+            last_head: None,
             segments: Vec::new(),
             index_bytes: 0,
             gone: Vec::new(),
@@ -152,7 +158,8 @@ impl Locator {
         let tail = newest + 1..self.length.max(newest + 1);
         Some(Plan {
             tail: if reaches_beyond(&schema, &selection, &index) { tail } else { tail.end..tail.end },
-            coverage: Coverage::of(&index),
+            indexed_rows: index.end_row(),
+            coverage: Coverage::of(&index, self.last_head.as_ref()),
             index_bytes: self.index_bytes,
             schema,
             selection,
@@ -176,19 +183,30 @@ impl Locator {
         if block.first() == Some(&INDEX) {
             return self.handle_newest(number, block);
         }
-        let index = segment::decode_head(block).map_err(at(number))?.index;
-        if index >= number {
-            return Err(at(number)(BlockError::Value { part: "the index block", value: index }));
+        let head = segment::decode_head(block).map_err(at(number))?;
+        if head.index >= number {
+            return Err(at(number)(BlockError::Value { part: "the index block", value: head.index }));
         }
-        if index > 0 {
-            self.wanted.insert(index, Wanted::Newest);
+        self.last_head = Some(head);
+        if head.index > 0 {
+            self.wanted.insert(head.index, Wanted::Newest);
+        } else {
+            self.skip_to_last(head.end_row());
         }
         Ok(())
+    }
+
+    /// Of `rows` rows, only the last are wanted, if the question says so.
+    fn skip_to_last(&mut self, rows: u64) {
+        if let (Some(last), Some((_, selection))) = (self.query.last, &mut self.table) {
+            selection.from_row = selection.from_row.max(rows.saturating_sub(last));
+        }
     }
 
     fn handle_newest(&mut self, number: u64, block: &[u8]) -> Result<(), ReadError> {
         let index = Index::decode(block).map_err(at(number))?;
         self.index_bytes += block.len() as u64;
+        self.skip_to_last(self.last_head.map_or(0, |head| head.end_row()).max(index.end_row()));
         for (level, list) in index.levels.iter().enumerate() {
             self.look_into(number, level, list)?;
         }
@@ -243,20 +261,12 @@ fn reaches_beyond(schema: &Schema, selection: &Selection, index: &Index) -> bool
 }
 
 impl Coverage {
-    fn of(index: &Index) -> Self {
-        let mut coverage = Self::default();
-        for entry in index.lists() {
-            coverage.add(entry.rows, entry.bytes, entry.earliest, entry.latest);
-        }
-        coverage
-    }
-
-    /// Adds rows to it.
-    pub(crate) fn add(&mut self, rows: u64, bytes: u64, earliest: i64, latest: i64) {
-        self.rows += rows;
-        self.bytes = self.bytes.saturating_add(bytes);
-        let (first, last) = self.times.unwrap_or((earliest, latest));
-        self.times = Some((first.min(earliest), last.max(latest)));
+    fn of(index: &Index, last: Option<&SegmentHead>) -> Self {
+        let bytes = index.lists().map(|entry| entry.bytes).fold(0, u64::saturating_add);
+        let indexed = index.lists().map(|entry| (entry.earliest, entry.latest));
+        let times = indexed.chain(last.map(|head| (head.earliest, head.latest)));
+        let times = times.reduce(|(first, last), (earliest, latest)| (first.min(earliest), last.max(latest)));
+        Self { rows: index.end_row().max(last.map_or(0, SegmentHead::end_row)), bytes, times }
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Query {
     pub to: Option<i64>,
     /// No rows before this one.
     pub from_row: u64,
+    /// Only so many rows at the end of the table, whether they meet the other conditions or not.
+    pub last: Option<u64>,
     /// No more rows than so many.
     pub limit: Option<u64>,
     /// Columns by their names, in this order; nothing means all.

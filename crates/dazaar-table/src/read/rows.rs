@@ -64,7 +64,7 @@ impl Rows {
             selection: plan.selection,
             segments: plan.segments.into(),
             tail: plan.tail,
-            indexed_rows: plan.coverage.rows,
+            indexed_rows: plan.indexed_rows,
         }
     }
 

@@ -39,6 +39,10 @@ pub(crate) struct Question {
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
 
+    /// Only the last so many rows, and of those the ones that are asked for
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) last: Option<u64>,
+
     /// How rows are written [default: by the name of the file; a table in a terminal, else csv]
     #[arg(long, value_enum)]
     format: Option<RowsFormat>,
@@ -78,6 +82,7 @@ impl Question {
             from: self.from,
             to: self.to,
             from_row: 0,
+            last: self.last,
             limit: self.limit,
             columns: self.columns.clone(),
             symbols: self.symbols.clone(),

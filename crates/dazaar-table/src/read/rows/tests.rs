@@ -110,6 +110,7 @@ proptest! {
         to in prop::option::of(0_i64..1000),
         from_row in prop_oneof![Just(0_u64), 0..3000_u64],
         limit in prop::option::of(0_u64..100),
+        last in prop::option::of(0_u64..3000),
         symbol in prop::option::of(0..SYMBOLS.len()),
         least in prop::option::of(any::<i64>()),
     ) {
@@ -118,12 +119,14 @@ proptest! {
             to,
             from_row,
             limit,
+            last,
             symbols: symbol.iter().map(|&nth| SYMBOLS[nth].to_owned()).collect(),
             conditions: least.iter().map(|least| format!("number>={least}")).collect(),
             columns: Vec::new(),
         };
         let wanted = (0..).zip(&rows).filter(|(row, (time, name, number))| {
             *row >= from_row
+                && last.is_none_or(|last| *row >= (rows.len() as u64).saturating_sub(last))
                 && from.is_none_or(|from| from <= *time)
                 && to.is_none_or(|to| *time < to)
                 && symbol.is_none_or(|symbol| symbol == *name)
