@@ -8,7 +8,7 @@ pub(crate) fn excerpt(text: &str) -> String {
     let mut short: String =
         text.chars().take(CHARACTERS).map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
     if text.chars().nth(CHARACTERS).is_some() {
-        short.push('…');
+        short.push('\u{2026}');
     }
     short
 }

@@ -21,6 +21,7 @@ mod json;
 mod learn;
 pub mod limits;
 mod parquet;
+mod sample;
 mod source;
 mod table;
 mod text;
@@ -106,7 +107,8 @@ impl RowReader {
         }
     }
 
-    /// Reads rows of a file that is in memory.
+    /// Reads rows of a file that is in memory. Does not panic, whatever the bytes are; what the libraries below do not check is
+    /// caught.
     ///
     /// # Errors
     /// As those of [`Self::from_file`].

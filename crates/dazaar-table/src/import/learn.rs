@@ -67,7 +67,7 @@ pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut shown: Vec<String> = names.map(|name| format!("`{}`", crate::excerpt::excerpt(name))).collect();
     if shown.len() > SHOWN {
         shown.truncate(SHOWN);
-        shown.push("…".to_owned());
+        shown.push("\u{2026}".to_owned());
     }
     shown.join(", ")
 }

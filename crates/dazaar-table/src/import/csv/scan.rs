@@ -74,12 +74,11 @@ impl Scanner {
         while let Some(&byte) = bytes.get(self.looked) {
             match (self.state, byte) {
                 (State::Begin, b'"') => self.enter(State::Quoted),
-                (State::Begin, _) => self.state = State::Plain,
-                (State::Plain, _) => {
-                    let Some(end) =
-                        bytes[self.looked..].iter().position(|&byte| byte == b',' || byte == b'\n')
-                    else {
+                (State::Begin | State::Plain, _) => {
+                    let ends = |&byte: &u8| byte == b',' || byte == b'\n';
+                    let Some(end) = bytes[self.looked..].iter().position(ends) else {
                         self.looked = bytes.len();
+                        self.state = State::Plain;
                         break;
                     };
                     self.looked += end;
