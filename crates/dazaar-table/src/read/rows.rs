@@ -156,7 +156,8 @@ impl Rows {
         let skipped = (self.next_row - head.first_row) as usize;
         let rows = rows.slice(skipped, rows.num_rows() - skipped);
         let wanted = self.filtered(head, &rows);
-        let count = self.left.map_or(wanted.num_rows(), |left| wanted.num_rows().min(left as usize));
+        let found = wanted.num_rows();
+        let count = self.left.map_or(found, |left| found.min(left as usize));
         self.left = self.left.map(|left| left - count as u64);
         self.next_row = head.end_row();
         let columns: Vec<usize> = (0..self.selection.columns.len()).collect();
