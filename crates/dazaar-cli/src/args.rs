@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Card(commands::card::Command),
     Buy(commands::buy::Arguments),
     Get(commands::get::Arguments),
+    Tail(commands::tail::Arguments),
+    Show(commands::show::Arguments),
     Status(commands::status::Arguments),
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),

@@ -17,8 +17,10 @@ pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
 pub(crate) mod serve;
+pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod table;
+pub(crate) mod tail;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,6 +86,8 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Card(command) => card::run(&context, &command),
         Command::Buy(arguments) => buy::run(&context, &arguments).await,
         Command::Get(arguments) => get::run(&context, &arguments).await,
+        Command::Show(arguments) => show::run(&context, &arguments).await,
+        Command::Tail(arguments) => tail::run(&context, arguments).await,
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),

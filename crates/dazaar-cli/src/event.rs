@@ -80,6 +80,16 @@ pub(crate) enum Event {
     Progress { have: u64, length: u64, bytes: u64 },
     /// Blocks from `start` up to but not `end` cannot be had any more.
     Gone { start: u64, end: u64 },
+    /// What a table is and has. Times are those of the first and the last row.
+    Table {
+        feed: String,
+        rows: u64,
+        from: Option<String>,
+        to: Option<String>,
+        bytes: u64,
+        length: u64,
+        schema: Value,
+    },
     /// Rows from `start` up to but not `end` cannot be had any more.
     RowsGone { start: u64, end: u64 },
     /// All rows that there are were delivered; what comes now is new. `next_row` is the number of the first.
@@ -261,6 +271,18 @@ impl Event {
                     end - 1
                 )
             }
+            Self::Table { rows, from, to, bytes, length, schema, .. } => {
+                let covered = match (from, to) {
+                    (Some(from), Some(to)) => format!(" from {from} to {to}"),
+                    _ => String::new(),
+                };
+                format!(
+                    "{} rows{covered}; {length} blocks, {}{}",
+                    indicatif::HumanCount(*rows),
+                    indicatif::HumanBytes(*bytes),
+                    columns(schema)
+                )
+            }
             Self::RowsGone { start, end } => {
                 format!("Rows {start} to {} are not available any more: they were cleared", end - 1)
             }
@@ -339,6 +361,28 @@ impl Event {
             Self::Note { text } => text.clone(),
         })
     }
+}
+
+/// The columns of a schema, a line each.
+fn columns(schema: &Value) -> String {
+    let fields = schema["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| display_text(value.as_str().unwrap_or_default());
+    let width = fields.iter().map(|field| text(&field["name"]).chars().count()).max().unwrap_or_default();
+    let keys = schema["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let line = |field: &Value| {
+        let name = &field["name"];
+        let role = match () {
+            () if *name == schema["time"] => "the time of a row",
+            () if keys.contains(name) => "key",
+            () => "",
+        };
+        let notes = [text(&field["unit"]), role.to_owned(), text(&field["description"])];
+        let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        format!("\n  {:<width$}  {:<9}  {}", text(name), text(&field["type"]), notes.join("; "))
+            .trim_end()
+            .to_owned()
+    };
+    fields.iter().map(|field| format!("\n{}", line(field).trim_start_matches('\n'))).collect()
 }
 
 /// The first digits of a key: enough to tell a few apart.

@@ -195,6 +195,19 @@ impl Market {
         Ok(listing)
     }
 
+    /// Says on the card of a listing what is sold, in its field `data`, and signs it anew if that is news.
+    ///
+    /// # Errors
+    /// [`MarketError::Card`] if the card gets too large.
+    pub fn describe(&self, listing: &mut Listing, data: Value) -> Result<(), MarketError> {
+        let mut card = Card::parse(listing.card.as_bytes())?;
+        if card.fields.get("data") != Some(&data) {
+            card.fields.insert("data".to_owned(), data);
+            listing.card = Self::signed(card, &self.seller_identity(listing))?;
+        }
+        Ok(())
+    }
+
     /// The text of a card, signed by its seller.
     pub(crate) fn signed(mut card: Card, seller: &IdentityKeyPair) -> Result<String, MarketError> {
         card.sign(seller, &rand::random())?;

@@ -31,24 +31,24 @@ use crate::signals::Interruption;
   dazaar get flights 0..100                   blocks as they stand, of a feed that is here")]
 pub(crate) struct Arguments {
     /// Name of a listing or purchase, key of a feed or seller, folder of a feed; a link or card asks the seller
-    feed: String,
+    pub(super) feed: String,
 
     /// Blocks: `5`, `3..10` (without 10), `3-9` (with 9), `100..`, and several with commas [default: all]
-    blocks: Option<Blocks>,
+    pub(super) blocks: Option<Blocks>,
 
     #[command(flatten)]
-    question: Question,
+    pub(super) question: Question,
 
     /// Go on after the history: deliver new rows as they come, until Ctrl-C
     #[arg(long, visible_alias = "live")]
-    follow: bool,
+    pub(super) follow: bool,
 
     /// File to write to
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
 
     #[command(flatten)]
-    purchase: SellerArguments,
+    pub(super) purchase: SellerArguments,
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
@@ -149,7 +149,7 @@ fn missing(index: u64, length: u64, held: u64) -> Failure {
 }
 
 /// The folder that is meant: a path, or something that the market knows. None if a seller has to be asked.
-fn find_feed(context: &Context, wanted: &str) -> Result<Option<PathBuf>, Failure> {
+pub(super) fn find_feed(context: &Context, wanted: &str) -> Result<Option<PathBuf>, Failure> {
     let path = Path::new(wanted);
     if Folder::is_feed(path) {
         return Ok(Some(path.to_owned()));

@@ -16,6 +16,7 @@ use dazaar::{Market, Offer, SharedLog, now_ms};
 use serde_json::{Map, Value};
 
 use self::source::Source;
+use super::table::described;
 use super::{Context, serve};
 use crate::failure::Failure;
 
@@ -189,12 +190,16 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         listen: arguments.serving.listen(),
         keep: Retention { age_ms: arguments.keep.keep, bytes: arguments.keep.keep_bytes },
     };
-    let listing = market.draft(offer, now_ms())?;
+    let is_described = card_describes(&offer);
+    let mut listing = market.draft(offer, now_ms())?;
     let mut follower = match arguments.mode(&source) {
         BlocksMode::Table => table::begin(&source, &log, &arguments, context)?,
         BlocksMode::Lines => lines::begin(&source, &log, &arguments, context)?,
         BlocksMode::Raw => import::begin(&source, &log, &arguments, context)?,
     };
+    if let (false, Some(data)) = (is_described, described(&log.lock())) {
+        market.describe(&mut listing, data)?;
+    }
     tell_changes(context, &market, &listing)?;
     market.database().put_listing(&listing)?;
     for buyer in &arguments.allow {
@@ -220,11 +225,17 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
 impl Arguments {
     /// How rows become blocks. A feed that is there already stays as it is.
     fn mode(&self, source: &Source) -> BlocksMode {
-        self.blocks.unwrap_or(match source.format() {
-            None | Some(RowFormat::Lines) => BlocksMode::Raw,
-            Some(_) => BlocksMode::Table,
-        })
+        match (self.blocks, source.format()) {
+            (Some(blocks), _) => blocks,
+            (None, None | Some(RowFormat::Lines)) => BlocksMode::Raw,
+            (None, Some(_)) => BlocksMode::Table,
+        }
     }
+}
+
+/// Whether the seller's own card says what is sold.
+fn card_describes(offer: &Offer) -> bool {
+    offer.card.as_ref().is_some_and(|card| card.contains_key("data"))
 }
 
 /// Listing anew what is listed changes its conditions. That may be meant, or forgotten.

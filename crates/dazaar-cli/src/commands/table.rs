@@ -4,8 +4,10 @@ mod answer;
 mod delivery;
 mod local;
 mod question;
+mod summary;
 
 pub(super) use answer::Answer;
 pub(super) use delivery::TableDelivery;
 pub(super) use local::{answer_from_disk, holds_all};
 pub(super) use question::{Question, file_of, format_of};
+pub(super) use summary::{SummaryDelivery, described, summary};

@@ -173,6 +173,48 @@ fn every_format_goes_in_and_comes_out() {
 }
 
 #[test]
+fn a_table_says_what_it_is_and_has_to_buyers_and_on_its_card() {
+    let scene = Scene::new();
+    let data = file(&scene, 20_000);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "table", "--key", "symbol", "--admit-all"]);
+    let mut show = scene.dazaar("buyer", &["show", &link(&place)]);
+    show.succeed();
+    let table = show.last("table");
+    assert_eq!((&table["rows"], &table["length"]), (&20_000.into(), &5.into()));
+    assert_eq!(
+        (&table["from"], &table["to"]),
+        (&"2026-01-01T00:00:00Z".into(), &"2026-01-01T05:33:19Z".into())
+    );
+    assert_eq!((&table["schema"]["time"], &table["schema"]["keys"][0]), (&"time".into(), &"symbol".into()));
+    assert_eq!(show.last("done")["have"], 2, "the header and the index");
+
+    let mut card = scene.dazaar("seller", &["card", "show"]);
+    card.succeed();
+    let described = &card.last("card")["card"]["data"];
+    assert_eq!((&described["schema"], &described["coverage"]["rows"]), (&table["schema"], &20_000.into()));
+    assert_eq!(card.last("card")["signature"], "valid");
+}
+
+#[test]
+fn the_last_rows_are_followed_by_new_ones() {
+    let scene = Scene::new();
+    let data = file(&scene, 10_000);
+    let options = ["--blocks", "table", "--admit-all", "--follow", "--flush", "10"];
+    let (_seller, place) = scene.sell(&data, &options);
+    let tailed = scene.text_path("tailed.csv");
+    let mut tail = scene.dazaar("buyer", &["tail", &link(&place), "--last", "3", "-o", &tailed]);
+    tail.wait_for("caught-up");
+    OpenOptions::new()
+        .append(true)
+        .open(&data)
+        .unwrap()
+        .write_all(trades(10_000..10_002).as_bytes())
+        .unwrap();
+    let expected = HEADER.to_owned() + &trades(9_997..10_002);
+    eventually("the new rows are there", || scene.read("tailed.csv") == expected);
+}
+
+#[test]
 fn a_javascript_buyer_reads_rows_as_json() {
     let scene = Scene::new();
     let data = file(&scene, 300);

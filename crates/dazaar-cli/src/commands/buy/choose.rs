@@ -22,7 +22,7 @@ pub(super) enum Chosen {
         is_live: bool,
     },
     Blocks(Delivery),
-    Rows(TableDelivery),
+    Rows(Box<TableDelivery>),
 }
 
 impl Chosen {
@@ -49,7 +49,7 @@ impl Deliver for Chosen {
             let is_table = first.is_some_and(|first| header::decode(&first).is_ok());
             *self = match blocks.take() {
                 Some(blocks) if !is_table => Self::Blocks(blocks),
-                _ => Self::Rows(TableDelivery::whole(*is_live, answer(to))),
+                _ => Self::Rows(Box::new(TableDelivery::whole(*is_live, answer(to)))),
             };
         }
         match self {

@@ -27,8 +27,8 @@ pub(crate) struct TableDelivery {
 enum Stage {
     /// The seller has not told how long the feed is.
     Uninformed,
-    Locating(Locator),
-    Reading(Rows),
+    Locating(Box<Locator>),
+    Reading(Box<Rows>),
 }
 
 /// A block that is needed.
@@ -57,9 +57,7 @@ impl TableDelivery {
             return Ok(());
         }
         if !self.is_whole {
-            let locator = Locator::new(length, self.query.clone());
-            locator.wanted().into_iter().for_each(|number| feed.want(number..number + 1));
-            self.stage = Stage::Locating(locator);
+            self.stage = Stage::Locating(Box::new(begin_among(feed, self.query.clone())));
             return Ok(());
         }
         match look(feed, 0)? {
@@ -69,33 +67,8 @@ impl TableDelivery {
                 let schema = header::decode(&block).map_err(ReadError::from)?;
                 let plan = Plan::whole(schema, &self.query, length).map_err(ReadError::from)?;
                 self.answer.begin(&plan.schema, &plan.selection.columns)?;
-                self.stage = Stage::Reading(Rows::new(plan));
+                self.stage = Stage::Reading(Box::new(Rows::new(plan)));
                 Ok(())
-            }
-        }
-    }
-
-    /// Goes down the index as far as blocks are here. Returns whether all is found.
-    fn locate(locator: &mut Locator, feed: &Replicator) -> Result<bool, Failure> {
-        loop {
-            let wanted = locator.wanted();
-            let mut is_stuck = !wanted.is_empty();
-            for &number in &wanted {
-                let block = match look(feed, number)? {
-                    Block::OnItsWay => continue,
-                    Block::Here(block) => Some(block),
-                    Block::Gone => None,
-                };
-                locator.handle_block(number, block.as_deref())?;
-                is_stuck = false;
-            }
-            for number in locator.wanted() {
-                if !wanted.contains(&number) {
-                    feed.want(number..number + 1);
-                }
-            }
-            if wanted.is_empty() || is_stuck {
-                return Ok(wanted.is_empty());
             }
         }
     }
@@ -130,7 +103,7 @@ impl Deliver for TableDelivery {
             self.begin(feed)?;
         }
         if let Stage::Locating(locator) = &mut self.stage {
-            if !Self::locate(locator, feed)? {
+            if !locate_among(locator, feed)? {
                 return Ok(false);
             }
             let Stage::Locating(locator) = std::mem::replace(&mut self.stage, Stage::Uninformed) else {
@@ -141,7 +114,7 @@ impl Deliver for TableDelivery {
             plan.gone.iter().try_for_each(|rows| tell_gone(rows, output))?;
             let rows = Rows::new(plan);
             want(feed, rows.blocks());
-            self.stage = Stage::Reading(rows);
+            self.stage = Stage::Reading(Box::new(rows));
         }
         let Stage::Reading(rows) = &mut self.stage else { return Ok(false) };
         if (self.is_live || self.is_whole) && !rows.is_full() {
@@ -163,6 +136,38 @@ impl Deliver for TableDelivery {
             self.answer.finish()?;
         }
         Ok(is_done)
+    }
+}
+
+/// Begins to look for the blocks of a question in a feed that is being downloaded.
+pub(super) fn begin_among(feed: &Replicator, query: Query) -> Locator {
+    let locator = Locator::new(feed.progress().length, query);
+    locator.wanted().into_iter().for_each(|number| feed.want(number..number + 1));
+    locator
+}
+
+/// Goes down the index as far as blocks are here. Returns whether all is found.
+pub(super) fn locate_among(locator: &mut Locator, feed: &Replicator) -> Result<bool, Failure> {
+    loop {
+        let wanted = locator.wanted();
+        let mut is_stuck = !wanted.is_empty();
+        for &number in &wanted {
+            let block = match look(feed, number)? {
+                Block::OnItsWay => continue,
+                Block::Here(block) => Some(block),
+                Block::Gone => None,
+            };
+            locator.handle_block(number, block.as_deref())?;
+            is_stuck = false;
+        }
+        for number in locator.wanted() {
+            if !wanted.contains(&number) {
+                feed.want(number..number + 1);
+            }
+        }
+        if wanted.is_empty() || is_stuck {
+            return Ok(wanted.is_empty());
+        }
     }
 }
 

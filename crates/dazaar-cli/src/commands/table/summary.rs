@@ -1,0 +1,80 @@
+//! What a table is and has: asked of a folder, or of a seller without any of its rows.
+
+use dazaar::Replicator;
+use dazaar::folder::Folder;
+use dazaar::log::Log;
+use dazaar_table::read::{Locator, Plan, Query, locate};
+use dazaar_table::times::Rfc3339;
+use serde_json::{Value, json};
+
+use super::delivery::{begin_among, locate_among};
+use crate::commands::follow::Deliver;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// No row has such a time, so that nothing but the index is needed.
+const NOTHING: Query = Query {
+    from: Some(i64::MAX),
+    to: Some(i64::MAX),
+    from_row: 0,
+    last: None,
+    limit: None,
+    columns: Vec::new(),
+    symbols: Vec::new(),
+    conditions: Vec::new(),
+};
+
+/// What the table in a folder is and has.
+pub(crate) fn summary(log: &Log<Folder>) -> Result<Event, Failure> {
+    let plan = locate(log.length(), NOTHING, |block| log.block(block))?;
+    event(&plan, log.key().to_string(), log.length())
+}
+
+/// What a card says of the table in a log; `None` if it is none.
+pub(crate) fn described(log: &Log<Folder>) -> Option<Value> {
+    let plan = locate(log.length(), NOTHING, |block| log.block(block)).ok()?;
+    let time = |time: i64| Rfc3339(time).to_string();
+    let (from, to) = plan.coverage.times.map(|(from, to)| (time(from), time(to))).unzip();
+    Some(json!({
+        "kind": "timeseries",
+        "schema": plan.schema,
+        "coverage": { "from": from, "to": to, "rows": plan.coverage.rows, "bytes": plan.coverage.bytes },
+    }))
+}
+
+/// Finds out what the table of a seller is and has.
+#[derive(Default)]
+pub(crate) struct SummaryDelivery {
+    locator: Option<Locator>,
+}
+
+impl Deliver for SummaryDelivery {
+    fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
+        let length = feed.progress().length;
+        if length == 0 || !feed.is_informed() {
+            return Ok(false);
+        }
+        let locator = self.locator.get_or_insert_with(|| begin_among(feed, NOTHING));
+        if !locate_among(locator, feed)? {
+            return Ok(false);
+        }
+        if let Some(plan) = self.locator.take().and_then(Locator::into_plan) {
+            output.event(&event(&plan, feed.key().to_string(), length)?)?;
+        }
+        Ok(true)
+    }
+}
+
+fn event(plan: &Plan, feed: String, length: u64) -> Result<Event, Failure> {
+    let time = |time: i64| Rfc3339(time).to_string();
+    Ok(Event::Table {
+        feed,
+        rows: plan.coverage.rows,
+        from: plan.coverage.times.map(|times| time(times.0)),
+        to: plan.coverage.times.map(|times| time(times.1)),
+        bytes: plan.coverage.bytes,
+        length,
+        schema: serde_json::to_value(&plan.schema).map_err(Failure::input)?,
+    })
+}
