@@ -296,7 +296,7 @@ mod tests {
         wake.notified().await;
         replicator.refresh();
         let heard = replicator.poll_message(peer).unwrap();
-        assert_eq!(heard, Some(Message::Unhave { start: 0, length: 2 }));
+        assert_eq!(heard, Some(Message::Unhave { start: 1, length: 1 }));
         assert_eq!(replicator.poll_message(peer).unwrap(), None);
     }
 }

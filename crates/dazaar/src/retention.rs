@@ -9,7 +9,8 @@ use crate::shared_log::SharedLog;
 
 impl Market {
     /// Records how long the log of a listing is, and clears what the listing no longer keeps. The last block always
-    /// stays: with it a peer learns how long the feed is. Returns the first block that is kept.
+    /// stays: with it a peer learns how long the feed is. So does the first, which says how to read the others. Returns the first
+    /// block from which on all are kept.
     ///
     /// # Errors
     /// [`MarketError::Database`]; [`MarketError::Log`] as [`SharedLog::clear_before`].

@@ -26,7 +26,7 @@ pub struct SharedLog {
     key: FeedKey,
     log: Mutex<Log<Folder>>,
     listeners: Mutex<Vec<Weak<Notify>>>,
-    /// End of the blocks that were cleared since the log was opened.
+    /// End of the blocks that were cleared since the log was opened, but for the first, which stays.
     cleared: AtomicU64,
     queue: Queue,
 }
@@ -39,7 +39,7 @@ impl SharedLog {
             key: log.key(),
             log: Mutex::new(log),
             listeners: Mutex::default(),
-            cleared: AtomicU64::new(0),
+            cleared: AtomicU64::new(1),
             queue: Queue::default(),
         });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -86,24 +86,25 @@ impl SharedLog {
         Ok(appended)
     }
 
-    /// Forgets the blocks before `end`, gives their space back, and tells the listeners. Waits for the disk.
+    /// Forgets the blocks before `end`, gives their space back, and tells the listeners. Waits for the disk. The first block
+    /// stays: it says how to read the others, as the header of a table and that of a CSV file do.
     ///
     /// # Errors
     /// [`LogError::Io`]: the blocks may be forgotten while their space is not free. [`LogError::Poisoned`].
     pub fn clear_before(&self, end: u64) -> Result<(), LogError> {
-        let is_idle = self.lock().have().next_set(0).is_none_or(|first| first >= end);
+        let is_idle = self.lock().have().next_set(1).is_none_or(|first| first >= end);
         if !is_idle {
             // Nobody else can use the log while clearing syncs it, so that has to be little.
             self.checkpoint()?;
         }
-        self.lock().clear(0..end)?;
+        self.lock().clear(1..end.max(1))?;
         if self.cleared.fetch_max(end, Ordering::AcqRel) < end {
             self.announce();
         }
         Ok(())
     }
 
-    /// End of the blocks that were cleared since the log was opened.
+    /// End of the blocks that were cleared since the log was opened, but for the first, which stays.
     pub(crate) fn cleared(&self) -> u64 {
         self.cleared.load(Ordering::Acquire)
     }

@@ -196,6 +196,24 @@ fn a_table_says_what_it_is_and_has_to_buyers_and_on_its_card() {
 }
 
 #[test]
+fn rows_that_were_cleared_are_told_and_the_rest_is_read() {
+    let scene = Scene::new();
+    let data = file(&scene, 200_000);
+    let sell = ["sell", &data, "--blocks", "table", "--admit-all", "--keep-bytes", "30kB"];
+    scene.dazaar("seller", &[&sell[..], &["--no-serve"]].concat()).succeed();
+    let (process, rows) = get(&scene, "seller", "trades", &[]);
+    let first = process.last("rows-gone")["end"].as_u64().expect("rows are gone");
+    assert!((1..200_000).contains(&first), "{first}");
+    assert_same(&rows, &(HEADER.to_owned() + &trades(first..200_000)));
+
+    let mut seller = scene.dazaar("seller", &[&sell[..], &["--listen", "127.0.0.1:0"]].concat());
+    let place = Place::of_ours(&seller.wait_for("listening"));
+    let (process, rows) = get(&scene, "buyer", &link(&place), &["--to", "2026-01-03T00:00:00Z"]);
+    assert_eq!(process.last("rows-gone")["end"], first);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(first..172_800)));
+}
+
+#[test]
 fn the_last_rows_are_followed_by_new_ones() {
     let scene = Scene::new();
     let data = file(&scene, 10_000);
