@@ -35,3 +35,9 @@ pub const LIVE_ROWS_MAX: usize = 1024;
 
 /// Live segments that our writer leaves unsealed.
 pub const LIVE_SEGMENTS_MAX: usize = 512;
+
+/// Blocks after which our writer adds an index block when it seals a segment.
+pub const INDEX_AFTER_BLOCKS: u64 = 1024;
+
+/// Blocks after the newest index that a reader looks through. Our writer leaves at most about 1,500.
+pub const TAIL_BLOCKS_MAX: u64 = 4096;

@@ -1,8 +1,8 @@
 //! Writing a table: rows go in, blocks come out.
 //!
 //! Rows are collected to segments of [`SEGMENT_ROWS`] rows. Whoever does not want to wait for so many calls [`TableWriter::flush`]: a
-//! few rows then leave in a live segment, and once more in a sealed one when they have become many. Every 32 sealed segments, and
-//! at the end, comes an index block.
+//! few rows then leave in a live segment, and once more in a sealed one when they have become many. Every 32 sealed segments or
+//! 1,024 blocks, and at the end, comes an index block.
 //!
 //! Grade: machine. Its state can be found in the blocks, so a writer goes on where another ended, however that ended.
 
@@ -22,7 +22,7 @@ pub use known::{KnownError, KnownRows};
 
 use crate::header;
 use crate::index::{Entry, IndexBuilder, keys_of};
-use crate::limits::{LIVE_ROWS_MAX, LIVE_SEGMENTS_MAX, SEGMENT_BYTES, SEGMENT_ROWS};
+use crate::limits::{INDEX_AFTER_BLOCKS, LIVE_ROWS_MAX, LIVE_SEGMENTS_MAX, SEGMENT_BYTES, SEGMENT_ROWS};
 use crate::schema::Schema;
 use crate::segment::{self, SegmentHead};
 
@@ -201,7 +201,7 @@ impl TableWriter {
         });
         self.push_block(block);
         self.drop_pending(count);
-        if self.index.is_due() {
+        if self.index.is_due() || self.next_block - self.index.newest() >= INDEX_AFTER_BLOCKS {
             self.write_index();
         }
     }

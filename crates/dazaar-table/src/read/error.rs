@@ -31,6 +31,14 @@ pub enum ReadError {
         /// Its number.
         block: u64,
     },
+    /// More blocks at the end are in no index than a reader looks through.
+    #[error(
+        "the last {blocks} blocks are in no index, so their rows cannot be found by time; buy the feed as a whole"
+    )]
+    Unindexed {
+        /// How many.
+        blocks: u64,
+    },
     /// The question does not fit the table.
     #[error(transparent)]
     Query(#[from] QueryError),

@@ -13,6 +13,7 @@ use super::query::{Query, QueryError, Selection};
 use crate::bytes::BlockError;
 use crate::header;
 use crate::index::{Entry, INDEX, Index};
+use crate::limits::TAIL_BLOCKS_MAX;
 use crate::schema::Schema;
 use crate::segment::{self, SegmentHead};
 
@@ -70,12 +71,12 @@ pub struct Plan {
     pub gone: Vec<Range<u64>>,
 }
 
-/// What a table has, as far as its index and its last block know.
+/// What a table has, as far as its index and its last block know; see [`Plan::cover`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Rows.
     pub rows: u64,
-    /// Bytes of their sealed segments.
+    /// Bytes of their segments.
     pub bytes: u64,
     /// The earliest and the latest time, in nanoseconds; `None` if there are no rows.
     pub times: Option<(i64, i64)>,
@@ -97,6 +98,24 @@ impl Plan {
             index_bytes: 0,
             gone: Vec::new(),
         })
+    }
+}
+
+impl Plan {
+    /// Counts a block of the tail in: without those the coverage lacks the newest rows.
+    ///
+    /// # Errors
+    /// What is wrong with the block.
+    pub fn cover(&mut self, number: u64, block: &[u8]) -> Result<(), ReadError> {
+        if block.first() == Some(&INDEX) {
+            return Ok(());
+        }
+        let head = segment::decode_head(block).map_err(at(number))?;
+        let (first, last) = self.coverage.times.unwrap_or((head.earliest, head.latest));
+        self.coverage.times = Some((first.min(head.earliest), last.max(head.latest)));
+        self.coverage.rows = self.coverage.rows.max(head.end_row());
+        self.coverage.bytes += block.len() as u64;
+        Ok(())
     }
 }
 
@@ -186,6 +205,9 @@ impl Locator {
         let head = segment::decode_head(block).map_err(at(number))?;
         if head.index >= number {
             return Err(at(number)(BlockError::Value { part: "the index block", value: head.index }));
+        }
+        if number - head.index > TAIL_BLOCKS_MAX {
+            return Err(ReadError::Unindexed { blocks: number - head.index });
         }
         self.last_head = Some(head);
         if head.index > 0 {

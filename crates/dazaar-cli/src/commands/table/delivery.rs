@@ -32,7 +32,7 @@ enum Stage {
 }
 
 /// A block that is needed.
-enum Block {
+pub(super) enum Block {
     Here(Vec<u8>),
     /// Nobody has it.
     Gone,
@@ -189,7 +189,7 @@ fn want(feed: &Replicator, blocks: impl Iterator<Item = u64>) {
     }
 }
 
-fn look(feed: &Replicator, number: u64) -> Result<Block, Failure> {
+pub(super) fn look(feed: &Replicator, number: u64) -> Result<Block, Failure> {
     // Asked before the log is: what is not there then was not there before.
     let is_settled = feed.gone().is_some();
     Ok(match feed.log().lock().block(number)? {

@@ -1,5 +1,7 @@
 //! What a table is and has: asked of a folder, or of a seller without any of its rows.
 
+use std::ops::Range;
+
 use dazaar::Replicator;
 use dazaar::folder::Folder;
 use dazaar::log::Log;
@@ -7,7 +9,7 @@ use dazaar_table::read::{Locator, Plan, Query, locate};
 use dazaar_table::times::Rfc3339;
 use serde_json::{Value, json};
 
-use super::delivery::{begin_among, locate_among};
+use super::delivery::{Block, begin_among, locate_among, look};
 use crate::commands::follow::Deliver;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -27,13 +29,23 @@ const NOTHING: Query = Query {
 
 /// What the table in a folder is and has.
 pub(crate) fn summary(log: &Log<Folder>) -> Result<Event, Failure> {
-    let plan = locate(log.length(), NOTHING, |block| log.block(block))?;
-    event(&plan, log.key().to_string(), log.length())
+    event(&covered(log)?, log.key().to_string(), log.length())
+}
+
+/// Where the rows of a table are, the newest included.
+fn covered(log: &Log<Folder>) -> Result<Plan, Failure> {
+    let mut plan = locate(log.length(), NOTHING, |block| log.block(block))?;
+    for number in plan.tail.clone() {
+        if let Some(block) = log.block(number)? {
+            plan.cover(number, &block)?;
+        }
+    }
+    Ok(plan)
 }
 
 /// What a card says of the table in a log; `None` if it is none.
 pub(crate) fn described(log: &Log<Folder>) -> Option<Value> {
-    let plan = locate(log.length(), NOTHING, |block| log.block(block)).ok()?;
+    let plan = covered(log).ok()?;
     let time = |time: i64| Rfc3339(time).to_string();
     let (from, to) = plan.coverage.times.map(|(from, to)| (time(from), time(to))).unzip();
     Some(json!({
@@ -47,6 +59,8 @@ pub(crate) fn described(log: &Log<Folder>) -> Option<Value> {
 #[derive(Default)]
 pub(crate) struct SummaryDelivery {
     locator: Option<Locator>,
+    /// What the index says, and the blocks after it that are still to be counted in.
+    plan: Option<(Plan, Range<u64>)>,
 }
 
 impl Deliver for SummaryDelivery {
@@ -55,13 +69,26 @@ impl Deliver for SummaryDelivery {
         if length == 0 || !feed.is_informed() {
             return Ok(false);
         }
-        let locator = self.locator.get_or_insert_with(|| begin_among(feed, NOTHING));
-        if !locate_among(locator, feed)? {
-            return Ok(false);
+        if self.plan.is_none() {
+            let locator = self.locator.get_or_insert_with(|| begin_among(feed, NOTHING));
+            if !locate_among(locator, feed)? {
+                return Ok(false);
+            }
+            let Some(plan) = self.locator.take().and_then(Locator::into_plan) else { return Ok(true) };
+            let tail = plan.tail.clone();
+            feed.want(tail.clone());
+            self.plan = Some((plan, tail));
         }
-        if let Some(plan) = self.locator.take().and_then(Locator::into_plan) {
-            output.event(&event(&plan, feed.key().to_string(), length)?)?;
+        let Some((plan, tail)) = &mut self.plan else { return Ok(false) };
+        while let Some(number) = tail.clone().next() {
+            match look(feed, number)? {
+                Block::OnItsWay => return Ok(false),
+                Block::Here(block) => plan.cover(number, &block)?,
+                Block::Gone => {}
+            }
+            tail.start += 1;
         }
+        output.event(&event(plan, feed.key().to_string(), length)?)?;
         Ok(true)
     }
 }

@@ -180,6 +180,24 @@ fn what_was_cleared_is_told_and_the_rest_is_read() {
 }
 
 #[test]
+fn many_small_segments_are_indexed_too() {
+    let blocks = feed(&seconds(20_000), 1, false);
+    let newest = blocks.iter().rposition(|block| block[0] == INDEX).unwrap();
+    assert!(blocks.len() - newest < 1600, "{} blocks, the newest index is {newest}", blocks.len());
+    let query = Query { from: Some(5_000_000_000_000), to: Some(5_001_000_000_000), ..Query::default() };
+    assert_eq!(read(&blocks, &BTreeSet::new(), query).unwrap().numbers, [5000]);
+}
+
+#[test]
+fn a_feed_whose_index_is_missing_is_not_gone_through() {
+    let mut blocks = feed(&seconds(1), 1, false);
+    let last = blocks.pop().unwrap();
+    blocks.extend((0..5000).map(|_| last.clone()));
+    let error = read(&blocks, &BTreeSet::new(), Query::default()).unwrap_err();
+    assert!(matches!(error, ReadError::Unindexed { blocks: 5000 }), "{error}");
+}
+
+#[test]
 fn rows_that_come_later_follow_without_a_gap() {
     let rows = seconds(3000);
     let mut writer = TableWriter::new(schema(None));
