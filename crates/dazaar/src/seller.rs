@@ -336,3 +336,6 @@ impl Shared {
         self.listing.feed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,22 +44,30 @@ pub trait Validator: fmt::Debug + Send + Sync {
 
 /// A question that is out, if there is one.
 #[derive(Default)]
-pub(crate) struct Asked(Option<Answer<'static>>);
+pub(crate) struct Asked(Option<(Question, Answer<'static>)>);
 
 impl Asked {
     /// Asks `validator`.
     pub(crate) fn ask(&mut self, validator: Arc<dyn Validator>, question: Question) {
-        self.0 = Some(Box::pin(async move { validator.validate(question).await }));
+        self.0 = Some((question, Box::pin(async move { validator.validate(question).await })));
     }
 
     /// The answer, once; never, if nothing was asked. Cancelling this loses nothing.
     pub(crate) async fn answer(&mut self) -> Verdict {
         let verdict = match &mut self.0 {
-            Some(answer) => answer.await,
+            Some((_, answer)) => answer.await,
             None => std::future::pending().await,
         };
         self.0 = None;
         verdict
+    }
+
+    /// Waits for the answer if the question charges anything: given up now, it might never be heard. One that charges
+    /// nothing is not worth the wait; strangers ask those.
+    pub(crate) async fn settle(&mut self) {
+        if self.0.as_ref().is_some_and(|(question, _)| question.served_ms > 0) {
+            self.answer().await;
+        }
     }
 }
 

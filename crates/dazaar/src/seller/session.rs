@@ -91,11 +91,10 @@ impl SellerConnection {
             tracing::error!(%error, %buyer, "cannot record what was delivered");
         }
         self.stop_meter();
-        let question = self.question(buyer);
-        if question.served_ms > 0 {
-            // Nobody is told the answer: the question only charges what was not yet charged.
-            self.seller.validator.validate(question).await;
-        }
+        let mut last = Asked::default();
+        last.ask(Arc::clone(&self.seller.validator), self.question(buyer));
+        // Nobody is told the answers. The question that is still out, and the last one, charge what was delivered.
+        tokio::join!(self.verdict.settle(), last.settle());
         self.buyer = None;
         self.seller.leave(&buyer);
         self.connection.close().await;

@@ -89,3 +89,21 @@ async fn a_web_service_that_is_gone_refuses_without_saying_why() {
     drop(listener);
     assert_eq!(http::Http::new(url).validate(QUESTION).await, undecided());
 }
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Validator for Silent {
+    fn validate(&self, _: Question) -> Answer<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_charges_nothing_is_not_waited_for() {
+    let mut asked = Asked::default();
+    asked.settle().await;
+    asked.ask(Arc::new(Silent), Question { served_ms: 0, ..QUESTION });
+    asked.settle().await;
+}
