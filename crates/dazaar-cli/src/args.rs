@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Get(commands::get::Arguments),
     Tail(commands::tail::Arguments),
     Show(commands::show::Arguments),
+    Quote(commands::quote::Arguments),
     Status(commands::status::Arguments),
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),

@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod purchase;
+pub(crate) mod quote;
 pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
@@ -87,6 +88,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Buy(arguments) => buy::run(&context, &arguments).await,
         Command::Get(arguments) => get::run(&context, &arguments).await,
         Command::Show(arguments) => show::run(&context, &arguments).await,
+        Command::Quote(arguments) => quote::run(&context, &arguments).await,
         Command::Tail(arguments) => tail::run(&context, arguments).await,
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),

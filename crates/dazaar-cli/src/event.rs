@@ -90,6 +90,8 @@ pub(crate) enum Event {
         length: u64,
         schema: Value,
     },
+    /// What a seller says that a range of time has.
+    Quote { seller: String, from: Option<String>, to: Option<String>, rows: u64, bytes: u64 },
     /// Rows from `start` up to but not `end` cannot be had any more.
     RowsGone { start: u64, end: u64 },
     /// All rows that there are were delivered; what comes now is new. `next_row` is the number of the first.
@@ -282,6 +284,9 @@ impl Event {
                     indicatif::HumanBytes(*bytes),
                     columns(schema)
                 )
+            }
+            Self::Quote { rows, bytes, .. } => {
+                format!("{} rows, {}", indicatif::HumanCount(*rows), indicatif::HumanBytes(*bytes))
             }
             Self::RowsGone { start, end } => {
                 format!("Rows {start} to {} are not available any more: they were cleared", end - 1)

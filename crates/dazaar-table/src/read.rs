@@ -10,6 +10,7 @@ mod condition;
 mod error;
 mod locate;
 mod query;
+mod quote;
 mod rows;
 mod scan;
 
@@ -17,5 +18,6 @@ pub use condition::{Condition, ConditionError};
 pub use error::ReadError;
 pub use locate::{Coverage, Locator, Plan};
 pub use query::{Query, QueryError, Selection};
+pub use quote::{Quote, quote};
 pub use rows::{Rows, RowsEvent};
 pub use scan::{ScanError, locate};

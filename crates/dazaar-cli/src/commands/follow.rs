@@ -156,7 +156,8 @@ impl<'a> Follow<'a> {
     }
 }
 
-fn ended(end: &BuyerEnd) -> Failure {
+/// Why a purchase cannot go on.
+pub(super) fn ended(end: &BuyerEnd) -> Failure {
     if end.is_about_terms() {
         return Failure::new(Kind::Refused, end).hint("read them above, then add --accept-terms <hash>");
     }

@@ -12,7 +12,7 @@ use dazaar::{Market, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::Context;
+use super::{Context, quote};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::file_limit;
@@ -89,6 +89,7 @@ pub(super) async fn serve(
     let interruption = Interruption::listen()?;
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
+    let mut answering = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
         let listener = bind(&listing, serving, index).await?;
         let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
@@ -97,6 +98,7 @@ pub(super) async fn serve(
         let remedy = remedy(context, seller.listing());
         let feed = seller.listing().feed;
         tasks.spawn(async move { watch_seller(notices, feed, remedy, &output).await });
+        answering.spawn(quote::answer_all(seller.clone()));
         sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;
@@ -110,6 +112,8 @@ pub(super) async fn serve(
         }
     };
     let outcome = interruption.or(serving).await;
+    // As long as somebody answers for a seller, its notices have no end.
+    answering.shutdown().await;
     for seller in sellers.drain(..) {
         seller.close();
     }

@@ -9,5 +9,5 @@ mod summary;
 pub(super) use answer::Answer;
 pub(super) use delivery::TableDelivery;
 pub(super) use local::{answer_from_disk, holds_all};
-pub(super) use question::{Question, file_of, format_of};
+pub(super) use question::{Question, file_of, format_of, moment};
 pub(super) use summary::{SummaryDelivery, described, summary};

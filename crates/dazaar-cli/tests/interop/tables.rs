@@ -196,6 +196,28 @@ fn a_table_says_what_it_is_and_has_to_buyers_and_on_its_card() {
 }
 
 #[test]
+fn a_quote_is_given_to_whoever_asks() {
+    let scene = Scene::new();
+    let data = file(&scene, 50_000);
+    let (mut seller, place) = scene.sell(&data, &["--blocks", "table"]);
+    let ask = |range: &[&str]| scene.dazaar("stranger", &[&["quote", &link(&place)], range].concat());
+    let mut quote = ask(&["--from", "2026-01-01T01:00:00Z", "--to", "2026-01-01T10:00:00Z"]);
+    quote.succeed();
+    assert_eq!(quote.last("quote")["rows"], 32_400);
+    assert!(quote.last("quote")["bytes"].as_u64() > Some(1000));
+    let mut all = ask(&[]);
+    all.succeed();
+    assert_eq!(all.last("quote")["rows"], 50_000);
+    assert!(seller.is_running());
+    assert!(seller.seen().iter().all(|event| event["event"] != "message"), "{seller}");
+
+    let scene = Scene::new();
+    let data = file(&scene, 10);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "raw"]);
+    scene.dazaar("stranger", &["quote", &link(&place)]).fail_with(4);
+}
+
+#[test]
 fn rows_that_were_cleared_are_told_and_the_rest_is_read() {
     let scene = Scene::new();
     let data = file(&scene, 200_000);

@@ -116,7 +116,8 @@ pub(crate) fn format_of(file: &Path) -> Option<OutputFormat> {
     })
 }
 
-fn moment(text: &str) -> Result<i64, String> {
+/// A time as people type it.
+pub(crate) fn moment(text: &str) -> Result<i64, String> {
     let now_ns = dazaar::now_ms().saturating_mul(1_000_000);
     parse_moment(text, now_ns).map_err(|error| error.to_string())
 }

@@ -151,6 +151,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_quote_counts_the_rows_that_would_come(
+        times in prop::collection::vec(0_i64..1000, 1..2000),
+        piece in 1_usize..2000,
+        is_finished: bool,
+        from in prop::option::of(0_i64..1000),
+        to in prop::option::of(0_i64..1000),
+    ) {
+        let rows: Vec<Row> = times.iter().map(|&time| (time, 0, 7)).collect();
+        let blocks = feed(&rows, piece, is_finished);
+        let read = |number: u64| Ok::<_, std::convert::Infallible>(blocks.get(number as usize));
+        let quote = crate::read::quote(blocks.len() as u64, from, to, read).unwrap();
+        let is_wanted = |time: &&i64| from.is_none_or(|from| from <= **time) && to.is_none_or(|to| **time < to);
+        let wanted = times.iter().filter(is_wanted).count() as u64;
+        prop_assert_eq!(quote.rows, wanted);
+        prop_assert!(wanted == 0 || quote.bytes > 0);
+    }
+}
+
 #[test]
 fn a_range_takes_its_segments_and_few_others() {
     let blocks = feed(&seconds(1_000_000), 5000, true);

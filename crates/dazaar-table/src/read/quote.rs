@@ -1,0 +1,53 @@
+//! How many rows a question of time has, and how many bytes: from the index, and from the segments at its edges.
+//!
+//! Grade: over a door, the function that reads a block.
+
+use std::mem;
+
+use super::query::Query;
+use super::rows::{Rows, RowsEvent};
+use super::scan::{ScanError, locate};
+
+/// What an answer would be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quote {
+    /// Rows, exactly.
+    pub rows: u64,
+    /// Bytes of the segments that have them.
+    pub bytes: u64,
+}
+
+/// Counts the rows between two times, from inclusive, to exclusive, in nanoseconds. `read` gives a block, or nothing if it is not
+/// here.
+///
+/// # Errors
+/// As those of [`locate`].
+pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
+    length: u64,
+    from: Option<i64>,
+    to: Option<i64>,
+    mut read: impl FnMut(u64) -> Result<Option<B>, E>,
+) -> Result<Quote, ScanError<E>> {
+    let mut plan = locate(length, Query { from, to, ..Query::default() }, &mut read)?;
+    let mut quote = Quote::default();
+    let segments = mem::take(&mut plan.segments);
+    quote.bytes = segments.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add);
+    let (inside, edges): (Vec<_>, Vec<_>) =
+        segments.into_iter().partition(|entry| plan.selection.covers(entry.earliest, entry.latest));
+    quote.rows = inside.iter().map(|entry| entry.rows).sum();
+    plan.segments = edges;
+    plan.selection.columns = vec![plan.schema.time()];
+    let tail = plan.tail.clone();
+    let mut rows = Rows::new(plan);
+    while let Some(number) = rows.wanted() {
+        let block = read(number).map_err(ScanError::Read)?;
+        let bytes = block.as_ref().map(AsRef::as_ref);
+        if let RowsEvent::Rows(found) = rows.handle_block(bytes)? {
+            quote.rows += found.num_rows() as u64;
+            if tail.contains(&number) && found.num_rows() > 0 {
+                quote.bytes += bytes.map_or(0, <[u8]>::len) as u64;
+            }
+        }
+    }
+    Ok(quote)
+}
