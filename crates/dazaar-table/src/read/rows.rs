@@ -112,6 +112,9 @@ impl Rows {
     pub fn handle_block(&mut self, block: Option<&[u8]>) -> Result<RowsEvent, ReadError> {
         if let Some(entry) = self.segments.pop_front() {
             let start = entry.first_row.max(self.next_row);
+            if start >= entry.end_row() {
+                return Ok(RowsEvent::Nothing);
+            }
             let Some(block) = block else {
                 self.next_row = entry.end_row();
                 return Ok(RowsEvent::Gone(start..entry.end_row()));

@@ -10,7 +10,7 @@ use super::Arguments;
 use super::deliver::Delivery;
 use crate::commands::follow::Deliver;
 use crate::commands::table::{Answer, TableDelivery, file_of, format_of};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::output::Output;
 
 /// What is handed over.
@@ -27,6 +27,10 @@ pub(super) enum Chosen {
 
 impl Chosen {
     pub(super) fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let format = arguments.to.as_deref().and_then(format_of);
+        if arguments.live && format == Some(OutputFormat::Parquet) {
+            return Err(Failure::new(Kind::Usage, "a Parquet file has an end, and cannot be followed"));
+        }
         let blocks = Delivery::new(arguments)?;
         Ok(match &arguments.to {
             Some(to) if !arguments.sparse => {
