@@ -82,6 +82,25 @@ impl RowWriter {
         Ok(Self { sink, columns: columns.to_vec() })
     }
 
+    /// Goes on behind the rows that another wrote.
+    ///
+    /// # Errors
+    /// [`ExportError::Whole`] for formats that have a beginning and an end.
+    pub fn continued(
+        format: OutputFormat,
+        columns: &[Column],
+        out: Box<dyn Write + Send>,
+    ) -> Result<Self, ExportError> {
+        let sink: Box<dyn RowSink> = match format {
+            OutputFormat::Csv => Box::new(csv::Csv::continued(columns, out)),
+            OutputFormat::JsonLines => Box::new(json::Json::new(columns, out)),
+            OutputFormat::Table | OutputFormat::Parquet | OutputFormat::Arrow => {
+                return Err(ExportError::Whole);
+            }
+        };
+        Ok(Self { sink, columns: columns.to_vec() })
+    }
+
     /// Writes rows. They may wait in memory until [`Self::flush`] or [`Self::finish`].
     ///
     /// # Errors
@@ -130,6 +149,9 @@ impl fmt::Debug for RowWriter {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
+    /// Rows cannot be added to what is there.
+    #[error("only CSV and JSON lines can be continued")]
+    Whole,
     /// More or fewer columns than were announced.
     #[error("{got} columns where {expected} were announced")]
     Count {

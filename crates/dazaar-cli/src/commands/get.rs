@@ -15,7 +15,7 @@ use dazaar_table::header;
 use dazaar_table::read::Query;
 
 use super::purchase::{Purchase, SellerArguments};
-use super::table::{Answer, Question, TableDelivery, answer_from_disk, file_of, holds_all};
+use super::table::{Answer, Cursor, Question, TableDelivery, answer_from_disk, file_of, holds_all};
 use super::{Context, read_feed};
 use crate::blocks::Blocks;
 use crate::event::Event;
@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     #[arg(long, visible_alias = "live")]
     pub(super) follow: bool,
 
+    /// Note in this file how far the rows went, and go on there next time: none lost, none doubled, whatever happened
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub(super) cursor: Option<PathBuf>,
+
     /// File to write to
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -63,7 +67,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if arguments.blocks.is_some() || !(is_table || arguments.is_for_table()) {
         return blocks(context, arguments, &folder, &log);
     }
-    let query = arguments.question.query();
+    let query = arguments.query()?;
     let is_mine = log.is_writable();
     if arguments.follow && is_mine {
         return Err(Failure::new(Kind::Usage, "only a purchase can be followed; these are rows of yours"));
@@ -84,8 +88,8 @@ async fn from_seller(context: &Context, arguments: &Arguments) -> Result<(), Fai
     }
     let market = context.market_or_new()?;
     let purchase = Purchase::new(&market, &arguments.feed, &arguments.purchase, Download::Sparse)?;
-    let delivery =
-        TableDelivery::new(arguments.question.query(), arguments.follow, arguments.answer(context)?);
+    let (query, answer) = (arguments.query()?, arguments.answer(context)?);
+    let delivery = TableDelivery::new(query, arguments.follow, answer);
     let outcome = Interruption::listen()?.or(purchase.follow(context, delivery)).await;
     purchase.flush().await?;
     match outcome? {
@@ -102,6 +106,12 @@ impl Arguments {
         self.follow || self.question.query() != Query::default()
     }
 
+    /// What is asked, from where the cursor is on.
+    fn query(&self) -> Result<Query, Failure> {
+        let place = self.cursor.as_deref().map(Cursor::open).transpose()?.and_then(|cursor| cursor.place);
+        Ok(Query { from_row: place.map_or(0, |place| place.next_row), ..self.question.query() })
+    }
+
     /// Where the rows go.
     fn answer(&self, context: &Context) -> Result<Answer, Failure> {
         let file = file_of(self.output.as_deref());
@@ -116,7 +126,11 @@ impl Arguments {
         if self.follow && format == OutputFormat::Parquet {
             return Err(Failure::new(Kind::Usage, "a Parquet file has an end, and cannot be followed"));
         }
-        Ok(Answer::new(format, file.map(Path::to_owned)))
+        let answer = Answer::new(format, file.map(Path::to_owned));
+        Ok(match &self.cursor {
+            Some(cursor) => answer.with_cursor(Cursor::open(cursor)?),
+            None => answer,
+        })
     }
 }
 

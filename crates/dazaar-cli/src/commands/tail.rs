@@ -34,6 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let Arguments { feed, mut question, output, purchase } = arguments;
     question.last.get_or_insert(ROWS);
-    let arguments = get::Arguments { feed, blocks: None, question, follow: true, output, purchase };
+    let arguments =
+        get::Arguments { feed, blocks: None, question, follow: true, cursor: None, output, purchase };
     get::run(context, &arguments).await
 }

@@ -196,6 +196,38 @@ fn a_table_says_what_it_is_and_has_to_buyers_and_on_its_card() {
 }
 
 #[test]
+fn a_cursor_goes_on_where_a_killed_program_was() {
+    let scene = Scene::new();
+    let data = file(&scene, 30_000);
+    let options = ["--blocks", "table", "--key", "symbol", "--admit-all", "--follow", "--flush", "5"];
+    let (_seller, place) = scene.sell(&data, &options);
+    let (to, cursor) = (scene.text_path("rows.csv"), scene.text_path("rows.cursor"));
+    let link = link(&place);
+    let words = ["get", &link, "--symbol", "ETH", "--follow", "-o", &to, "--cursor", &cursor];
+    let mut source = OpenOptions::new().append(true).open(&data).unwrap();
+    for round in 0..5_u64 {
+        let mut buyer = scene.dazaar("buyer", &words);
+        if round % 2 == 1 {
+            buyer.wait_for("caught-up");
+        }
+        let first = 30_000 + round * 200;
+        for row in first..first + 200 {
+            source.write_all(trades(row..row + 1).as_bytes()).unwrap();
+        }
+        thread::sleep(Duration::from_millis(11 * round));
+        buyer.kill();
+    }
+    let _buyer = scene.dazaar("buyer", &words);
+    let wanted: String = trades(0..31_000)
+        .lines()
+        .filter(|line| line.contains("ETH"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    eventually("all rows", || scene.read("rows.csv").len() >= HEADER.len() + wanted.len());
+    assert_same(&scene.read("rows.csv"), &(HEADER.to_owned() + &wanted));
+}
+
+#[test]
 fn a_quote_is_given_to_whoever_asks() {
     let scene = Scene::new();
     let data = file(&scene, 50_000);

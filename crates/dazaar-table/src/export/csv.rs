@@ -29,6 +29,11 @@ impl Csv {
         out.write_all(text.as_bytes())?;
         Ok(Self { columns: columns.to_vec(), out, text })
     }
+
+    /// Goes on behind rows, without a header.
+    pub(super) fn continued(columns: &[Column], out: Box<dyn Write + Send>) -> Self {
+        Self { columns: columns.to_vec(), out, text: String::new() }
+    }
 }
 
 impl RowSink for Csv {

@@ -1,13 +1,14 @@
 //! Where the rows of an answer go.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use dazaar_table::Schema;
 use dazaar_table::export::{OutputFormat, RowWriter};
 
+use super::cursor::{Cursor, Place};
 use crate::failure::Failure;
 
 /// The rows of an answer, on their way to a file or to standard output.
@@ -17,11 +18,18 @@ pub(crate) struct Answer {
     file: Option<PathBuf>,
     writer: Option<RowWriter>,
     rows: u64,
+    /// Where it is noted how far they went, and the file that they go to.
+    cursor: Option<(Cursor, Option<File>)>,
 }
 
 impl Answer {
     pub(crate) const fn new(format: OutputFormat, file: Option<PathBuf>) -> Self {
-        Self { format, file, writer: None, rows: 0 }
+        Self { format, file, writer: None, rows: 0, cursor: None }
+    }
+
+    /// Goes on where the cursor is, and moves it along.
+    pub(crate) fn with_cursor(self, cursor: Cursor) -> Self {
+        Self { cursor: Some((cursor, None)), ..self }
     }
 
     /// The columns are known. Only now is a file touched.
@@ -29,15 +37,24 @@ impl Answer {
         if self.writer.is_some() {
             return Ok(());
         }
+        let place = self.cursor.as_ref().and_then(|(cursor, _)| cursor.place);
         let sink: Box<dyn Write + Send> = match &self.file {
-            Some(path) => Box::new(
-                File::create(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?,
-            ),
+            Some(path) => {
+                let file = open(path, place.map_or(0, |place| place.bytes))
+                    .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+                if let Some((_, noted)) = &mut self.cursor {
+                    *noted = Some(file.try_clone()?);
+                }
+                Box::new(file)
+            }
             None => Box::new(io::stdout()),
         };
         let time = columns.iter().position(|&nth| nth == schema.time());
         let columns: Vec<_> = columns.iter().map(|&nth| schema.columns()[nth].clone()).collect();
-        self.writer = Some(RowWriter::of_columns(self.format, &columns, time, sink)?);
+        self.writer = Some(match place {
+            Some(_) => RowWriter::continued(self.format, &columns, sink)?,
+            None => RowWriter::of_columns(self.format, &columns, time, sink)?,
+        });
         Ok(())
     }
 
@@ -49,12 +66,16 @@ impl Answer {
         }
     }
 
-    /// What was written so far can be read by others.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        match &mut self.writer {
-            Some(writer) => Ok(writer.flush()?),
-            None => Ok(()),
+    /// What was written so far, the rows before `next_row`, can be read by others, and is not written again.
+    pub(crate) fn flush(&mut self, next_row: u64) -> Result<(), Failure> {
+        if let Some(writer) = &mut self.writer {
+            writer.flush()?;
         }
+        if let Some((cursor, Some(file))) = &mut self.cursor {
+            file.sync_data()?;
+            cursor.store(Place { next_row, bytes: file.metadata()?.len() })?;
+        }
+        Ok(())
     }
 
     /// There are no more rows. Returns how many there were.
@@ -64,4 +85,18 @@ impl Answer {
         }
         Ok(self.rows)
     }
+}
+
+/// Opens a file to write behind its first `bytes`.
+fn open(path: &Path, bytes: u64) -> io::Result<File> {
+    let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+    // Pipes and devices have no length.
+    if file.metadata()?.is_file() {
+        if file.metadata()?.len() < bytes {
+            return Err(io::Error::other("it has fewer rows than the cursor says"));
+        }
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::End(0))?;
+    }
+    Ok(file)
 }

@@ -124,15 +124,20 @@ impl Deliver for TableDelivery {
                 feed.want(before..rows.end());
             }
         }
+        let before = rows.next_row();
         let is_done = Self::read(rows, &mut self.answer, feed, output)?;
+        if !is_done && rows.next_row() > before {
+            self.answer.flush(rows.next_row())?;
+        }
         if is_done && self.is_live && !rows.is_full() {
-            self.answer.flush()?;
+            self.answer.flush(rows.next_row())?;
             if !std::mem::replace(&mut self.is_caught_up, true) {
                 output.event(&Event::CaughtUp { next_row: rows.next_row() })?;
             }
             return Ok(false);
         }
         if is_done {
+            self.answer.flush(rows.next_row())?;
             self.answer.finish()?;
         }
         Ok(is_done)

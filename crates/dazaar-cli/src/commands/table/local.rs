@@ -27,6 +27,7 @@ pub(crate) fn answer_from_disk(
             RowsEvent::Nothing => {}
         }
     }
+    answer.flush(rows.next_row())?;
     answer.finish()?;
     Ok(())
 }
