@@ -19,6 +19,9 @@ const PCO: u8 = 1;
 /// Fewer numbers are never worth the search.
 const PCO_FROM: usize = 8;
 
+/// The library's own choice, 8, takes three times as long for half a per cent less.
+const PCO_LEVEL: usize = 5;
+
 /// Types of numbers that columns are made of.
 pub(crate) trait Number: pco::data_types::Number + Default {
     /// Appends it, little endian.
@@ -46,7 +49,8 @@ number!(i64 f64 u32 u64);
 /// Appends numbers, in the shorter of the two ways.
 pub(crate) fn encode<T: Number>(numbers: &[T], out: &mut Vec<u8>) {
     if numbers.len() >= PCO_FROM
-        && let Ok(packed) = simple_compress(numbers, &ChunkConfig::default())
+        && let Ok(packed) =
+            simple_compress(numbers, &ChunkConfig::default().with_compression_level(PCO_LEVEL))
         && packed.len() < size_of_val(numbers)
     {
         out.push(PCO);
