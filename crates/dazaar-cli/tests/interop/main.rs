@@ -18,3 +18,4 @@ mod python;
 mod rows;
 mod support;
 mod tables;
+mod tables_in_python;

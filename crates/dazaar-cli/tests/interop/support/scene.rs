@@ -102,12 +102,22 @@ impl Scene {
 
     /// Runs a Python peer.
     pub(crate) fn python(&self, program: &str, arguments: &[&str]) -> Process {
+        self.python_file(&interop().join("python").join(program), arguments)
+    }
+
+    /// Runs an example in Python.
+    pub(crate) fn python_example(&self, program: &str, arguments: &[&str]) -> Process {
+        self.python_file(&interop().join("../examples").join(program), arguments)
+    }
+
+    fn python_file(&self, program: &Path, arguments: &[&str]) -> Process {
         let interpreter = interop().join("../target/interop/python/bin/python");
         assert!(interpreter.is_file(), "the Python peers are not installed: run `cargo xtask setup`");
         let mut command = Command::new(interpreter);
         command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(self.folder.path());
-        command.arg(interop().join("python").join(program)).args(arguments);
-        Process::start(&format!("{program} {}", arguments.join(" ")), command)
+        command.arg(program).args(arguments);
+        let name = program.file_name().unwrap_or_default().display();
+        Process::start(&format!("{name} {}", arguments.join(" ")), command)
     }
 }
 
