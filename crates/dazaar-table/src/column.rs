@@ -70,8 +70,20 @@ fn encode_bits(bits: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
     packed::encode(&bits.values()[..bits.len().div_ceil(8)], out);
 }
 
+/// Bits that each row takes in memory, whatever its value is.
+pub(crate) const fn bits(kind: Kind) -> usize {
+    let value = match kind {
+        Kind::Timestamp | Kind::Int | Kind::Float => 64,
+        Kind::Decimal { .. } => 128,
+        Kind::Text | Kind::Bytes => 32,
+        Kind::Bool => 1,
+    };
+    // And whether it is there.
+    value + 1
+}
+
 /// Reads the values of a column with `rows` rows. Text and bytes may take as much as there is `room`, which becomes less; who calls
-/// has seen to it that there is room for `rows` numbers.
+/// has seen to it that there is room for the [`bits`] of each row.
 ///
 /// # Errors
 /// What is wrong with the bytes.

@@ -202,7 +202,8 @@ fn decode_list(count: usize, reader: &mut Reader<'_>) -> Result<Vec<Entry>, Bloc
     let earliest = numbers::decode::<i64>(count, reader, "times of the index")?;
     let latest = numbers::decode::<i64>(count, reader, "times of the index")?;
     let bytes = numbers::decode::<u64>(count, reader, "bytes of the index")?;
-    let mut room = count * UPPER_KEYS_MAX * size_of::<u32>();
+    // Twice: those of every entry, and the different ones among them if they are stored once.
+    let mut room = 2 * count * UPPER_KEYS_MAX * size_of::<u32>();
     let keys = strings::decode(count, reader, &mut room)?;
     let mut list = Vec::with_capacity(count);
     for nth in 0..count {

@@ -112,9 +112,9 @@ pub fn decode(
     let mut reader = Reader(block);
     let head = read_head(&mut reader)?;
     let rows = head.rows as usize;
-    let numbers = rows.saturating_mul(wanted.len()).saturating_mul(size_of::<u64>());
+    let bits: usize = wanted.iter().map(|&nth| column::bits(schema.columns()[nth].kind)).sum();
     let mut room = SEGMENT_BYTES_MAX
-        .checked_sub(numbers)
+        .checked_sub(rows.saturating_mul(bits).div_ceil(8))
         .ok_or(BlockError::Value { part: "the number of rows", value: head.rows })?;
     let columns: Vec<_> =
         schema.columns().iter().map(|_| reader.prefixed("a column")).collect::<Result<_, _>>()?;

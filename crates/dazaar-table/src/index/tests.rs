@@ -115,8 +115,51 @@ fn keys_are_named_while_they_are_few() {
 }
 
 #[test]
+fn lists_may_have_as_many_keys_as_there_can_be() {
+    for (keys, entries) in [(KEYS_MAX, INDEX_FAN_OUT), (UPPER_KEYS_MAX, 2), (UPPER_KEYS_MAX, INDEX_FAN_OUT)] {
+        let keys: BTreeSet<u32> = (0..keys as u32).collect();
+        let entry = |nth| Entry { keys: keys.clone(), ..segment(nth, 10) };
+        let index = Index { levels: vec![(0..entries as u64).map(entry).collect()] };
+        assert_eq!(Index::decode(&index.encode()), Ok(index));
+    }
+}
+
+#[test]
 fn a_known_hash() {
     assert_eq!(key_hash(1, "BTCUSD"), 2937784197);
+}
+
+#[test]
+fn a_known_index() {
+    let second = |nth: i64| 1_767_605_400_000_000_000 + nth * 1_000_000_000;
+    let keys = BTreeSet::from([key_hash(1, "BTCUSD")]);
+    let first =
+        Entry { block: 1, first_row: 0, rows: 2, earliest: second(0), latest: second(1), bytes: 57, keys };
+    let keys = BTreeSet::new();
+    let other =
+        Entry { block: 2, first_row: 2, rows: 1, earliest: second(2), latest: second(2), bytes: 60, keys };
+    let index = Index { levels: vec![vec![first, other]] };
+    let block = index.encode();
+    assert_eq!(Index::decode(&block).unwrap(), index);
+    assert_eq!(
+        hex::encode(block),
+        concat!(
+            "03",
+            "01",
+            "02",
+            "00",
+            "0001000000000000000200000000000000",
+            "0002000000000000000100000000000000",
+            "0000f00f02bfcb871800844579bfcb8718",
+            "0000baaa3dbfcb871800844579bfcb8718",
+            "0039000000000000003c00000000000000",
+            "00",
+            "000400000000000000",
+            "04",
+            "00",
+            "85071baf",
+        )
+    );
 }
 
 proptest! {

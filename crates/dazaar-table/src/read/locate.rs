@@ -22,8 +22,8 @@ use crate::segment::{self, SegmentHead};
 pub struct Locator {
     query: Query,
     length: u64,
-    /// Blocks that it needs now.
-    wanted: BTreeMap<u64, Wanted>,
+    /// Blocks that it needs now. Entries of several levels may name one index block.
+    wanted: BTreeMap<u64, Vec<Wanted>>,
     /// The header, and what it makes of the question.
     table: Option<(Schema, Selection)>,
     /// The last block of the feed, which came before the header.
@@ -122,9 +122,9 @@ impl Plan {
 impl Locator {
     /// Asks a question of a feed of `length` blocks.
     pub fn new(length: u64, query: Query) -> Self {
-        let mut wanted = BTreeMap::from([(0, Wanted::Header)]);
+        let mut wanted = BTreeMap::from([(0, vec![Wanted::Header])]);
         if length > 1 {
-            wanted.insert(length - 1, Wanted::Last);
+            wanted.insert(length - 1, vec![Wanted::Last]);
         }
         Self {
             query,
@@ -150,21 +150,25 @@ impl Locator {
     /// # Errors
     /// Why nothing can be found.
     pub fn handle_block(&mut self, number: u64, block: Option<&[u8]>) -> Result<(), ReadError> {
-        match (self.wanted.remove(&number), block) {
-            (None, _) => Ok(()),
-            (Some(Wanted::Header), Some(block)) => self.handle_header(block),
-            (Some(Wanted::Last), Some(block)) if self.table.is_none() => {
+        let wanted = self.wanted.remove(&number).unwrap_or_default();
+        wanted.into_iter().try_for_each(|wanted| self.handle_wanted(number, wanted, block))
+    }
+
+    fn handle_wanted(&mut self, number: u64, wanted: Wanted, block: Option<&[u8]>) -> Result<(), ReadError> {
+        match (wanted, block) {
+            (Wanted::Header, Some(block)) => self.handle_header(block),
+            (Wanted::Last, Some(block)) if self.table.is_none() => {
                 self.last = Some(block.to_vec());
                 Ok(())
             }
-            (Some(Wanted::Last), Some(block)) => self.handle_last(block),
-            (Some(Wanted::Newest), Some(block)) => self.handle_newest(number, block),
-            (Some(Wanted::List { level, entry }), Some(block)) => self.handle_list(level, &entry, block),
-            (Some(Wanted::List { entry, .. }), None) => {
+            (Wanted::Last, Some(block)) => self.handle_last(block),
+            (Wanted::Newest, Some(block)) => self.handle_newest(number, block),
+            (Wanted::List { level, entry }, Some(block)) => self.handle_list(level, &entry, block),
+            (Wanted::List { entry, .. }, None) => {
                 self.gone.push(entry.first_row..entry.end_row());
                 Ok(())
             }
-            (Some(_), None) => Err(ReadError::Gone { block: number }),
+            (_, None) => Err(ReadError::Gone { block: number }),
         }
     }
 
@@ -211,7 +215,7 @@ impl Locator {
         }
         self.last_head = Some(head);
         if head.index > 0 {
-            self.wanted.insert(head.index, Wanted::Newest);
+            self.wanted.insert(head.index, vec![Wanted::Newest]);
         } else {
             self.skip_to_last(head.end_row());
         }
@@ -266,7 +270,8 @@ impl Locator {
             match level.checked_sub(1) {
                 None => self.segments.push(entry.clone()),
                 Some(level) => {
-                    self.wanted.insert(entry.block, Wanted::List { level, entry: entry.clone() });
+                    let list = Wanted::List { level, entry: entry.clone() };
+                    self.wanted.entry(entry.block).or_default().push(list);
                 }
             }
         }

@@ -1,8 +1,10 @@
-use arrow::array::{Float64Array, StringArray, TimestampNanosecondArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray, TimestampNanosecondArray};
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::{COLUMNS_MAX, SEGMENT_ROWS};
 use crate::schema::{Column, Kind};
+use crate::writer::TableWriter;
 
 fn schema() -> Schema {
     let columns = vec![
@@ -119,4 +121,24 @@ fn too_many_rows_are_refused_before_anything_is_read() {
     let refused = BlockError::Value { part: "the number of rows", value: SEGMENT_ROWS_MAX as u64 + 1 };
     assert_eq!(decode_head(&block), Err(refused));
     assert!(decode_head(&[SEALED, 0, 0, 0, 0, 0]).is_err());
+}
+
+#[test]
+fn what_a_writer_puts_into_a_segment_can_be_read() {
+    let flags = (0..COLUMNS_MAX - 2).map(|nth| Column::new(format!("flag {nth}"), Kind::Bool));
+    let columns = [Column::new("time", Kind::Timestamp), Column::new("symbol", Kind::Text)];
+    let none: [&str; 0] = [];
+    let schema = Schema::new(columns.into_iter().chain(flags).collect(), "time", &none, None).unwrap();
+    let rows = SEGMENT_ROWS;
+    let times = TimestampNanosecondArray::from_iter_values(0..rows as i64).with_timezone("UTC");
+    let mut values: Vec<ArrayRef> =
+        vec![Arc::new(times), Arc::new(StringArray::from_iter_values((0..rows).map(|row| row.to_string())))];
+    values.resize(COLUMNS_MAX, Arc::new(BooleanArray::from(vec![true; rows])));
+    let mut writer = TableWriter::new(schema.clone());
+    writer.push(&RecordBatch::try_new(schema.to_arrow(), values).unwrap()).unwrap();
+    writer.finish();
+    for block in writer.take_blocks().iter().filter(|block| block[0] == SEALED) {
+        let all: Vec<usize> = (0..COLUMNS_MAX).collect();
+        assert!(decode(&schema, block, &all).unwrap().1.num_rows() > 0);
+    }
 }

@@ -5,6 +5,7 @@ use arrow::array::{Int64Array, StringArray, TimestampNanosecondArray};
 use proptest::prelude::*;
 
 use super::*;
+use crate::index::Index;
 use crate::read::{Locator, Query};
 use crate::schema::{Column, Kind};
 use crate::writer::TableWriter;
@@ -269,4 +270,43 @@ fn an_index_that_lies_is_found_out() {
     assert!(matches!(error, ReadError::Contradiction { block } if block == place as u64), "{error}");
     let untouched = Query { from: Some(20_000_000_000_000), ..Query::default() };
     assert_eq!(read(&blocks, &BTreeSet::new(), untouched).unwrap().numbers.len(), 10_000);
+}
+
+/// A header and four sealed segments of a row each, blocks 1 to 4, with their entries.
+fn four_segments() -> (Vec<Vec<u8>>, Vec<Entry>) {
+    let mut blocks = vec![crate::header::encode(&schema(None))];
+    let mut entries = Vec::new();
+    for (nth, row) in (0..).zip(seconds(4)) {
+        let (earliest, latest) = (row.0, row.0);
+        let head = SegmentHead { is_sealed: true, first_row: nth, rows: 1, earliest, latest, index: 0 };
+        let block = segment::encode(&schema(None), &head, &batch(&[row]));
+        let bytes = block.len() as u64;
+        let keys = BTreeSet::new();
+        entries.push(Entry { block: nth + 1, first_row: nth, rows: 1, earliest, latest, bytes, keys });
+        blocks.push(block);
+    }
+    (blocks, entries)
+}
+
+#[test]
+fn an_index_block_may_be_named_on_several_levels() {
+    let (mut blocks, segments) = four_segments();
+    let (first, second) = segments.split_at(2);
+    blocks.push(Index { levels: vec![first.to_vec()] }.encode());
+    let upper = vec![Entry::over(5, first).unwrap()];
+    blocks.push(Index { levels: vec![second.to_vec(), upper.clone()] }.encode());
+    let levels = [Vec::new(), vec![Entry::over(6, second).unwrap()], vec![Entry::over(6, &upper).unwrap()]];
+    blocks.push(Index { levels: levels.to_vec() }.encode());
+    assert_eq!(read(&blocks, &BTreeSet::new(), Query::default()).unwrap().numbers, [0, 1, 2, 3]);
+}
+
+#[test]
+fn an_index_block_does_not_stand_for_other_rows_too() {
+    let (mut blocks, segments) = four_segments();
+    let (first, second) = segments.split_at(2);
+    blocks.push(Index { levels: vec![second.to_vec()] }.encode());
+    let twice = [first, second].map(|list| Entry::over(5, list).unwrap());
+    blocks.push(Index { levels: vec![Vec::new(), twice.to_vec()] }.encode());
+    let error = read(&blocks, &BTreeSet::new(), Query::default()).unwrap_err();
+    assert!(matches!(error, ReadError::Contradiction { block: 5 }), "{error}");
 }
