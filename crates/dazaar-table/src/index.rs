@@ -22,7 +22,7 @@ use dazaar_log::codec::varint;
 
 use crate::bytes::{BlockError, Reader};
 use crate::column::{numbers, strings};
-use crate::limits::{INDEX_FAN_OUT, INDEX_LEVELS_MAX};
+use crate::limits::{INDEX_FAN_OUT, INDEX_LEVELS_MAX, ROWS_MAX};
 
 mod builder;
 
@@ -208,7 +208,7 @@ fn decode_list(count: usize, reader: &mut Reader<'_>) -> Result<Vec<Entry>, Bloc
     let mut list = Vec::with_capacity(count);
     for nth in 0..count {
         let value = rows[nth];
-        let end = first_row.checked_add(value).filter(|_| value > 0);
+        let end = first_row.checked_add(value).filter(|&end| value > 0 && end <= ROWS_MAX);
         let end = end.ok_or(BlockError::Value { part: "the number of rows", value })?;
         if earliest[nth] > latest[nth] {
             return Err(BlockError::Times);

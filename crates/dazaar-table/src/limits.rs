@@ -12,6 +12,9 @@ pub const SEGMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of the header.
 pub const HEADER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Rows of a table: a feed has no room for more, and their numbers can be counted on.
+pub const ROWS_MAX: u64 = 1 << 56;
+
 /// Rows of a segment of any writer.
 pub const SEGMENT_ROWS_MAX: usize = 65_536;
 

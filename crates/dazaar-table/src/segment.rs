@@ -19,7 +19,7 @@ use dazaar_log::codec::varint;
 
 use crate::bytes::{BlockError, Reader, push_prefixed, unzigzag, zigzag};
 use crate::column;
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
+use crate::limits::{ROWS_MAX, SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::schema::Schema;
 
 pub(crate) const SEALED: u8 = 1;
@@ -89,7 +89,7 @@ fn read_head(reader: &mut Reader<'_>) -> Result<SegmentHead, BlockError> {
     };
     let first_row = reader.varint(HEAD)?;
     let rows = reader.count(SEGMENT_ROWS_MAX, "the number of rows")? as u64;
-    if rows == 0 || first_row.checked_add(rows).is_none() {
+    if rows == 0 || first_row.checked_add(rows).is_none_or(|end| end > ROWS_MAX) {
         return Err(BlockError::Value { part: "the number of rows", value: rows });
     }
     let earliest = unzigzag(reader.varint(HEAD)?);

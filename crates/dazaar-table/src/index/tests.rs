@@ -125,6 +125,14 @@ fn lists_may_have_as_many_keys_as_there_can_be() {
 }
 
 #[test]
+fn more_rows_than_there_can_be_are_refused() {
+    let index = |rows| Index { levels: vec![vec![Entry { first_row: 1, rows, ..segment(0, 1) }]] };
+    assert!(Index::decode(&index(ROWS_MAX - 1).encode()).is_ok());
+    let refused = BlockError::Value { part: "the number of rows", value: ROWS_MAX };
+    assert_eq!(Index::decode(&index(ROWS_MAX).encode()), Err(refused));
+}
+
+#[test]
 fn a_known_hash() {
     assert_eq!(key_hash(1, "BTCUSD"), 2937784197);
 }

@@ -121,6 +121,10 @@ fn too_many_rows_are_refused_before_anything_is_read() {
     let refused = BlockError::Value { part: "the number of rows", value: SEGMENT_ROWS_MAX as u64 + 1 };
     assert_eq!(decode_head(&block), Err(refused));
     assert!(decode_head(&[SEALED, 0, 0, 0, 0, 0]).is_err());
+    let mut block = vec![SEALED];
+    varint::encode(ROWS_MAX, &mut block);
+    block.extend([1, 0, 0, 0]);
+    assert!(decode_head(&block).is_err());
 }
 
 #[test]
