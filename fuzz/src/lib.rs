@@ -11,18 +11,25 @@ mod line;
 mod market;
 mod peers;
 pub mod seeds;
+mod table_seeds;
+mod tables;
+
 pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, seller_extension};
 pub use peers::{download, handshake, session, upload};
+pub use tables::{
+    import_csv, import_ipc, import_json, import_parquet, moment, table_header, table_index, table_read,
+    table_resume, table_segment,
+};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -31,12 +38,22 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("folder", folder),
     ("handshake", handshake),
     ("hypertrie", hypertrie),
+    ("import_csv", import_csv),
+    ("import_ipc", import_ipc),
+    ("import_json", import_json),
+    ("import_parquet", import_parquet),
     ("link", link),
+    ("moment", moment),
     ("proof", proof),
     ("protobuf", protobuf),
     ("rle", rle),
     ("rows", rows),
     ("seller_extension", seller_extension),
     ("session", session),
+    ("table_header", table_header),
+    ("table_index", table_index),
+    ("table_read", table_read),
+    ("table_resume", table_resume),
+    ("table_segment", table_segment),
     ("upload", upload),
 ];

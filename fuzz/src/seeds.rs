@@ -4,7 +4,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 
-use crate::{feed, files};
+use crate::{feed, files, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -51,7 +51,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(0x80, &fetches()),
             prefixed(0x81, &fetches()),
         ],
-        _ => Vec::new(),
+        _ => table_seeds::of(target),
     }
 }
 
