@@ -164,6 +164,12 @@ impl Locator {
             (Wanted::Last, Some(block)) => self.handle_last(block),
             (Wanted::Newest, Some(block)) => self.handle_newest(number, block),
             (Wanted::List { level, entry }, Some(block)) => self.handle_list(level, &entry, block),
+            // A seller who keeps little of the past may have cleared it; the blocks after it are still there.
+            (Wanted::Newest, None) => {
+                self.newest = Some((number, Index::default()));
+                self.skip_to_last(self.last_head.map_or(0, |head| head.end_row()));
+                Ok(())
+            }
             (Wanted::List { entry, .. }, None) => {
                 self.gone.push(entry.first_row..entry.end_row());
                 Ok(())
@@ -178,6 +184,11 @@ impl Locator {
         self.segments.sort_by_key(|entry| entry.first_row);
         self.gone.sort_by_key(|rows| rows.start);
         let (newest, index) = self.newest.unwrap_or_default();
+        // A writer whose index was cleared has begun another one.
+        let indexed_from = index.lists().next().map_or(0, |first| first.first_row);
+        if indexed_from > selection.from_row {
+            self.gone.insert(0, selection.from_row..indexed_from);
+        }
         let tail = newest + 1..self.length.max(newest + 1);
         Some(Plan {
             tail: if reaches_beyond(&schema, &selection, &index) { tail } else { tail.end..tail.end },

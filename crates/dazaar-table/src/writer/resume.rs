@@ -19,26 +19,59 @@ impl TableWriter {
         length: u64,
         mut read: impl FnMut(u64) -> Result<Option<B>, E>,
     ) -> Result<Self, ResumeError<E>> {
-        let mut block =
-            |block: u64| read(block).map_err(ResumeError::Read)?.ok_or(ResumeError::Missing { block });
-        let schema = header::decode(block(0)?.as_ref())?;
+        let mut block = |block: u64| read(block).map_err(ResumeError::Read);
+        let needed = |number: u64, block: Option<B>| block.ok_or(ResumeError::Missing { block: number });
+        let schema = header::decode(needed(0, block(0)?)?.as_ref())?;
         let mut writer = Self::new(schema);
         writer.blocks.clear();
         writer.next_block = length;
         let newest = match length - 1 {
             0 => 0,
-            last => newest_index(last, block(last)?.as_ref()).map_err(at(last))?,
+            last => newest_index(last, needed(last, block(last)?)?.as_ref()).map_err(at(last))?,
         };
-        if newest > 0 {
-            let index = Index::decode(block(newest)?.as_ref()).map_err(at(newest))?;
+        let index = match newest {
+            0 => None,
+            newest => block(newest)?,
+        };
+        if let Some(index) = &index {
+            let index = Index::decode(index.as_ref()).map_err(at(newest))?;
             writer.sealed_rows = index.end_row();
             writer.latest = index.latest();
             writer.index = IndexBuilder::after(newest, index);
         }
+        // Without the index, blocks at the beginning may have been cleared like it, and nobody needs them any more.
+        let mut may_lack = index.is_none();
+        let mut is_cut = may_lack && newest > 0;
         for number in newest + 1..length {
-            writer.add_tail(number, block(number)?.as_ref())?;
+            match block(number)? {
+                Some(block) if is_cut => is_cut = !writer.add_behind_gap(number, block.as_ref())?,
+                Some(block) => writer.add_tail(number, block.as_ref())?,
+                None if may_lack => is_cut = true,
+                None => return Err(ResumeError::Missing { block: number }),
+            }
+            may_lack &= is_cut;
         }
         Ok(writer)
+    }
+
+    /// Takes notice of a segment behind blocks that were cleared. Returns whether it is sealed, so that from there on nothing is
+    /// missing.
+    fn add_behind_gap<E: std::error::Error + 'static>(
+        &mut self,
+        number: u64,
+        block: &[u8],
+    ) -> Result<bool, ResumeError<E>> {
+        let head = segment::decode_head(block).map_err(at(number))?;
+        if self.pending_rows == 0 {
+            self.sealed_rows = head.first_row;
+        }
+        if head.is_sealed && head.first_row <= self.rows() {
+            // It may begin with rows whose live segments were cleared.
+            let repeated = head.end_row().saturating_sub(self.sealed_rows).min(self.pending_rows as u64);
+            self.drop_pending(repeated as usize);
+            self.sealed_rows = head.first_row;
+        }
+        self.add_tail(number, block).map(|()| head.is_sealed)
     }
 
     /// Takes notice of a segment that the index does not have.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::index::{INDEX, Index};
+use crate::read::{Query, Rows, RowsEvent, locate};
 use crate::schema::{Column, Kind};
 
 const SECOND: i64 = 1_000_000_000;
@@ -228,4 +229,39 @@ fn rows_that_are_known_are_left_out() {
         Ok(1500),
         "cleared rows are taken as given"
     );
+}
+
+#[test]
+fn a_table_whose_past_was_cleared_with_the_index_goes_on() {
+    let mut writer = TableWriter::new(schema(None));
+    for row in 0..2000 {
+        writer.push(&rows(row..row + 1)).unwrap();
+        writer.flush();
+    }
+    let blocks = writer.take_blocks();
+    let newest = blocks.iter().rposition(|block| block[0] == INDEX).unwrap();
+    for first in [newest, newest + 1, newest + 2, newest + 100, blocks.len() - 3, blocks.len() - 1] {
+        let mut blocks = blocks.clone();
+        let read = |blocks: &[Vec<u8>], block: u64| {
+            let is_here = block == 0 || block >= first as u64;
+            Ok::<_, Infallible>(blocks.get(block as usize).filter(|_| is_here).cloned())
+        };
+        let mut writer = TableWriter::resume(blocks.len() as u64, |block| read(&blocks, block)).unwrap();
+        assert_eq!(writer.rows(), 2000, "from block {first} on");
+        writer.push(&rows(2000..5000)).unwrap();
+        writer.finish();
+        blocks.extend(writer.take_blocks());
+        let read = |block| read(&blocks, block);
+        let mut found = Rows::new(locate(blocks.len() as u64, Query::default(), read).unwrap());
+        let mut numbers = Vec::new();
+        while let Some(event) = found.read_next(read).unwrap() {
+            if let RowsEvent::Rows(rows) = event {
+                numbers
+                    .extend_from_slice(rows.column(2).as_primitive::<arrow::datatypes::Int64Type>().values());
+            }
+        }
+        let from = numbers[0];
+        assert!(from < 2000, "{from}");
+        assert_eq!(numbers, (from..5000).collect::<Vec<_>>(), "from block {first} on");
+    }
 }
