@@ -64,10 +64,6 @@ impl<'a> Follow<'a> {
             let mut is_due = false;
             tokio::select! {
                 Some(notice) = next(&mut notices) => {
-                    if feed.is_none() && let Some(begun) = self.buyer.feed() {
-                        begun.log().listen(&changed);
-                        feed = Some(Arc::clone(begun));
-                    }
                     self.renew(&mut give_up, &notice);
                     self.handle_notice(notice)?;
                 }
@@ -83,6 +79,17 @@ impl<'a> Follow<'a> {
                 () = expired(give_up) => {
                     return Err(self.unreachable());
                 }
+            }
+            // What was said before the blocks came is told before them.
+            while let Ok(notice) = notices.try_recv() {
+                self.renew(&mut give_up, &notice);
+                self.handle_notice(notice)?;
+            }
+            if feed.is_none()
+                && let Some(begun) = self.buyer.feed()
+            {
+                begun.log().listen(&changed);
+                feed = Some(Arc::clone(begun));
             }
             let Some(feed) = &feed else { continue };
             // Whoever reads the report may count on these blocks being handed over.

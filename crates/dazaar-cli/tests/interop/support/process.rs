@@ -129,13 +129,13 @@ impl Process {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The most memory that it ever had, in bytes.
-    pub(crate) fn peak_memory(&self) -> u64 {
+    /// The most memory that it ever had, in bytes; `None` if it has ended.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux reports VmHWM");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
-        kilobytes * 1024
+        Some(kilobytes * 1024)
     }
 
     /// Whether it still runs.
