@@ -190,20 +190,25 @@ impl TableWriter {
             rows = rows.slice(0, count);
         }
         let (block, head) = self.segment(true, self.sealed_rows, &rows);
-        self.index.add(Entry {
-            block: self.next_block,
-            first_row: head.first_row,
-            rows: head.rows,
-            earliest: head.earliest,
-            latest: head.latest,
-            bytes: block.len() as u64,
-            keys: keys(&self.schema, &rows),
-        });
+        self.add_sealed(self.next_block, &head, block.len(), &rows);
         self.push_block(block);
         self.drop_pending(count);
         if self.index.is_due() || self.next_block - self.index.newest() >= INDEX_AFTER_BLOCKS {
             self.write_index();
         }
+    }
+
+    /// Adds a sealed segment of `bytes` bytes to the index.
+    fn add_sealed(&mut self, block: u64, head: &SegmentHead, bytes: usize, rows: &RecordBatch) {
+        self.index.add(Entry {
+            block,
+            first_row: head.first_row,
+            rows: head.rows,
+            earliest: head.earliest,
+            latest: head.latest,
+            bytes: bytes as u64,
+            keys: keys(&self.schema, rows),
+        });
     }
 
     fn write_index(&mut self) {

@@ -116,6 +116,9 @@ impl Arguments {
     fn answer(&self, context: &Context) -> Result<Answer, Failure> {
         let file = file_of(self.output.as_deref());
         if file.is_none() {
+            if self.cursor.is_some() {
+                return Err(Failure::new(Kind::Usage, "a cursor needs a file with the rows: -o FILE"));
+            }
             if context.output.is_json() {
                 return Err(Failure::new(Kind::Usage, "--json and rows would both write to standard output")
                     .hint("write the rows to a file with -o, or leave out --json and add --format jsonl"));

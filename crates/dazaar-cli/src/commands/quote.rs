@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use dazaar::cards::BuyerEvent;
 use dazaar::wire::replication::Download;
-use dazaar::{BuyerNotice, Seller, SellerNotice};
+use dazaar::{BuyerNotice, Seller, SellerNotice, SharedLog};
 use dazaar_table::read;
 use dazaar_table::times::{Rfc3339, parse_time};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     purchase: SellerArguments,
 }
+
+/// How long a seller rests after an answer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Question {
@@ -127,20 +130,24 @@ pub(crate) async fn answer_all(seller: Seller) -> Result<(), Failure> {
         }
         let log = std::sync::Arc::clone(seller.log());
         // Reading is work that other tasks must not wait for.
-        let answering = tokio::task::spawn_blocking(move || answer(message, &log.lock()));
+        let answering = tokio::task::spawn_blocking(move || answer(message, &log));
         let answer = answering.await.map_err(|error| Failure::new(Kind::General, error))?;
         seller.send(&buyer, MESSAGE, &serde_json::to_value(answer).map_err(Failure::input)?);
+        // Anybody may ask, as often as they like.
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }
 
-fn answer(message: Value, log: &dazaar::log::Log<dazaar::folder::Folder>) -> Answer {
+fn answer(message: Value, log: &SharedLog) -> Answer {
     let time = |text: Option<String>| text.map(|text| parse_time(&text)).transpose();
     let quote = || -> Result<read::Quote, String> {
         let question: Question = serde_json::from_value(message).map_err(|error| error.to_string())?;
         let from = time(question.from).map_err(|error| error.to_string())?;
         let to = time(question.to).map_err(|error| error.to_string())?;
-        read::quote(log.length(), from, to, |block| log.block(block)).map_err(|error| error.to_string())
+        // Locked for each block alone: buyers are served meanwhile.
+        let length = log.lock().length();
+        read::quote(length, from, to, |block| log.lock().block(block)).map_err(|error| error.to_string())
     };
     match quote() {
         Ok(read::Quote { rows, bytes }) => Answer::Quote { rows, bytes },

@@ -39,6 +39,12 @@ pub enum ReadError {
         /// How many.
         blocks: u64,
     },
+    /// Counting the rows would take the reading of too many segments.
+    #[error("the rows lie in {segments} segments with others between them: too many to count")]
+    Scattered {
+        /// How many segments.
+        segments: usize,
+    },
     /// The question does not fit the table.
     #[error(transparent)]
     Query(#[from] QueryError),

@@ -32,7 +32,6 @@ pub struct Locator {
     /// The last block, if it is a segment.
     last_head: Option<SegmentHead>,
     segments: Vec<Entry>,
-    index_bytes: u64,
     /// Rows whose index block is gone.
     gone: Vec<Range<u64>>,
 }
@@ -65,8 +64,6 @@ pub struct Plan {
     pub indexed_rows: u64,
     /// What there is in all.
     pub coverage: Coverage,
-    /// Bytes of the index blocks that were read.
-    pub index_bytes: u64,
     /// Rows that may be wanted, and cannot be found since the seller has cleared that part of the index.
     pub gone: Vec<Range<u64>>,
 }
@@ -95,7 +92,6 @@ impl Plan {
             tail: 1..length.max(1),
             indexed_rows: 0,
             coverage: Coverage::default(),
-            index_bytes: 0,
             gone: Vec::new(),
         })
     }
@@ -135,7 +131,6 @@ impl Locator {
             newest: None,
             last_head: None,
             segments: Vec::new(),
-            index_bytes: 0,
             gone: Vec::new(),
         }
     }
@@ -194,7 +189,6 @@ impl Locator {
             tail: if reaches_beyond(&schema, &selection, &index) { tail } else { tail.end..tail.end },
             indexed_rows: index.end_row(),
             coverage: Coverage::of(&index, self.last_head.as_ref()),
-            index_bytes: self.index_bytes,
             schema,
             selection,
             segments: self.segments,
@@ -242,7 +236,6 @@ impl Locator {
 
     fn handle_newest(&mut self, number: u64, block: &[u8]) -> Result<(), ReadError> {
         let index = Index::decode(block).map_err(at(number))?;
-        self.index_bytes += block.len() as u64;
         self.skip_to_last(self.last_head.map_or(0, |head| head.end_row()).max(index.end_row()));
         for (level, list) in index.levels.iter().enumerate() {
             self.look_into(number, level, list)?;
@@ -253,7 +246,6 @@ impl Locator {
 
     fn handle_list(&mut self, level: usize, entry: &Entry, block: &[u8]) -> Result<(), ReadError> {
         let mut index = Index::decode(block).map_err(at(entry.block))?;
-        self.index_bytes += block.len() as u64;
         let list = if level < index.levels.len() { index.levels.swap_remove(level) } else { Vec::new() };
         if Entry::over(entry.block, &list).as_ref() != Some(entry) {
             return Err(ReadError::Contradiction { block: entry.block });

@@ -4,9 +4,11 @@
 
 use std::mem;
 
+use super::error::ReadError;
 use super::query::Query;
 use super::rows::{Rows, RowsEvent};
 use super::scan::{ScanError, locate};
+use crate::limits::TAIL_BLOCKS_MAX;
 
 /// What an answer would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub struct Quote {
 /// here.
 ///
 /// # Errors
-/// As those of [`locate`].
+/// As those of [`locate`]; [`ReadError::Scattered`] if too many segments would have to be read.
 pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
     length: u64,
     from: Option<i64>,
@@ -34,6 +36,9 @@ pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
     quote.bytes = segments.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add);
     let (inside, edges): (Vec<_>, Vec<_>) =
         segments.into_iter().partition(|entry| plan.selection.covers(entry.earliest, entry.latest));
+    if edges.len() as u64 > TAIL_BLOCKS_MAX {
+        return Err(ReadError::Scattered { segments: edges.len() }.into());
+    }
     quote.rows = inside.iter().map(|entry| entry.rows).sum();
     plan.segments = edges;
     plan.selection.columns = vec![plan.schema.time()];

@@ -4,10 +4,10 @@
 
 use std::collections::VecDeque;
 
-use super::{ResumeError, TableWriter, keys};
+use super::{ResumeError, TableWriter};
 use crate::bytes::BlockError;
 use crate::header;
-use crate::index::{Entry, INDEX, Index, IndexBuilder};
+use crate::index::{INDEX, Index, IndexBuilder};
 use crate::segment;
 
 impl TableWriter {
@@ -94,15 +94,7 @@ impl TableWriter {
             self.pending.push_back(rows);
             return Ok(());
         }
-        self.index.add(Entry {
-            block: number,
-            first_row: head.first_row,
-            rows: head.rows,
-            earliest: head.earliest,
-            latest: head.latest,
-            bytes: block.len() as u64,
-            keys: keys(&self.schema, &rows),
-        });
+        self.add_sealed(number, &head, block.len(), &rows);
         let repeated = self.pending_rows.min(rows.num_rows());
         self.drop_pending(repeated);
         self.sealed_rows = head.end_row();

@@ -1,6 +1,5 @@
 //! How far the rows of a question went into a file, so that they go on there: none lost, none doubled.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -41,11 +40,11 @@ impl Cursor {
         if self.place == Some(place) {
             return Ok(());
         }
-        let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))?;
         file.write_all(&serde_json::to_vec(&place).map_err(Failure::input)?)?;
-        file.sync_data()?;
-        std::fs::rename(&new, &self.path)?;
+        file.as_file().sync_data()?;
+        file.persist(&self.path).map_err(|error| error.error)?;
         self.place = Some(place);
         Ok(())
     }
