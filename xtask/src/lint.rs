@@ -10,7 +10,7 @@ use crate::run::{Report, cargo, cargo_command, complete};
 pub(crate) fn steps(report: &mut Report) {
     report.step("format", || cargo(&["fmt", "--all", "--check"]));
     report.step("format, fuzz targets", || cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]));
-    report.step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    report.step("clippy", || cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]));
     report.step("clippy, pure crates", || {
         let packages = PURE.iter().flat_map(|package| ["--package", package]);
         let words: Vec<&str> =
@@ -19,6 +19,6 @@ pub(crate) fn steps(report: &mut Report) {
     });
     report.step("clippy, fuzz targets", fuzz::lint);
     report.step("documentation", || {
-        complete(cargo_command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+        complete(cargo_command(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });
 }

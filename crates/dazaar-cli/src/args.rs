@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Tail(commands::tail::Arguments),
     Show(commands::show::Arguments),
     Quote(commands::quote::Arguments),
+    Preview(commands::preview::Arguments),
+    Sql(commands::sql::Arguments),
     Status(commands::status::Arguments),
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),

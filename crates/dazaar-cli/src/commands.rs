@@ -12,6 +12,7 @@ pub(crate) mod grant;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod preview;
 pub(crate) mod purchase;
 pub(crate) mod quote;
 pub(crate) mod revoke;
@@ -19,6 +20,7 @@ pub(crate) mod sales;
 pub(crate) mod sell;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod tail;
@@ -89,6 +91,8 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Get(arguments) => get::run(&context, &arguments).await,
         Command::Show(arguments) => show::run(&context, &arguments).await,
         Command::Quote(arguments) => quote::run(&context, &arguments).await,
+        Command::Preview(arguments) => preview::run(&context, &arguments).await,
+        Command::Sql(arguments) => sql::run(&context, &arguments).await,
         Command::Tail(arguments) => tail::run(&context, arguments).await,
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),

@@ -92,6 +92,13 @@ pub(crate) enum Event {
     },
     /// What a seller says that a range of time has.
     Quote { seller: String, from: Option<String>, to: Option<String>, rows: u64, bytes: u64 },
+    /// Rows that a seller marked free were shown; `free` says which ones are.
+    Preview { rows: u64, free: Vec<String> },
+    /// A span of time without rows, between two rows.
+    Gap { after: String, before: String, seconds: f64 },
+    /// A question in SQL was answered; `downloaded` counts bytes of blocks that came from sellers.
+    #[cfg(feature = "sql")]
+    Answered { rows: u64, downloaded: u64 },
     /// Rows from `start` up to but not `end` cannot be had any more.
     RowsGone { start: u64, end: u64 },
     /// All rows that there are were delivered; what comes now is new. `next_row` is the number of the first.
@@ -285,6 +292,19 @@ impl Event {
                     columns(schema)
                 )
             }
+            Self::Preview { rows, free } => {
+                format!("{} rows; free to look at: {}", indicatif::HumanCount(*rows), free.join("; "))
+            }
+            Self::Gap { after, before, seconds } => {
+                let length = std::time::Duration::from_secs_f64(seconds.max(0.0));
+                format!("No rows from {after} to {before}: {}", indicatif::HumanDuration(length))
+            }
+            #[cfg(feature = "sql")]
+            Self::Answered { rows, downloaded } => format!(
+                "{} rows; {} downloaded",
+                indicatif::HumanCount(*rows),
+                indicatif::HumanBytes(*downloaded)
+            ),
             Self::Quote { rows, bytes, .. } => {
                 format!("{} rows, {}", indicatif::HumanCount(*rows), indicatif::HumanBytes(*bytes))
             }

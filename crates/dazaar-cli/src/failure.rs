@@ -1,5 +1,7 @@
 //! What went wrong: one line, a hint, and an exit code that scripts can rely on.
 
+mod tables;
+
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -11,10 +13,10 @@ use dazaar::database::DatabaseError;
 use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
 use dazaar::{MarketError, PublishError};
+use dazaar_table::ResumeError;
 use dazaar_table::export::ExportError;
 use dazaar_table::read::{ReadError, ScanError};
 use dazaar_table::writer::KnownError;
-use dazaar_table::{ResumeError, WriteError};
 
 /// What to do about a feed of which a buyer holds another history.
 pub(crate) const FORK_HINT: &str = "put the newer copy of the feed's folder back, or sell the rows that it lacks again, \
@@ -213,12 +215,6 @@ impl From<KnownError<LogError>> for Failure {
             KnownError::Scan(error) => error.into(),
             error => Self::input(error).hint("publish other rows as another feed, with --name"),
         }
-    }
-}
-
-impl From<WriteError> for Failure {
-    fn from(error: WriteError) -> Self {
-        Self::input(error)
     }
 }
 

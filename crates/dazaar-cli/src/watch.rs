@@ -3,10 +3,10 @@
 use dazaar::cards::{BuyerEvent, SellerEvent, TermsHash};
 use dazaar::log::FeedKey;
 use dazaar::{BuyerNotice, SellerNotice};
+use dazaar_data::is_question;
 use serde_json::Value;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::commands::quote;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -62,7 +62,7 @@ fn seller_event(
                 SellerEvent::Refused { reason } => {
                     Event::BuyerInvalid { remedy: remedy(&buyer), buyer, error: reason }
                 }
-                SellerEvent::UserMessage { name, .. } if name == quote::MESSAGE => return None,
+                SellerEvent::UserMessage { name, .. } if is_question(&name) => return None,
                 SellerEvent::UserMessage { name, message } => Event::Message { from: buyer, name, message },
                 SellerEvent::ServedUnsigned => Event::Note {
                     text: format!("buyer {buyer} cannot sign the terms and is served all the same"),

@@ -131,7 +131,8 @@ fn events(source: &str) -> Vec<(String, Vec<String>)> {
         .nth(1)
         .and_then(|rest| rest.split("\n}\n").next())
         .expect("the enum is there");
-    let code: String = body.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
+    let is_code = |line: &&str| !["///", "#["].iter().any(|start| line.trim_start().starts_with(start));
+    let code: String = body.lines().filter(is_code).collect();
     let variants = code.split('}').filter_map(|variant| variant.split_once('{'));
     variants
         .map(|(name, fields)| {

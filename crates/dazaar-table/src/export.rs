@@ -10,9 +10,11 @@ use std::fmt;
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
+mod converted;
 mod csv;
 mod files;
 mod json;
@@ -46,7 +48,8 @@ trait RowSink: Send {
 /// Writes rows.
 pub struct RowWriter {
     sink: Box<dyn RowSink>,
-    columns: Vec<Column>,
+    /// What was announced.
+    schema: SchemaRef,
 }
 
 impl RowWriter {
@@ -72,14 +75,27 @@ impl RowWriter {
         time: Option<usize>,
         out: Box<dyn Write + Send>,
     ) -> Result<Self, ExportError> {
-        let sink: Box<dyn RowSink> = match format {
-            OutputFormat::Table => Box::new(table::Table::new(columns, out)),
-            OutputFormat::Csv => Box::new(csv::Csv::new(columns, out)?),
-            OutputFormat::JsonLines => Box::new(json::Json::new(columns, out)),
-            OutputFormat::Parquet => Box::new(files::Parquet::new(files::schema(columns, time), out)?),
-            OutputFormat::Arrow => Box::new(files::Arrow::new(files::schema(columns, time), out)?),
+        let schema = files::schema(columns, time);
+        Ok(Self { sink: sink(format, columns, &schema, out)?, schema })
+    }
+
+    /// Writes rows of any Arrow types, such as the answer to a query. Text formats have what is none of our types as Arrow shows
+    /// it.
+    ///
+    /// # Errors
+    /// The output cannot be written, or a Parquet file cannot have such columns.
+    pub fn of_arrow(
+        format: OutputFormat,
+        schema: &SchemaRef,
+        out: Box<dyn Write + Send>,
+    ) -> Result<Self, ExportError> {
+        let columns = converted::columns(schema);
+        let sink = sink(format, &columns, schema, out)?;
+        let sink = match format {
+            OutputFormat::Parquet | OutputFormat::Arrow => sink,
+            _ => Box::new(converted::Converted::new(sink, columns)),
         };
-        Ok(Self { sink, columns: columns.to_vec() })
+        Ok(Self { sink, schema: SchemaRef::clone(schema) })
     }
 
     /// Goes on behind the rows that another wrote.
@@ -98,7 +114,7 @@ impl RowWriter {
                 return Err(ExportError::Whole);
             }
         };
-        Ok(Self { sink, columns: columns.to_vec() })
+        Ok(Self { sink, schema: files::schema(columns, None) })
     }
 
     /// Writes rows. They may wait in memory until [`Self::flush`] or [`Self::finish`].
@@ -106,15 +122,15 @@ impl RowWriter {
     /// # Errors
     /// They have other columns, or the output cannot be written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExportError> {
-        let schema = batch.schema();
-        if schema.fields().len() != self.columns.len() {
-            return Err(ExportError::Count { expected: self.columns.len(), got: schema.fields().len() });
+        let (announced, schema) = (self.schema.fields(), batch.schema());
+        if schema.fields().len() != announced.len() {
+            return Err(ExportError::Count { expected: announced.len(), got: schema.fields().len() });
         }
-        for (column, field) in self.columns.iter().zip(schema.fields()) {
-            if column.kind.to_arrow() != *field.data_type() {
+        for (column, field) in announced.iter().zip(schema.fields()) {
+            if column.data_type() != field.data_type() {
                 return Err(ExportError::Type {
-                    column: column.name.clone(),
-                    expected: column.kind.to_string(),
+                    column: column.name().clone(),
+                    expected: column.data_type().to_string(),
                     got: field.data_type().to_string(),
                 });
             }
@@ -141,8 +157,24 @@ impl RowWriter {
 
 impl fmt::Debug for RowWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RowWriter").field("columns", &self.columns).finish_non_exhaustive()
+        f.debug_struct("RowWriter").field("schema", &self.schema).finish_non_exhaustive()
     }
+}
+
+/// What writes a format.
+fn sink(
+    format: OutputFormat,
+    columns: &[Column],
+    schema: &SchemaRef,
+    out: Box<dyn Write + Send>,
+) -> Result<Box<dyn RowSink>, ExportError> {
+    Ok(match format {
+        OutputFormat::Table => Box::new(table::Table::new(columns, out)),
+        OutputFormat::Csv => Box::new(csv::Csv::new(columns, out)?),
+        OutputFormat::JsonLines => Box::new(json::Json::new(columns, out)),
+        OutputFormat::Parquet => Box::new(files::Parquet::new(SchemaRef::clone(schema), out)?),
+        OutputFormat::Arrow => Box::new(files::Arrow::new(SchemaRef::clone(schema), out)?),
+    })
 }
 
 /// Why rows cannot be written.

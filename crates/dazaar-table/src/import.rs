@@ -29,6 +29,7 @@ mod types;
 
 pub use error::{Expected, ImportError, Place};
 pub use format::FileFormat;
+pub(crate) use types::kind_of;
 
 use columnar::ColumnarReader;
 use text::TextReader;

@@ -72,6 +72,15 @@ pub(crate) fn encode(schema: &Schema, head: &SegmentHead, rows: &RecordBatch) ->
     block
 }
 
+/// A segment of these rows alone, whose Arrow schema is the table's and of which there are at least one and at most
+/// [`SEGMENT_ROWS_MAX`].
+pub fn pack(schema: &Schema, rows: &RecordBatch) -> Vec<u8> {
+    let (earliest, latest) = times(schema, rows).unwrap_or_default();
+    let rows_count = rows.num_rows() as u64;
+    let head = SegmentHead { is_sealed: true, first_row: 0, rows: rows_count, earliest, latest, index: 0 };
+    encode(schema, &head, rows)
+}
+
 /// Reads what stands in front of the columns of a segment.
 ///
 /// # Errors

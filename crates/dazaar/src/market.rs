@@ -195,14 +195,14 @@ impl Market {
         Ok(listing)
     }
 
-    /// Says on the card of a listing what is sold, in its field `data`, and signs it anew if that is news.
+    /// Says something of a listing in a field of its card, and signs that anew if it is news.
     ///
     /// # Errors
     /// [`MarketError::Card`] if the card gets too large.
-    pub fn describe(&self, listing: &mut Listing, data: Value) -> Result<(), MarketError> {
+    pub fn describe(&self, listing: &mut Listing, field: &str, value: Value) -> Result<(), MarketError> {
         let mut card = Card::parse(listing.card.as_bytes())?;
-        if card.fields.get("data") != Some(&data) {
-            card.fields.insert("data".to_owned(), data);
+        if card.fields.get(field) != Some(&value) {
+            card.fields.insert(field.to_owned(), value);
             listing.card = Self::signed(card, &self.seller_identity(listing))?;
         }
         Ok(())

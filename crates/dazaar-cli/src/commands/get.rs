@@ -5,17 +5,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dazaar::Market;
-use dazaar::cards::Link;
 use dazaar::folder::Folder;
 use dazaar::log::Log;
 use dazaar::wire::replication::Download;
+use dazaar_data::{find_folder, is_seller};
 use dazaar_table::export::OutputFormat;
 use dazaar_table::header;
 use dazaar_table::read::Query;
 
 use super::purchase::{Purchase, SellerArguments};
-use super::table::{Answer, Cursor, Question, TableDelivery, answer_from_disk, file_of, holds_all};
+use super::table::{
+    Answer, Cursor, Question, TableDelivery, answer_from_disk, file_of, holds_all, reserve_for_rows,
+};
 use super::{Context, read_feed};
 use crate::blocks::Blocks;
 use crate::event::Event;
@@ -119,11 +120,7 @@ impl Arguments {
             if self.cursor.is_some() {
                 return Err(Failure::new(Kind::Usage, "a cursor needs a file with the rows: -o FILE"));
             }
-            if context.output.is_json() {
-                return Err(Failure::new(Kind::Usage, "--json and rows would both write to standard output")
-                    .hint("write the rows to a file with -o, or leave out --json and add --format jsonl"));
-            }
-            context.output.reserve_for_data();
+            reserve_for_rows(&context.output)?;
         }
         let format = self.question.format(file)?;
         if self.follow && format == OutputFormat::Parquet {
@@ -171,7 +168,7 @@ pub(super) fn find_feed(context: &Context, wanted: &str) -> Result<Option<PathBu
     if Folder::is_feed(path) {
         return Ok(Some(path.to_owned()));
     }
-    if path.is_file() || wanted.parse::<Link>().is_ok_and(|link| !link.addresses.is_empty()) {
+    if is_seller(wanted) {
         return Ok(None);
     }
     feed_here(context, wanted).map(Some)
@@ -184,27 +181,9 @@ pub(super) fn feed_here(context: &Context, wanted: &str) -> Result<PathBuf, Fail
         return Ok(path.to_owned());
     }
     let market = context.market()?;
-    known_feed(&market, wanted)?.ok_or_else(|| {
+    find_folder(&market, wanted)?.ok_or_else(|| {
         Failure::input(format!("`{wanted}` is no feed that is held here")).hint("see what is: dazaar status")
     })
-}
-
-/// Keys first: a name may come from a stranger, and must not pass for a key.
-fn known_feed(market: &Market, wanted: &str) -> Result<Option<PathBuf>, Failure> {
-    let (listings, purchases) = (market.database().listings()?, market.database().purchases()?);
-    let sold = listings.into_iter().map(|listing| {
-        let seller = market.seller_identity(&listing).public();
-        (listing.feed, seller, Some(listing.name), listing.folder)
-    });
-    let bought = purchases.into_iter().filter_map(|purchase| {
-        let feed = purchase.feed?;
-        Some((feed, purchase.seller, purchase.name, market.purchase_folder(&feed)))
-    });
-    let known: Vec<_> = sold.chain(bought).collect();
-    let by_key =
-        known.iter().find(|(feed, seller, ..)| feed.to_string() == wanted || seller.to_string() == wanted);
-    let by_name = || known.iter().find(|(_, _, name, _)| name.as_deref() == Some(wanted));
-    Ok(by_key.or_else(by_name).map(|(.., folder)| folder.clone()))
 }
 
 /// Where the blocks go: a file, standard output, or one event each.

@@ -1,18 +1,19 @@
 //! A purchase as several commands make one: whom from, how to connect, and until when.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::{Address, Card, CardSignature, Link, LinkError, TermsHash};
+use dazaar::cards::{Address, TermsHash};
+use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
+use dazaar_data::{Question, SellerError, Settings, ask, find_seller};
 
 use super::Context;
 use super::follow::{Deliver, Follow};
-use super::sell::read_card;
 use crate::failure::{Failure, Kind};
 
 /// How to deal with a seller.
@@ -59,21 +60,9 @@ impl<'a> Purchase<'a> {
         arguments: &'a SellerArguments,
         download: Download,
     ) -> Result<Self, Failure> {
-        let (link, card) = arguments.link(market, seller)?;
-        let terms = arguments.accept_terms.as_deref().map(accepted_terms).transpose()?;
-        let options = BuyerOptions {
-            download,
-            security: if arguments.require_authenticated {
-                SecurityPolicy::Require
-            } else {
-                SecurityPolicy::Offer
-            },
-            vetting: arguments
-                .vet_command
-                .as_ref()
-                .map(|command| validator::command(["sh", "-c", command].map(str::to_owned).to_vec())),
-        };
-        let buyer = Buyer::new(Arc::clone(market), Order { link, card, terms }, options)?;
+        let order = find_seller(market, seller, &arguments.connect)?;
+        let options = BuyerOptions { download, security: arguments.security(), vetting: arguments.vetting() };
+        let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
         Ok(Self { buyer, arguments })
     }
 
@@ -84,9 +73,18 @@ impl<'a> Purchase<'a> {
 
     /// Goes on until `delivery` is complete.
     pub(super) async fn follow(&self, context: &Context, delivery: impl Deliver) -> Result<(), Failure> {
-        let timeout = self.arguments.timeout;
-        let patience = (timeout > 0).then(|| Duration::from_secs(timeout));
-        Follow::new(&context.output, &self.buyer, self.arguments.no_wait, patience).until(delivery).await
+        let SellerArguments { no_wait, .. } = *self.arguments;
+        let patience = self.arguments.patience();
+        Follow::new(&context.output, &self.buyer, no_wait, patience).until(delivery).await
+    }
+
+    /// Asks the seller something that is answered to everybody.
+    pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Failure> {
+        ask(&self.buyer, question).await.map_err(|error| match error {
+            SellerError::Unreachable { .. } => Failure::new(Kind::Unreachable, error),
+            SellerError::Refused { .. } => Failure::new(Kind::Refused, error),
+            error => Failure::new(Kind::General, error),
+        })
     }
 
     /// Makes what was downloaded survive a power cut.
@@ -99,54 +97,35 @@ impl<'a> Purchase<'a> {
 }
 
 impl SellerArguments {
-    /// Who sells, and where they may be: typed, on the card, or known from before. With the card, if there is one.
-    fn link(&self, market: &Market, seller: &str) -> Result<(Link, Option<String>), Failure> {
-        let (mut link, card) = parse_seller(market, seller)?;
-        let known = market.database().purchase(&link.seller)?;
-        let known =
-            known.iter().flat_map(|purchase| &purchase.addresses).filter_map(|text| text.parse().ok());
-        let mut addresses = self.connect.clone();
-        for address in link.addresses.into_iter().chain(known) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        link.addresses = addresses;
-        if link.addresses.is_empty() {
-            return Err(Failure::new(Kind::Unreachable, "no address of this seller is known")
-                .hint("use --connect host:port"));
-        }
-        Ok((link, card))
+    /// How to deal with sellers of tables that go by these names.
+    pub(super) fn settings(&self, names: BTreeMap<String, String>) -> Result<Settings, Failure> {
+        Ok(Settings {
+            addresses: self.connect.clone(),
+            terms: self.terms()?,
+            patience: self.patience(),
+            waits: !self.no_wait,
+            security: self.security(),
+            vetting: self.vetting(),
+            names,
+        })
     }
-}
-fn parse_seller(market: &Market, seller: &str) -> Result<(Link, Option<String>), Failure> {
-    let path = Path::new(seller);
-    if path.is_file() {
-        let card = read_card(path)?;
-        if card.verify() == CardSignature::Invalid {
-            return Err(Failure::input("the card was changed after its seller signed it"));
-        }
-        return Ok((link_of(&card), Some(card.to_json().to_string())));
-    }
-    // A name comes from a stranger: a key or link is never looked up as one.
-    let problem = match seller.parse() {
-        Ok(link) => return Ok((link, None)),
-        Err(problem) => problem,
-    };
-    let purchases = market.database().purchases()?;
-    let known = purchases.iter().find(|purchase| purchase.name.as_deref() == Some(seller));
-    match known {
-        Some(purchase) => Ok((Link { name: purchase.name.clone(), ..Link::new(purchase.seller) }, None)),
-        None => Err(unknown_seller(seller, &problem)),
-    }
-}
 
-fn unknown_seller(text: &str, problem: &LinkError) -> Failure {
-    Failure::input(format!("`{text}` is neither a card, nor a link, nor a key, nor bought before: {problem}"))
-}
+    fn terms(&self) -> Result<Option<TermsHash>, Failure> {
+        self.accept_terms.as_deref().map(accepted_terms).transpose()
+    }
 
-fn link_of(card: &Card) -> Link {
-    Link { seller: card.id, addresses: card.addresses.clone(), name: card.name.clone() }
+    fn patience(&self) -> Option<Duration> {
+        (self.timeout > 0).then(|| Duration::from_secs(self.timeout))
+    }
+
+    const fn security(&self) -> SecurityPolicy {
+        if self.require_authenticated { SecurityPolicy::Require } else { SecurityPolicy::Offer }
+    }
+
+    fn vetting(&self) -> Option<Arc<dyn Validator>> {
+        let command = self.vet_command.as_ref()?;
+        Some(validator::command(["sh", "-c", command].map(str::to_owned).to_vec()))
+    }
 }
 
 /// The terms that are accepted: by their hash, or by their text in a file.

@@ -13,10 +13,10 @@ use dazaar::cards::Card;
 use dazaar::database::{Admission, Listing, Retention};
 use dazaar::log::IdentityKey;
 use dazaar::{Market, Offer, SharedLog, now_ms};
+use dazaar_data::{CARD_FIELD, Free, described};
 use serde_json::{Map, Value};
 
 use self::source::Source;
-use super::table::described;
 use super::{Context, serve};
 use crate::failure::Failure;
 
@@ -71,6 +71,10 @@ pub(crate) struct Arguments {
     /// Card to show (JSON); its id is set to yours, and it is signed
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
+
+    /// Rows that anybody may look at: 'first 1000', '1d each month', 'older than 30d'; may be repeated
+    #[arg(long, value_name = "ROWS")]
+    preview: Vec<Free>,
 
     /// Terms of use that a buyer must accept, with a signature, before anything is delivered
     #[arg(long, value_name = "FILE")]
@@ -198,7 +202,11 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         BlocksMode::Raw => import::begin(&source, &log, &arguments, context)?,
     };
     if let (false, Some(data)) = (is_described, described(&log.lock())) {
-        market.describe(&mut listing, data)?;
+        market.describe(&mut listing, "data", data)?;
+    }
+    if !arguments.preview.is_empty() {
+        let rules = arguments.preview.iter().map(ToString::to_string).collect();
+        market.describe(&mut listing, CARD_FIELD, rules)?;
     }
     tell_changes(context, &market, &listing)?;
     market.database().put_listing(&listing)?;

@@ -12,7 +12,7 @@ use dazaar::{Market, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{Context, quote};
+use super::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::file_limit;
@@ -98,7 +98,7 @@ pub(super) async fn serve(
         let remedy = remedy(context, seller.listing());
         let feed = seller.listing().feed;
         tasks.spawn(async move { watch_seller(notices, feed, remedy, &output).await });
-        answering.spawn(quote::answer_all(seller.clone()));
+        answering.spawn(dazaar_data::answer_all(seller.clone()));
         sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;

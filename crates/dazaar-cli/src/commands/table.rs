@@ -11,5 +11,7 @@ pub(super) use answer::Answer;
 pub(super) use cursor::Cursor;
 pub(super) use delivery::TableDelivery;
 pub(super) use local::{answer_from_disk, holds_all};
-pub(super) use question::{Question, file_of, format_of, moment};
-pub(super) use summary::{SummaryDelivery, described, summary};
+pub(super) use question::{
+    Question, RowsFormat, create, file_of, format_of, moment, output_format, reserve_for_rows, span,
+};
+pub(super) use summary::{SummaryDelivery, summary};

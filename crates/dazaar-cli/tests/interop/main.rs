@@ -16,6 +16,8 @@ mod peers;
 mod program;
 mod python;
 mod rows;
+mod sql;
 mod support;
 mod tables;
 mod tables_in_python;
+mod walkthrough;

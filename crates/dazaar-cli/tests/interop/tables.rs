@@ -300,3 +300,67 @@ fn a_javascript_buyer_reads_rows_as_json() {
     assert_eq!(rows[1]["time"], "2026-01-01T00:00:01Z");
     assert_eq!((&rows[1]["symbol"], &rows[1]["price"]), (&"ETH".into(), &40_001.5.into()));
 }
+
+#[test]
+fn a_stranger_sees_the_free_rows_and_no_others() {
+    let scene = Scene::new();
+    let data = file(&scene, 200_000);
+    let rules = ["--blocks", "table", "--preview", "first 100", "--preview", "1h each day"];
+    let (_seller, place) = scene.sell(&data, &rules);
+    let look = |arguments: &[&str]| {
+        let to = scene.text_path("free.csv");
+        let mut process =
+            scene.dazaar("stranger", &[&["preview", &link(&place), "-o", &to], arguments].concat());
+        process.succeed();
+        (scene.read("free.csv"), process.last("preview").clone())
+    };
+    let (rows, seen) = look(&[]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(0..20)));
+    assert_eq!(seen["free"], serde_json::json!(["first 100", "1h each day"]));
+    assert_same(&look(&["--limit", "5000"]).0, &(HEADER.to_owned() + &trades(0..100)));
+    // The first hour of the second day, whose end is not free.
+    let (rows, _) = look(&["--from", "2026-01-02T00:59:50Z", "--to", "2026-01-02T02:00:00Z"]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(89_990..90_000)));
+    assert_eq!(look(&["--from", "2026-01-02T05:00:00Z", "--to", "2026-01-02T09:00:00Z"]).0, HEADER);
+    // A stranger gets no block of the feed for that.
+    let mut refused =
+        scene.dazaar("stranger", &["get", &link(&place), "--no-wait", "-o", &scene.text_path("x.csv")]);
+    refused.fail_with(4);
+}
+
+#[test]
+fn a_table_without_free_rows_shows_none() {
+    let scene = Scene::new();
+    let data = file(&scene, 10);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "table"]);
+    let mut process =
+        scene.dazaar("stranger", &["preview", &link(&place), "-o", &scene.text_path("free.csv")]);
+    process.fail_with(4);
+    assert!(process.complaints().contains("no rows of this table are free"), "{process}");
+    assert!(!scene.path("free.csv").exists());
+    scene.dazaar("seller", &["sell", &data, "--preview", "all of it", "--no-serve"]).fail_with(2);
+}
+
+#[test]
+fn gaps_are_found_in_segments_and_between_them() {
+    let scene = Scene::new();
+    let text =
+        trades(0..10_000) + &trades(20_000..30_000) + &trades(30_060..60_000) + &trades(100_000..100_010);
+    let data = scene.file("trades.csv", HEADER.to_owned() + &text);
+    let (_seller, place) = scene.sell(&data, &["--blocks", "table", "--admit-all"]);
+    for (who, feed) in [("seller", "trades"), ("buyer", &link(&place))] {
+        let found = |span: &str| {
+            let mut process = scene.dazaar(who, &["show", feed, "--gaps", span]);
+            process.succeed();
+            let gaps = process.seen().iter().filter(|event| event["event"] == "gap");
+            gaps.map(|gap| (gap["after"].as_str().unwrap().to_owned(), gap["seconds"].as_f64().unwrap()))
+                .collect::<Vec<_>>()
+        };
+        let long =
+            [("2026-01-01T02:46:39Z".to_owned(), 10_001.0), ("2026-01-01T16:39:59Z".to_owned(), 40_001.0)];
+        assert_eq!(found("1h"), long);
+        assert_eq!(found("60s").len(), 3);
+        assert_eq!(found("61s").len(), 2);
+        assert_eq!(found("30d"), []);
+    }
+}

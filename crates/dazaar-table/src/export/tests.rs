@@ -176,7 +176,7 @@ fn what_was_not_announced_is_refused() {
     let error = writer.write(&two().project(&[0]).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "1 columns where 7 were announced");
     let error = writer.write(&two().project(&[0, 1, 3, 3, 4, 5, 6]).unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "column `price` is Float64 and was announced as decimal(2)");
+    assert_eq!(error.to_string(), "column `price` is Float64 and was announced as Decimal128(18, 2)");
 }
 
 #[test]

@@ -26,6 +26,11 @@ pub(super) fn kind(field: &Field) -> Result<Kind, ImportError> {
     })
 }
 
+/// Which of our types values of an Arrow type can be had as, if any.
+pub(crate) fn kind_of(of: &DataType) -> Option<Kind> {
+    plain(unpacked(of))
+}
+
 /// The type of the values themselves.
 pub(super) fn unpacked(of: &DataType) -> &DataType {
     match of {

@@ -85,6 +85,20 @@ impl Rows {
         segments.chain(self.tail.clone()).take_while(move |_| !is_done)
     }
 
+    /// The next blocks, at most so many, that are worth asking for before they are needed: no more than the limit of rows takes,
+    /// if all rows in them are wanted.
+    pub fn ahead(&self, blocks: usize) -> impl Iterator<Item = u64> {
+        let mut missing = self.left.unwrap_or(u64::MAX);
+        let segments = self.segments.iter().take_while(move |entry| {
+            let is_needed = missing > 0;
+            missing = missing.saturating_sub(entry.rows);
+            is_needed
+        });
+        let segments: Vec<u64> = segments.map(|entry| entry.block).take(blocks).collect();
+        let tail = if segments.len() < self.segments.len() { 0..0 } else { self.tail.clone() };
+        segments.into_iter().chain(tail.take_while(|_| self.left != Some(0))).take(blocks)
+    }
+
     /// The block that is needed next; `None` at the end.
     pub fn wanted(&self) -> Option<u64> {
         self.blocks().next()

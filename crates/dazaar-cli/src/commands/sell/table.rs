@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use clap::Args;
 use dazaar::SharedLog;
-use dazaar::log::{Durability, Log};
+use dazaar::log::Durability;
+use dazaar_data::{PublishError, TablePublisher};
+use dazaar_table::Schema;
 use dazaar_table::import::{Expect, ImportError, RowReader};
-use dazaar_table::times::parse_span;
-use dazaar_table::writer::KnownRows;
-use dazaar_table::{Schema, TableWriter};
 use tokio::sync::oneshot;
 
 use super::import::Follower;
 use super::source::Source;
 use super::{Arguments, Context, read_text};
+use crate::commands::table::span;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -47,10 +47,6 @@ pub(super) struct TableArguments {
     /// Milliseconds that a row waits for others before it is published, with --follow
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=3_600_000))]
     flush: u64,
-}
-
-fn span(text: &str) -> Result<i64, String> {
-    parse_span(text).map_err(|error| error.to_string())
 }
 
 impl TableArguments {
@@ -92,11 +88,14 @@ pub(super) fn begin(
     context: &Context,
 ) -> Result<Follower, Failure> {
     let mut expect = arguments.table.expect(!source.is_endless())?;
-    let written = resume(&log.lock())?;
-    if let Some(writer) = &written {
+    let mut written = TablePublisher::resume(log, arguments.durability.into())?;
+    if let Some(publisher) = &mut written {
         match &expect.schema {
-            Some(schema) if schema != writer.schema() => return Err(other_schema()),
-            _ => expect.schema = Some(writer.schema().clone()),
+            Some(schema) if schema != publisher.schema() => return Err(other_schema()),
+            _ => expect.schema = Some(publisher.schema().clone()),
+        }
+        if source.repeats() {
+            publisher.leave_out_known()?;
         }
     }
     let import = Import {
@@ -105,8 +104,7 @@ pub(super) fn begin(
         durability: arguments.durability.into(),
         bytes: source.bytes(),
         flush: source.is_endless().then(|| Duration::from_millis(arguments.table.flush)),
-        repeats: source.repeats(),
-        writer: written,
+        publisher: written,
     };
     if !source.is_endless() {
         let reader = source.reader(&expect)?;
@@ -146,14 +144,6 @@ fn read(mut reader: RowReader, sender: &SyncSender<Read>) {
     let _ = sender.send(Read::Stop);
 }
 
-/// The table in a log, to be continued; `None` if the log is empty.
-fn resume(log: &Log<dazaar::folder::Folder>) -> Result<Option<TableWriter>, Failure> {
-    if log.length() == 0 {
-        return Ok(None);
-    }
-    Ok(Some(TableWriter::resume(log.length(), |block| log.block(block))?))
-}
-
 fn other_schema() -> Failure {
     Failure::input("the table has another schema: a feed cannot be changed, only continued")
         .hint("sell it as another feed with --name")
@@ -168,14 +158,12 @@ struct Import {
     bytes: Option<u64>,
     /// How long a row waits for others; `None` waits for as many as there are.
     flush: Option<Duration>,
-    /// Whether the source gives the rows again that the table has.
-    repeats: bool,
-    writer: Option<TableWriter>,
+    /// None until it is known what the rows look like.
+    publisher: Option<TablePublisher>,
 }
 
 impl Import {
     fn run(mut self, received: &Receiver<Read>) -> Result<(), Failure> {
-        let mut known = self.known_rows()?;
         let mut due: Option<Instant> = None;
         let mut rows_read = 0;
         let outcome = loop {
@@ -189,65 +177,36 @@ impl Import {
                     if let Some(all) = self.bytes {
                         self.output.progress(bytes.min(all), all);
                     }
-                    self.push(&rows, known.as_mut())?;
+                    self.change(|publisher| publisher.push(&rows))?;
                 }
-                Ok(Read::Begun(schema)) => {
-                    self.writer.get_or_insert_with(|| TableWriter::new(schema));
-                    self.publish()?;
+                Ok(Read::Begun(schema)) if self.publisher.is_none() => {
+                    self.publisher = Some(TablePublisher::begin(&self.log, self.durability, schema)?);
                 }
+                Ok(Read::Begun(_)) => {}
                 Ok(Read::Failed(failure)) => break Err(failure),
                 Ok(Read::Stop) | Err(RecvTimeoutError::Disconnected) => break Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
                     due = None;
-                    self.change(TableWriter::flush)?;
+                    self.change(TablePublisher::flush)?;
                 }
             }
-            let is_waiting = self.writer.as_ref().is_some_and(TableWriter::has_waiting_rows);
+            let is_waiting = self.publisher.as_ref().is_some_and(TablePublisher::has_waiting_rows);
             due = match (due, self.flush) {
                 (None, Some(flush)) if is_waiting => Some(Instant::now() + flush),
                 (due, _) => due.filter(|_| is_waiting),
             };
         };
-        self.change(TableWriter::finish)?;
+        self.change(TablePublisher::finish)?;
         self.output.finish_progress();
         outcome?;
         self.tell(rows_read)
     }
 
-    /// The rows that the table has, if the source gives them again.
-    fn known_rows(&self) -> Result<Option<KnownRows>, Failure> {
-        let Some(writer) = self.writer.as_ref().filter(|_| self.repeats) else { return Ok(None) };
-        let log = self.log.lock();
-        Ok(Some(KnownRows::new(log.length(), writer.rows(), |block| log.block(block))?))
-    }
-
-    fn push(&mut self, rows: &RecordBatch, known: Option<&mut KnownRows>) -> Result<(), Failure> {
-        let rows = match known {
-            Some(known) => {
-                let log = self.log.lock();
-                known.leave_out(rows, |block| log.block(block))?
-            }
-            None => rows.clone(),
-        };
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        let pushed = writer.push(&rows);
-        self.publish()?;
-        Ok(pushed?)
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut TableWriter)) -> Result<(), Failure> {
-        if let Some(writer) = &mut self.writer {
-            change(writer);
-        }
-        self.publish()
-    }
-
-    fn publish(&mut self) -> Result<(), Failure> {
-        let blocks = self.writer.as_mut().map(TableWriter::take_blocks).unwrap_or_default();
-        if !blocks.is_empty() {
-            self.log.append_at(self.durability, &blocks)?;
-        }
-        Ok(())
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut TablePublisher) -> Result<(), PublishError>,
+    ) -> Result<(), Failure> {
+        Ok(self.publisher.as_mut().map_or(Ok(()), change)?)
     }
 
     fn tell(&self, rows: u64) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! What is asked of a table.
 
+use std::fs::File;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
@@ -7,9 +8,10 @@ use clap::{Args, ValueEnum};
 use dazaar_table::export::OutputFormat;
 use dazaar_table::import::FileFormat;
 use dazaar_table::read::Query;
-use dazaar_table::times::parse_moment;
+use dazaar_table::times::{parse_moment, parse_span};
 
 use crate::failure::{Failure, Kind};
+use crate::output::Output;
 
 /// Which rows of a table, and how they are written.
 #[derive(Debug, Args)]
@@ -50,7 +52,7 @@ pub(crate) struct Question {
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RowsFormat {
+pub(crate) enum RowsFormat {
     /// Aligned columns, to look at
     Table,
     /// Comma separated values with a header
@@ -92,18 +94,38 @@ impl Question {
 
     /// How the rows are written to `file`, or to standard output.
     pub(crate) fn format(&self, file: Option<&Path>) -> Result<OutputFormat, Failure> {
-        if let Some(format) = self.format {
-            return Ok(format.into());
-        }
-        let Some(file) = file else {
-            let is_terminal = std::io::stdout().is_terminal();
-            return Ok(if is_terminal { OutputFormat::Table } else { OutputFormat::Csv });
-        };
-        format_of(file).ok_or_else(|| {
-            Failure::new(Kind::Usage, format!("{}: the name does not say how to write rows", file.display()))
-                .hint("add --format csv, jsonl, parquet or arrow")
-        })
+        output_format(self.format, file)
     }
+}
+
+/// How rows are written to `file`, or to standard output, if somebody asks for this format.
+pub(crate) fn output_format(asked: Option<RowsFormat>, file: Option<&Path>) -> Result<OutputFormat, Failure> {
+    if let Some(format) = asked {
+        return Ok(format.into());
+    }
+    let Some(file) = file else {
+        let is_terminal = std::io::stdout().is_terminal();
+        return Ok(if is_terminal { OutputFormat::Table } else { OutputFormat::Csv });
+    };
+    format_of(file).ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("{}: the name does not say how to write rows", file.display()))
+            .hint("add --format csv, jsonl, parquet or arrow")
+    })
+}
+
+/// A file for rows.
+pub(crate) fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+}
+
+/// Rows go to standard output, so that nothing else may.
+pub(crate) fn reserve_for_rows(output: &Output) -> Result<(), Failure> {
+    if output.is_json() {
+        return Err(Failure::new(Kind::Usage, "--json and rows would both write to standard output")
+            .hint("write the rows to a file with -o, or leave out --json and add --format jsonl"));
+    }
+    output.reserve_for_data();
+    Ok(())
 }
 
 /// How rows are written to a file of this name, if it says so.
@@ -120,6 +142,11 @@ pub(crate) fn format_of(file: &Path) -> Option<OutputFormat> {
 pub(crate) fn moment(text: &str) -> Result<i64, String> {
     let now_ns = dazaar::now_ms().saturating_mul(1_000_000);
     parse_moment(text, now_ns).map_err(|error| error.to_string())
+}
+
+/// A span of time as people type it, in nanoseconds.
+pub(crate) fn span(text: &str) -> Result<i64, String> {
+    parse_span(text).map_err(|error| error.to_string())
 }
 
 /// Where a path of `-` means standard output.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use dazaar::Replicator;
 use dazaar::folder::Folder;
 use dazaar::log::Log;
-use dazaar_table::read::{Locator, Plan, Query, locate};
+use dazaar_data::{covered, nothing};
+use dazaar_table::read::{Locator, Plan};
 use dazaar_table::times::Rfc3339;
-use serde_json::{Value, json};
 
 use super::delivery::{Block, begin_among, locate_among, look};
 use crate::commands::follow::Deliver;
@@ -15,44 +15,9 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// No row has such a time, so that nothing but the index is needed.
-const NOTHING: Query = Query {
-    from: Some(i64::MAX),
-    to: Some(i64::MAX),
-    from_row: 0,
-    last: None,
-    limit: None,
-    columns: Vec::new(),
-    symbols: Vec::new(),
-    conditions: Vec::new(),
-};
-
 /// What the table in a folder is and has.
 pub(crate) fn summary(log: &Log<Folder>) -> Result<Event, Failure> {
     event(&covered(log)?, log.key().to_string(), log.length())
-}
-
-/// Where the rows of a table are, the newest included.
-fn covered(log: &Log<Folder>) -> Result<Plan, Failure> {
-    let mut plan = locate(log.length(), NOTHING, |block| log.block(block))?;
-    for number in plan.tail.clone() {
-        if let Some(block) = log.block(number)? {
-            plan.cover(number, &block)?;
-        }
-    }
-    Ok(plan)
-}
-
-/// What a card says of the table in a log; `None` if it is none.
-pub(crate) fn described(log: &Log<Folder>) -> Option<Value> {
-    let plan = covered(log).ok()?;
-    let time = |time: i64| Rfc3339(time).to_string();
-    let (from, to) = plan.coverage.times.map(|(from, to)| (time(from), time(to))).unzip();
-    Some(json!({
-        "kind": "timeseries",
-        "schema": plan.schema,
-        "coverage": { "from": from, "to": to, "rows": plan.coverage.rows, "bytes": plan.coverage.bytes },
-    }))
 }
 
 /// Finds out what the table of a seller is and has.
@@ -70,7 +35,7 @@ impl Deliver for SummaryDelivery {
             return Ok(false);
         }
         if self.plan.is_none() {
-            let locator = self.locator.get_or_insert_with(|| begin_among(feed, NOTHING));
+            let locator = self.locator.get_or_insert_with(|| begin_among(feed, nothing()));
             if !locate_among(locator, feed)? {
                 return Ok(false);
             }

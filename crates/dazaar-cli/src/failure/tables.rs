@@ -1,0 +1,81 @@
+//! What it means that a table cannot be opened or read.
+
+use dazaar::MarketError;
+use dazaar_data::{FindError, OpenError, PublishError, SellerError, TableError};
+use dazaar_table::read::ReadError;
+
+use super::{Failure, Kind};
+
+impl From<&OpenError> for Failure {
+    fn from(error: &OpenError) -> Self {
+        match error {
+            OpenError::Find(FindError::NoAddress) => {
+                Self::new(Kind::Unreachable, error).hint("use --connect host:port")
+            }
+            OpenError::Find(FindError::Unknown { text, .. }) => {
+                Self::input(format!("there is no table `{text}`")).hint("see what there is: dazaar status")
+            }
+            OpenError::Find(_) | OpenError::Folder { .. } => Self::input(error),
+            OpenError::Market(error) => of_market(error),
+            OpenError::Log { folder, source } => Self::of_log(folder, source),
+            OpenError::Table(error) => error.into(),
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<&TableError> for Failure {
+    fn from(error: &TableError) -> Self {
+        match error {
+            TableError::Read(ReadError::Query(_) | ReadError::Header(_)) => Self::input(error),
+            TableError::Seller(SellerError::Refused { .. }) => Self::new(Kind::Refused, error),
+            TableError::Seller(SellerError::Unreachable { .. }) => Self::new(Kind::Unreachable, error)
+                .hint("is it running, and is the address right? --connect host:port tries another"),
+            TableError::Market(error) => of_market(error),
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<FindError> for Failure {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NoAddress => Self::new(Kind::Unreachable, error).hint("use --connect host:port"),
+            FindError::Database(error) => error.into(),
+            error => Self::input(error),
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Resume(error) => error.into(),
+            PublishError::Known(error) => error.into(),
+            PublishError::Read(error) => error.into(),
+            PublishError::Write(error) => Self::input(error),
+            PublishError::Log(error) => error.into(),
+            error => Self::new(Kind::General, error),
+        }
+    }
+}
+
+fn of_market(error: &MarketError) -> Failure {
+    match error {
+        MarketError::Busy { .. } => Failure::new(Kind::Busy, error)
+            .hint("another dazaar process has it open: stop that one, or let it do the work"),
+        _ => Failure::new(Kind::General, error),
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a table cannot be opened or read.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dazaar::MarketError;
+use dazaar::log::LogError;
+use dazaar_table::read::ReadError;
+
+use crate::find::FindError;
+
+/// Why a table cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Nobody knows what is meant.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The market folder cannot be used.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// The feed on the disk cannot be used.
+    #[error("the feed in {}: {source}", folder.display())]
+    Log {
+        /// Its folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: LogError,
+    },
+    /// The folder of the feed cannot be read.
+    #[error("{}: {source}", folder.display())]
+    Folder {
+        /// Which one.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Why rows cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// The table is not what it should be, or the question does not fit it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The seller gives nothing.
+    #[error(transparent)]
+    Seller(#[from] SellerError),
+    /// The market folder cannot be used.
+    #[error(transparent)]
+    Market(Arc<MarketError>),
+    /// The blocks on the disk cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Rows that nobody has any more were asked for.
+    #[error("rows {start} to {end} are gone: nobody has them any more")]
+    Gone {
+        /// The first.
+        start: u64,
+        /// The last.
+        end: u64,
+    },
+}
+
+/// Why a seller gives nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SellerError {
+    /// There was no connection for too long.
+    #[error("the seller cannot be reached: {reason}")]
+    Unreachable {
+        /// What went wrong last.
+        reason: String,
+    },
+    /// The seller does not admit us.
+    #[error("the seller refuses: {reason}")]
+    Refused {
+        /// What the seller said.
+        reason: String,
+    },
+    /// Trying again is pointless.
+    #[error("{reason}")]
+    Ended {
+        /// Why.
+        reason: String,
+    },
+}

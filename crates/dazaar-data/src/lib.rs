@@ -1,0 +1,32 @@
+//! Tables by name, link or card: rows from the disk, and from their seller where the disk has none.
+//!
+//! [`Tables`] opens a [`Table`]; [`Table::rows`] answers a question, [`Table::follow`] goes on with what is new. Only the blocks
+//! that a question needs are downloaded, and those stay on the disk. [`TablePublisher`] is the other side: rows become a feed.
+
+mod answer;
+mod ask;
+mod describe;
+mod error;
+mod find;
+mod free;
+mod gaps;
+mod preview;
+mod publish;
+mod quote;
+mod remote;
+mod rows;
+mod source;
+mod table;
+
+pub use answer::{answer_all, is_question};
+pub use ask::{Question, ask};
+pub use describe::{covered, described, nothing};
+pub use error::{OpenError, SellerError, TableError};
+pub use find::{FindError, find_folder, find_seller, is_seller};
+pub use free::{Free, FreeError, Period};
+pub use gaps::gaps;
+pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
+pub use publish::{PublishError, TablePublisher};
+pub use quote::{QuoteAnswer, QuoteQuestion};
+pub use rows::RowStream;
+pub use table::{Settings, Table, Tables};
