@@ -106,7 +106,9 @@ async fn trades() {
         (dir, market, log)
     });
     let share = 100.0 * reading.as_secs_f64() / importing.as_secs_f64();
-    println!("import a million trades: {importing:.2?}; arrow-csv reads the file in {reading:.2?}, {share:.0} % of that");
+    println!(
+        "import a million trades: {importing:.2?}; arrow-csv reads the file in {reading:.2?}, {share:.0} % of that"
+    );
 
     let tables = Tables::new(Arc::clone(&market), Settings::default());
     let folder = market.feed_folder(&log.key());
@@ -141,7 +143,8 @@ fn arrow_csv(path: &Path) -> Vec<RecordBatch> {
     ];
     let fields: Vec<_> = fields.into_iter().map(|(name, kind)| Field::new(name, kind, true)).collect();
     let input = BufReader::with_capacity(1 << 20, File::open(path).unwrap());
-    let reader = ReaderBuilder::new(Arc::new(ArrowSchema::new(fields))).with_header(true).with_batch_size(8192);
+    let reader =
+        ReaderBuilder::new(Arc::new(ArrowSchema::new(fields))).with_header(true).with_batch_size(8192);
     reader.build_buffered(input).unwrap().map(Result::unwrap).collect()
 }
 
@@ -172,7 +175,8 @@ async fn far() {
     let start = 1_735_689_600;
     for first in (0..365 * DAY).step_by(65_536) {
         let rows = first..(first + 65_536).min(365 * DAY);
-        let times = TimestampNanosecondArray::from_iter_values(rows.clone().map(|row| (start + row) * SECOND));
+        let times =
+            TimestampNanosecondArray::from_iter_values(rows.clone().map(|row| (start + row) * SECOND));
         let values = rows.map(|row| 20.0 + (noise(row as u64) % 1000) as f64 / 100.0);
         let columns: Vec<ArrayRef> =
             vec![Arc::new(times.with_timezone("UTC")), Arc::new(Float64Array::from_iter_values(values))];
@@ -221,7 +225,8 @@ async fn line(seller: SocketAddr) -> (SocketAddr, Arc<AtomicU64>) {
             let seller = TcpStream::connect(seller).await.unwrap();
             buyer.set_nodelay(true).unwrap();
             seller.set_nodelay(true).unwrap();
-            let ((from_buyer, to_buyer), (from_seller, to_seller)) = (buyer.into_split(), seller.into_split());
+            let ((from_buyer, to_buyer), (from_seller, to_seller)) =
+                (buyer.into_split(), seller.into_split());
             carry(from_buyer, to_seller, Arc::default());
             carry(from_seller, to_buyer, Arc::clone(&counted));
         }

@@ -89,9 +89,12 @@ impl Free {
                 let beginnings = std::iter::successors(first, |time| period.next(time)).take(RANGES_MAX);
                 let range = |time: ZonedDateTime| {
                     let start = i64::try_from(time.timestamp().as_nanosecond()).ok()?;
-                    Some(within(start..start.saturating_add(length)))
+                    let next = period.next(&time).map(|next| next.timestamp().as_nanosecond());
+                    let next = next.and_then(|next| i64::try_from(next).ok()).unwrap_or(i64::MAX);
+                    Some((start, within(start..next.min(start.saturating_add(length)))))
                 };
-                beginnings.map_while(range).take_while(|range| range.start < asked.end).collect()
+                let begun = beginnings.map_while(range).take_while(|(start, _)| *start < asked.end);
+                begun.map(|(_, range)| range).collect()
             }
         };
         ranges.into_iter().filter(|range| !range.is_empty()).collect()
@@ -169,6 +172,14 @@ mod tests {
         // The 5th of January 2026 is a Monday.
         let found = week.ranges(&(ns("2026-01-01")..ns("2026-01-06")), 0);
         assert_eq!(found, [ns("2026-01-05")..ns("2026-01-05T01:00:00Z")]);
+    }
+
+    #[test]
+    fn what_is_longer_than_the_period_is_free_once() {
+        let rule: Free = "2d each day".parse().unwrap();
+        let found = rule.ranges(&(ns("2026-01-01T06:00:00Z")..ns("2026-01-03")), 0);
+        let expected = [ns("2026-01-01T06:00:00Z")..ns("2026-01-02"), ns("2026-01-02")..ns("2026-01-03")];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ask::Question;
+use crate::describe::nothing;
 use crate::free::Free;
 use crate::quote::time;
 
@@ -98,12 +99,14 @@ pub(crate) fn answer(
         // Locked for each block alone: buyers are served meanwhile.
         locate(length, query, |block| log.lock().block(block)).map_err(|error| error.to_string())
     };
-    // Nothing lies before the first row, so that no rule need look there.
-    let nothing = Query { from: Some(i64::MAX), to: Some(i64::MAX), ..Query::default() };
-    let found = plan(nothing)?;
+    // Nothing lies before the first row or after the last, so that no rule need look there.
+    let mut found = plan(nothing())?;
+    for number in found.tail.clone() {
+        let block = log.lock().block(number).map_err(|error| error.to_string())?;
+        block.map_or(Ok(()), |block| found.cover(number, &block)).map_err(|error| error.to_string())?;
+    }
     let (schema, (first, last)) = (found.schema, found.coverage.times.unwrap_or((0, 0)));
-    let asked =
-        from.unwrap_or(i64::MIN).max(first)..to.unwrap_or(i64::MAX).min(last.saturating_add(i64::MAX / 4));
+    let asked = from.unwrap_or(i64::MIN).max(first)..to.unwrap_or(i64::MAX).min(last.saturating_add(1));
     let mut rows = RecordBatch::new_empty(schema.to_arrow());
     for rule in &rules {
         rows = match rule {

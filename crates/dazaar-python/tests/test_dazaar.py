@@ -112,7 +112,7 @@ def test_a_frame_is_sold_and_the_program_buys_it(tmp_path):
     buyer = dazaar.Market(tmp_path / "buyer").buyer
     out = tmp_path / "prices.csv"
     with market.serve("prices") as sale:
-        with pytest.raises(dazaar.Refused, match="not bought"):
+        with pytest.raises(dazaar.Refused):
             dazaar.open(sale.link, market=dazaar.Market(tmp_path / "other"))
         market.grant("prices", buyer, 3600)
         command = [PROGRAM, "--dir", tmp_path / "buyer", "get", sale.link, "-o", out]
@@ -134,7 +134,7 @@ def test_rows_that_no_table_can_have_are_refused(tmp_path):
     market = dazaar.Market(tmp_path / "seller")
     with pytest.raises(dazaar.DazaarError, match="time"):
         market.sell(pandas.DataFrame({"price": [1.5]}), "untimed")
-    with pytest.raises(dazaar.DazaarError, match="list"):
+    with pytest.raises(dazaar.DazaarError, match="nested"):
         market.sell(pandas.DataFrame({"time": frame(range(1))["time"], "nested": [[1, 2]]}), "nested")
 
 

@@ -73,6 +73,16 @@ fn a_range_is_bought_without_the_rest() {
     let done = process.last("done");
     assert!(done["have"].as_u64() < Some(8), "{done}");
 
+    let (process, rows) = get(&scene, "hasty", &link(&place), &["--limit", "10000"]);
+    assert_same(&rows, &(HEADER.to_owned() + &trades(0..10_000)));
+    let done = process.last("done");
+    assert!(done["have"].as_u64() < Some(7), "{done}");
+    let rare = ["--where", "number>=300000", "--limit", "1"];
+    assert_same(
+        &get(&scene, "patient", &link(&place), &rare).1,
+        &(HEADER.to_owned() + &trades(300_000..300_001)),
+    );
+
     // What is here is not asked for again, and what is missing is.
     let name = place.seller.as_str();
     let (process, rows) =

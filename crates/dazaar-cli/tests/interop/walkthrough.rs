@@ -43,8 +43,11 @@ fn every_command_answers_what_stands_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("examples/flights.md")).expect("the walk-through is there");
     let scene = Scene::new();
-    std::os::unix::fs::symlink(root.join("data").canonicalize().expect("the data is there"), scene.path("data"))
-        .expect("a link in the test's folder");
+    std::os::unix::fs::symlink(
+        root.join("data").canonicalize().expect("the data is there"),
+        scene.path("data"),
+    )
+    .expect("a link in the test's folder");
     let run = |words: &[String]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
         command.env_remove("DAZAAR_DIR").env_remove("DAZAAR_PASSPHRASE").current_dir(scene.path(""));

@@ -104,6 +104,11 @@ impl Rows {
         self.blocks().next()
     }
 
+    /// Whether no more rows are wanted than so many.
+    pub const fn is_limited(&self) -> bool {
+        self.left.is_some()
+    }
+
     /// Whether as many rows were given as were asked for.
     pub fn is_full(&self) -> bool {
         self.left == Some(0)

@@ -12,6 +12,9 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
 
+/// Blocks that are asked for before they are needed, if not all of them will be.
+const BLOCKS_AHEAD: usize = 16;
+
 /// A question, how far it has come, and its answer.
 pub(crate) struct TableDelivery {
     query: Query,
@@ -82,7 +85,12 @@ impl TableDelivery {
     ) -> Result<bool, Failure> {
         while let Some(number) = rows.wanted() {
             let block = match look(feed, number)? {
-                Block::OnItsWay => return Ok(false),
+                Block::OnItsWay => {
+                    if rows.is_limited() {
+                        want(feed, rows.ahead(BLOCKS_AHEAD));
+                    }
+                    return Ok(false);
+                }
                 Block::Here(block) => Some(block),
                 Block::Gone => None,
             };
@@ -113,7 +121,8 @@ impl Deliver for TableDelivery {
             self.answer.begin(&plan.schema, &plan.selection.columns)?;
             plan.gone.iter().try_for_each(|rows| tell_gone(rows, output))?;
             let rows = Rows::new(plan);
-            want(feed, rows.blocks());
+            // Of a limited answer, what is needed is known only as it comes.
+            want(feed, rows.ahead(if rows.is_limited() { BLOCKS_AHEAD } else { usize::MAX }));
             self.stage = Stage::Reading(Box::new(rows));
         }
         let Stage::Reading(rows) = &mut self.stage else { return Ok(false) };
