@@ -19,6 +19,7 @@ usage: cargo xtask <command>
 
   test                     everything that CI checks
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
+  wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
   lint                     format, clippy, documentation
   tidy                     which crate may use which, file sizes, spelling of sources
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["test"] => test(&mut report),
         ["sql"] => sql(&mut report),
+        ["wheel"] => {
+            setup::steps(&mut report);
+            report.step("Python wheel", python::wheel);
+        }
         ["setup"] => setup::steps(&mut report),
         ["lint"] => lint::steps(&mut report),
         ["tidy"] => tidy(&mut report),
@@ -58,13 +63,14 @@ fn test(report: &mut Report) {
     report.step("fuzz search", fuzz::search_briefly);
 }
 
+/// The engine is built without optimisation: it takes a third of the time, and the questions of tests are small.
 fn sql(report: &mut Report) {
+    let plain = ["--config", "profile.dev.package.\"*\".opt-level=0"];
     let packages = ["--package", "dazaar-sql", "--package", "dazaar-cli", "--features", "dazaar-cli/sql"];
-    let clippy = [&["clippy"], &packages[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    let clippy = [&plain[..], &["clippy"], &packages, &["--all-targets", "--", "-D", "warnings"]].concat();
     report.step("clippy, SQL", || run::cargo(&clippy));
-    report.step("tests of SQL", || run::cargo(&["test", "--package", "dazaar-sql"]));
-    let program = ["test", "--package", "dazaar-cli", "--features", "sql", "--test", "interop", "sql"];
-    report.step("tests of `dazaar sql`", || run::cargo(&program));
+    let tests = [&plain[..], &["test", "--no-fail-fast"], &packages, &["--lib", "--test", "sql", "--test", "interop"]];
+    report.step("tests of SQL", || run::cargo(&[&tests.concat()[..], &["--", "--skip", "interop"]].concat()));
 }
 
 fn simulate(seeds: &str, from: &str) -> Outcome {

@@ -16,6 +16,9 @@ use dazaar_table::{Kind, Schema};
 use crate::bucket::Bucket;
 use crate::catalog::Catalog;
 
+/// The name of the function.
+pub(crate) const NAME: &str = "candles";
+
 /// Columns that are the price if nobody says which one is.
 const PRICES: [&str; 5] = ["price", "close", "last", "value", "mid"];
 
@@ -71,12 +74,8 @@ impl TableFunctionImpl for Candles {
         ];
         values.extend(size.map(|size| sum(column(size)).alias("volume")));
         values.push(count(lit(1)).alias("rows"));
-        let order = std::iter::once("time")
-            .chain(schema.keys().iter().map(|&key| schema.columns()[key].name.as_str()));
-        let order = order.map(|name| SortExpr::new(Expr::Column(Column::from_name(name)), true, false));
         let plan = LogicalPlanBuilder::scan(table, provider_as_source(feed.clone()), None)?
             .aggregate(group, values)?
-            .sort(order.collect::<Vec<_>>())?
             .build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
     }

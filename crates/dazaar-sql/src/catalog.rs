@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::DataFusionError;
-use dazaar_data::{Table, Tables};
+use dazaar_data::{FindError, OpenError, Table, Tables};
 
+use crate::candles;
 use crate::provider::FeedTable;
 
 /// Opened tables, and who opens more.
@@ -29,7 +30,7 @@ impl Catalog {
         if let Some(table) = lock(&self.opened).get(name) {
             return Ok(Arc::clone(table));
         }
-        let external = |error: dazaar_data::OpenError| DataFusionError::External(Box::new(error));
+        let external = |error: OpenError| DataFusionError::External(Box::new(error));
         let table = self.tables.open(name).await.map_err(external)?;
         let table = Arc::new(FeedTable::new(name.to_owned(), table));
         Ok(Arc::clone(lock(&self.opened).entry(name.to_owned()).or_insert(table)))
@@ -62,12 +63,20 @@ impl SchemaProvider for Catalog {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        Ok(Some(self.open(name).await?))
+        match self.open(name).await {
+            // The engine looks for functions among the tables first.
+            Err(error) if name == candles::NAME && is_unknown(&error) => Ok(None),
+            opened => opened.map(|table| Some(table as _)),
+        }
     }
 
     fn table_exist(&self, _: &str) -> bool {
         true
     }
+}
+
+fn is_unknown(error: &DataFusionError) -> bool {
+    matches!(crate::cause(error), Some(OpenError::Find(FindError::Unknown { .. })))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

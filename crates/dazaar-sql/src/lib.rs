@@ -55,7 +55,7 @@ impl Sql {
         let defaults = context.catalog("datafusion").expect("every session has it");
         defaults.register_schema("public", Arc::clone(&catalog) as _)?;
         context.register_udf(ScalarUDF::from(Bucket::default()));
-        context.register_udtf("candles", Arc::new(Candles::new(Arc::clone(&catalog))));
+        context.register_udtf(candles::NAME, Arc::new(Candles::new(Arc::clone(&catalog))));
         Ok(Self { context, catalog })
     }
 

@@ -168,7 +168,7 @@ async fn explain_shows_what_reaches_the_seller() {
     let sql = session(&buying, &[("btc", &link)]);
     let plan = explained(&sql, "select price from btc where time >= '2026-03-02' and price > 5").await;
     assert!(
-        plan.contains("FeedScan: table=btc, columns=[price], from=2026-03-02T00:00:00Z, segments=2"),
+        plan.contains("FeedScan: table=btc, columns=[price], from=2026-03-02T00:00:00Z, segments=3"),
         "{plan}"
     );
     let plan = explained(&sql, "select time from btc where symbol = 'BTC' limit 7").await;
@@ -193,7 +193,7 @@ async fn candles_are_what_the_rows_say() {
     let sql = session(&buying, &[("btc", &link)]);
     let found = ask(
         &sql,
-        "select time, open, high, low, close, volume from candles('btc', '1h') where symbol = 'BTC'",
+        "select time, open, high, low, close, volume from candles('btc', '1h') where symbol = 'BTC' order by time",
     )
     .await;
     let hours: Vec<i64> = times(&found, 0);

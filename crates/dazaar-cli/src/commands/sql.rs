@@ -23,7 +23,7 @@ mod wrong;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar sql \"select * from btcusd where time >= '2026-03-01' limit 10\"
-  dazaar sql \"select * from candles('btcusd', '1h') where time >= now() - interval '1 day'\"
+  dazaar sql \"select * from candles('btcusd', '1h') where time >= now() - interval '1 day' order by time\"
   dazaar sql --table btc='dazaar:4f1c...?at=203.0.113.7:49737' \"select symbol, avg(price) from btc group by symbol\"
   dazaar sql \"explain select price from btcusd where time >= '2026-03-01'\"")]
 pub(crate) struct Arguments {

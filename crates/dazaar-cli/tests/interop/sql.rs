@@ -54,7 +54,7 @@ mod with_engine {
             "{\"symbol\":\"BTC\",\"top\":79998}\n{\"symbol\":\"ETH\",\"top\":79999}\n"
         );
         ask(
-            "select * from candles('trades', '1h') where symbol = 'BTC' and time < '2026-01-01T02:00:00Z'",
+            "select * from candles('trades', '1h') where symbol = 'BTC' and time < '2026-01-01T02:00:00Z' order by time",
             "candles.csv",
         );
         assert_eq!(
