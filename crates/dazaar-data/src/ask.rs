@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
 use dazaar::cards::extension::display_text;
-use dazaar::{Buyer, BuyerNotice, explain};
+use dazaar::{Buyer, BuyerNotice};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -54,13 +54,7 @@ pub async fn ask<Q: Question>(buyer: &Buyer, question: &Q) -> Result<Q::Answer, 
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Err(ended("the purchase was stopped".to_owned())),
                 },
-                end = &mut connection => {
-                    let reason = explain(&end);
-                    return Err(match end.is_about_terms() || end.is_about_security() {
-                        true => SellerError::Refused { reason },
-                        false => ended(reason),
-                    });
-                }
+                end = &mut connection => return Err(SellerError::of(&end)),
             }
         }
     };

@@ -4,8 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dazaar::MarketError;
+use dazaar::buyer::BuyerEnd;
 use dazaar::log::LogError;
+use dazaar::{MarketError, explain};
 use dazaar_table::read::ReadError;
 
 use crate::find::FindError;
@@ -83,10 +84,33 @@ pub enum SellerError {
         /// What the seller said.
         reason: String,
     },
+    /// The seller has terms of use that were not accepted.
+    #[error("{reason}")]
+    Terms {
+        /// Which ones.
+        reason: String,
+    },
     /// Trying again is pointless.
     #[error("{reason}")]
     Ended {
         /// Why.
         reason: String,
     },
+}
+
+impl SellerError {
+    /// Why a purchase cannot go on.
+    pub(crate) fn of(end: &BuyerEnd) -> Self {
+        let reason = explain(end);
+        if end.is_about_terms() {
+            return Self::Terms { reason };
+        }
+        if end.is_about_security() {
+            return Self::Refused { reason };
+        }
+        if end.is_about_identity() || matches!(end, BuyerEnd::NoAddress) {
+            return Self::Unreachable { reason };
+        }
+        Self::Ended { reason }
+    }
 }

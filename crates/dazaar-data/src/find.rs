@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dazaar::cards::{Address, Card, CardError, CardSignature, Link};
 use dazaar::database::DatabaseError;
+use dazaar::log::{FeedKey, IdentityKey};
 use dazaar::{Market, Order};
 
 /// Bytes of a card's file; a card has fewer.
@@ -69,6 +70,15 @@ pub fn find_folder(market: &Market, wanted: &str) -> Result<Option<PathBuf>, Dat
     Ok(by_key.or_else(by_name).map(|(.., folder)| folder.clone()))
 }
 
+/// Who sold a feed that I bought.
+///
+/// # Errors
+/// The records cannot be read.
+pub(crate) fn seller_of(market: &Market, feed: &FeedKey) -> Result<Option<IdentityKey>, DatabaseError> {
+    let purchases = market.database().purchases()?;
+    Ok(purchases.into_iter().find(|purchase| purchase.feed == Some(*feed)).map(|purchase| purchase.seller))
+}
+
 /// Who sells, and where they may be: at `addresses`, on the card, or known from before. `seller` is the file of a card, a link, a
 /// key, or the name of an earlier purchase.
 ///
@@ -116,7 +126,9 @@ fn parse_seller(market: &Market, seller: &str) -> Result<(Link, Option<String>),
         Err(problem) => problem,
     };
     let purchases = market.database().purchases()?;
-    match purchases.into_iter().find(|purchase| purchase.name.as_deref() == Some(seller)) {
+    let named = || purchases.iter().filter(|purchase| purchase.name.as_deref() == Some(seller));
+    // A purchase that never got anything is not in the way of one that did: it may be a stranger's.
+    match named().find(|purchase| purchase.feed.is_some()).or_else(|| named().next()).cloned() {
         Some(purchase) => Ok((Link { name: purchase.name, ..Link::new(purchase.seller) }, None)),
         None => Err(FindError::Unknown { text: seller.to_owned(), problem: problem.to_string() }),
     }

@@ -27,7 +27,10 @@ pub async fn gaps(table: &Table, span: i64) -> Result<Vec<(i64, i64)>, TableErro
     Ok(between(covered, span))
 }
 
-/// What the rows of a plan cover, where rows are no further apart than `span`.
+/// Ranges that are kept before they are merged.
+const RANGES_MERGED: usize = 1 << 18;
+
+/// What the rows of a plan cover.
 async fn times(table: &Table, plan: Plan, span: i64) -> Result<Vec<RangeInclusive<i64>>, TableError> {
     let mut covered: Vec<RangeInclusive<i64>> = Vec::new();
     let mut rows = table.read(plan);
@@ -38,29 +41,33 @@ async fn times(table: &Table, plan: Plan, span: i64) -> Result<Vec<RangeInclusiv
             batch => batch?,
         };
         let Some(batch) = batch else { return Ok(covered) };
-        for &time in batch.column(0).as_primitive::<TimestampNanosecondType>().values() {
-            match covered.last_mut() {
-                Some(last) if *last.start() <= time && time.saturating_sub(*last.end()) <= span => {
-                    *last = *last.start()..=time.max(*last.end());
-                }
-                _ => covered.push(time..=time),
-            }
+        let times = batch.column(0).as_primitive::<TimestampNanosecondType>().values();
+        covered.extend(times.iter().map(|&time| time..=time));
+        // Rows that are close to each other are one.
+        if covered.len() > RANGES_MERGED {
+            covered = merged(covered, span);
         }
     }
 }
 
-/// The spans between ranges that are longer than `span`.
-fn between(mut covered: Vec<RangeInclusive<i64>>, span: i64) -> Vec<(i64, i64)> {
+/// The same ranges in order, those in one that are no further apart than `span`.
+fn merged(mut covered: Vec<RangeInclusive<i64>>, span: i64) -> Vec<RangeInclusive<i64>> {
     covered.sort_by_key(|range| *range.start());
-    let mut gaps = Vec::new();
-    let mut end: Option<i64> = None;
+    let mut merged: Vec<RangeInclusive<i64>> = Vec::new();
     for range in covered {
-        if let Some(end) = end.filter(|end| range.start().saturating_sub(*end) > span) {
-            gaps.push((end, *range.start()));
+        match merged.last_mut() {
+            Some(last) if range.start().saturating_sub(*last.end()) <= span => {
+                *last = *last.start()..=*last.end().max(range.end());
+            }
+            _ => merged.push(range),
         }
-        end = end.max(Some(*range.end()));
     }
-    gaps
+    merged
+}
+
+/// The spans between ranges that are longer than `span`.
+fn between(covered: Vec<RangeInclusive<i64>>, span: i64) -> Vec<(i64, i64)> {
+    merged(covered, span).windows(2).map(|pair| (*pair[0].end(), *pair[1].start())).collect()
 }
 
 #[cfg(test)]

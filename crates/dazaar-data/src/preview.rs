@@ -3,14 +3,16 @@
 //! The rows come as a segment, which is what a table's blocks are too, in one message. They are the seller's word: only a purchase
 //! proves that the feed has them.
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::TimestampNanosecondType;
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use dazaar::SharedLog;
 use dazaar::cards::Card;
-use dazaar_table::read::{Plan, Query, Rows, RowsEvent, locate};
+use dazaar_table::read::{Locator, Plan, Query, Rows, RowsEvent};
 use dazaar_table::{Schema, segment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,11 +28,11 @@ pub const CARD_FIELD: &str = "preview";
 /// Rows of an answer.
 pub const PREVIEW_ROWS_MAX: u64 = 5_000;
 
-/// Bytes of the rows of an answer, so that it fits into a message.
-const BYTES_MAX: usize = 40 * 1024;
+/// Bytes of an answer as JSON: a message has room for 64 KiB.
+const ANSWER_BYTES_MAX: usize = 60 * 1024;
 
-/// Segments that are read for an answer.
-const SEGMENTS_MAX: usize = 16;
+/// Blocks that are read for an answer. The end of a table that is being written may have a thousand small ones.
+const BLOCKS_MAX: usize = 2048;
 
 /// Which of the free rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,92 +96,102 @@ pub(crate) fn answer(
     let from = time(question.from.as_deref())?;
     let to = time(question.to.as_deref())?;
     let limit = question.limit.unwrap_or(PREVIEW_ROWS_MAX).min(PREVIEW_ROWS_MAX);
-    let length = log.lock().length();
-    let plan = |query| {
-        // Locked for each block alone: buyers are served meanwhile.
-        locate(length, query, |block| log.lock().block(block)).map_err(|error| error.to_string())
-    };
+    let mut reader = Reader { log, length: log.lock().length(), blocks_left: BLOCKS_MAX };
     // Nothing lies before the first row or after the last, so that no rule need look there.
-    let mut found = plan(nothing())?;
+    let mut found = reader.plan(nothing())?;
     for number in found.tail.clone() {
-        let block = log.lock().block(number).map_err(|error| error.to_string())?;
-        block.map_or(Ok(()), |block| found.cover(number, &block)).map_err(|error| error.to_string())?;
+        if let Some(block) = reader.block(number)? {
+            found.cover(number, &block).map_err(|error| error.to_string())?;
+        }
     }
     let (schema, (first, last)) = (found.schema, found.coverage.times.unwrap_or((0, 0)));
     let asked = from.unwrap_or(i64::MIN).max(first)..to.unwrap_or(i64::MAX).min(last.saturating_add(1));
-    let mut rows = RecordBatch::new_empty(schema.to_arrow());
+    let mut rows = Vec::new();
     for rule in &rules {
-        rows = match rule {
-            Free::First(count) => {
-                let found =
-                    read(plan(Query { limit: Some(*count), ..Query::default() })?, log, PREVIEW_ROWS_MAX)?;
-                between(&schema, &found, &asked, limit)
-            }
-            rule => {
-                let mut rows = rows;
-                for range in rule.ranges(&asked, now_ms.saturating_mul(1_000_000)) {
-                    let left = limit - rows.num_rows() as u64;
-                    let query = Query { from: Some(range.start), to: Some(range.end), ..Query::default() };
-                    let more = read(plan(Query { limit: Some(left), ..query })?, log, left)?;
-                    rows = concat_batches(&schema.to_arrow(), [&rows, &more])
-                        .map_err(|error| error.to_string())?;
-                    if rows.num_rows() as u64 >= limit {
-                        break;
-                    }
-                }
-                rows
-            }
+        let to_row = match rule {
+            Free::First(count) => Some(*count),
+            _ => None,
         };
+        let mut left = limit;
+        for Range { start, end } in rule.ranges(&asked, now_ms.saturating_mul(1_000_000)) {
+            let query = Query { from: Some(start), to: Some(end), to_row, ..Query::default() };
+            left -= reader.read(Query { limit: Some(left), ..query }, &mut rows)?;
+            if left == 0 {
+                break;
+            }
+        }
         // The first rule that has such rows answers: rules may overlap.
-        if rows.num_rows() > 0 {
+        if left < limit {
             break;
         }
     }
-    let free = rules.iter().map(ToString::to_string).collect();
-    let rows = packed(&schema, rows).map(|block| STANDARD.encode(block));
-    Ok(PreviewAnswer { schema, free, rows })
+    let rows = concat_batches(&schema.to_arrow(), &rows).map_err(|error| error.to_string())?;
+    let free: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    let answer = PreviewAnswer { schema, free, rows: None };
+    let room = ANSWER_BYTES_MAX.saturating_sub(serde_json::to_vec(&answer).map_or(0, |text| text.len()));
+    let rows = packed(&answer.schema, rows, room / 4 * 3)?.map(|block| STANDARD.encode(block));
+    Ok(PreviewAnswer { rows, ..answer })
 }
 
-/// The rows of a plan, no more than so many, out of a few segments.
-fn read(plan: Plan, log: &SharedLog, limit: u64) -> Result<RecordBatch, String> {
-    let schema = plan.schema.to_arrow();
-    let mut rows = Rows::new(plan);
-    let mut found = Vec::new();
-    let mut count = 0;
-    for _ in 0..SEGMENTS_MAX {
-        match rows.read_next(|block| log.lock().block(block)).map_err(|error| error.to_string())? {
-            Some(RowsEvent::Rows(batch)) => {
+/// Reads a log, but no more blocks than an answer may cost.
+struct Reader<'a> {
+    log: &'a SharedLog,
+    length: u64,
+    blocks_left: usize,
+}
+
+impl Reader<'_> {
+    /// A block. The log is locked for that alone: buyers are served meanwhile.
+    fn block(&mut self, number: u64) -> Result<Option<Bytes>, String> {
+        let block = self.log.lock().block(number).map_err(|error| error.to_string())?;
+        if block.is_some() {
+            self.blocks_left = self.blocks_left.checked_sub(1).ok_or("the answer would take too long")?;
+        }
+        Ok(block)
+    }
+
+    fn plan(&mut self, query: Query) -> Result<Plan, String> {
+        let mut locator = Locator::new(self.length, query);
+        loop {
+            let wanted = locator.wanted();
+            if wanted.is_empty() {
+                return Ok(locator.into_plan().expect("nothing more is wanted"));
+            }
+            for number in wanted {
+                let block = self.block(number)?;
+                locator.handle_block(number, block.as_deref()).map_err(|error| error.to_string())?;
+            }
+        }
+    }
+
+    /// Adds the rows of a question, and returns how many there were.
+    fn read(&mut self, query: Query, found: &mut Vec<RecordBatch>) -> Result<u64, String> {
+        let mut rows = Rows::new(self.plan(query)?);
+        let mut count = 0;
+        while let Some(number) = rows.wanted() {
+            let block = self.block(number)?;
+            if let RowsEvent::Rows(batch) =
+                rows.handle_block(block.as_deref()).map_err(|error| error.to_string())?
+            {
                 count += batch.num_rows() as u64;
                 found.push(batch);
             }
-            Some(_) => {}
-            None => break,
         }
-        if count >= limit {
-            break;
-        }
+        Ok(count)
     }
-    let all = concat_batches(&schema, &found).map_err(|error| error.to_string())?;
-    Ok(all.slice(0, all.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX))))
 }
 
-/// Those of the rows between two times.
-fn between(schema: &Schema, rows: &RecordBatch, asked: &std::ops::Range<i64>, limit: u64) -> RecordBatch {
-    let times = rows.column(schema.time()).as_primitive::<TimestampNanosecondType>();
-    let wanted: BooleanArray = times.values().iter().map(|time| Some(asked.contains(time))).collect();
-    let rows = filter_record_batch(rows, &wanted).expect("there is one for each row");
-    rows.slice(0, rows.num_rows().min(usize::try_from(limit).unwrap_or(usize::MAX)))
-}
-
-/// As many of the rows as fit into a message.
-fn packed(schema: &Schema, rows: RecordBatch) -> Option<Vec<u8>> {
-    let mut rows = rows;
+/// As many of the rows as fit into so many bytes; none if there are none.
+fn packed(schema: &Schema, mut rows: RecordBatch, room: usize) -> Result<Option<Vec<u8>>, String> {
+    if rows.num_rows() == 0 {
+        return Ok(None);
+    }
     while rows.num_rows() > 0 {
         let block = segment::pack(schema, &rows);
-        if block.len() <= BYTES_MAX {
-            return Some(block);
+        if block.len() <= room {
+            return Ok(Some(block));
         }
         rows = rows.slice(0, rows.num_rows() / 2);
     }
-    None
+    Err("not even one of the free rows fits into a message".to_owned())
 }

@@ -1,12 +1,13 @@
 //! A feed at its seller: connects, keeps connecting, and waits for blocks.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dazaar::cards::BuyerEvent;
 use dazaar::log::LogError;
-use dazaar::{Buyer, BuyerNotice, BuyerOptions, Order, Replicator, explain};
+use dazaar::{Buyer, BuyerNotice, BuyerOptions, MarketError, Order, Replicator};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -21,10 +22,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// A purchase that goes on in the background until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    feed: Arc<Replicator>,
+    buyer: Buyer,
+    waits: bool,
+    early: Arc<Early>,
     status: watch::Receiver<Status>,
     task: JoinHandle<()>,
 }
+
+/// Blocks that were wanted before there was a feed.
+type Early = Mutex<Vec<Range<u64>>>;
 
 /// What those who wait are woken by.
 #[derive(Debug, Default)]
@@ -33,77 +39,87 @@ struct Status {
 }
 
 impl Remote {
-    /// Connects, and waits until the seller has told how long the feed is.
-    pub(crate) async fn connect(
-        tables: &Tables,
-        order: Order,
-        options: BuyerOptions,
-    ) -> Result<Self, TableError> {
-        let buyer = Buyer::new(Arc::clone(tables.market()), order, options)
-            .map_err(|error| TableError::Market(Arc::new(error)))?;
-        let (changes, mut status) = watch::channel(Status::default());
-        let task = tokio::spawn(keep_up(buyer.clone(), tables.settings().clone(), changes));
-        let task = AbortOnDrop(Some(task));
-        loop {
-            let end = status.borrow_and_update().end.clone();
-            if let Some(feed) = buyer.feed().filter(|feed| feed.is_informed() && feed.progress().length > 0) {
-                return Ok(Self { feed: Arc::clone(feed), status, task: task.keep() });
-            }
-            wait(&mut status, end).await?;
-        }
+    /// Begins to connect.
+    pub(crate) fn begin(tables: &Tables, order: Order, options: BuyerOptions) -> Result<Self, MarketError> {
+        let buyer = Buyer::new(Arc::clone(tables.market()), order, options)?;
+        let (changes, status) = watch::channel(Status::default());
+        let early = Arc::<Early>::default();
+        let keeping = keep_up(buyer.clone(), tables.settings().clone(), Arc::clone(&early), changes);
+        let task = tokio::spawn(keeping);
+        Ok(Self { buyer, waits: tables.settings().waits, early, status, task })
     }
 
-    pub(crate) fn length(&self) -> u64 {
-        self.feed.progress().length
+    /// Whether nothing more is to be expected.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.status.borrow().end.is_some()
+    }
+
+    /// How many blocks the feed has, once the seller has told.
+    pub(crate) async fn length(&self) -> Result<u64, SellerError> {
+        self.when(|feed| {
+            let length = feed.progress().length;
+            let is_known = feed.is_informed() && (length > 0 || !self.waits);
+            is_known.then_some(length)
+        })
+        .await
     }
 
     /// Waits for more than `length` blocks.
     pub(crate) async fn grown(&self, length: u64) -> Result<u64, SellerError> {
-        let mut status = self.status.clone();
-        loop {
-            let end = status.borrow_and_update().end.clone();
-            let now = self.length();
-            if now > length {
-                return Ok(now);
-            }
-            wait(&mut status, end).await?;
-        }
+        self.when(|feed| Some(feed.progress().length).filter(|&now| now > length)).await
     }
 
     /// These blocks are needed soon.
     pub(crate) fn want(&self, blocks: &[u64]) {
         for run in blocks.chunk_by(|one, next| one + 1 == *next) {
-            self.feed.want(run[0]..run[0] + run.len() as u64);
+            let run = run[0]..run[0] + run.len() as u64;
+            match self.buyer.feed() {
+                Some(feed) => feed.want(run),
+                None => lock(&self.early).push(run),
+            }
         }
     }
 
     /// A block, or none if nobody has it any more.
     pub(crate) async fn block(&self, number: u64) -> Result<Option<Bytes>, TableError> {
-        if let Some(block) = self.feed.log().lock().block(number)? {
-            return Ok(Some(block));
-        }
-        self.feed.want(number..number + 1);
-        let mut status = self.status.clone();
-        loop {
-            let end = status.borrow_and_update().end.clone();
+        self.want(&[number]);
+        let found = self.when(|feed| {
             // Asked before the log is: what is not there then was not there before.
-            let is_settled = self.feed.gone().is_some();
-            if let Some(block) = self.feed.log().lock().block(number)? {
-                return Ok(Some(block));
+            let is_settled = feed.gone().is_some();
+            match feed.log().lock().block(number) {
+                Ok(None) if !is_settled => None,
+                found => Some(found),
             }
-            if is_settled {
-                return Ok(None);
-            }
-            wait(&mut status, end).await?;
-        }
+        });
+        Ok(found.await??)
     }
 
     pub(crate) fn downloaded(&self) -> u64 {
-        self.feed.progress().bytes_down
+        self.buyer.feed().map_or(0, |feed| feed.progress().bytes_down)
     }
 
     pub(crate) async fn flush(&self) -> Result<(), LogError> {
-        self.feed.log().flush().await
+        match self.buyer.feed() {
+            Some(feed) => feed.log().flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the feed has what is looked for.
+    async fn when<T>(&self, look: impl Fn(&Replicator) -> Option<T>) -> Result<T, SellerError> {
+        let mut status = self.status.clone();
+        loop {
+            // What ended is still looked at once: the last news came before the end.
+            let end = status.borrow_and_update().end.clone();
+            if let Some(found) = self.buyer.feed().and_then(|feed| look(feed)) {
+                return Ok(found);
+            }
+            let stopped = || SellerError::Ended { reason: "the purchase was stopped".to_owned() };
+            match end {
+                Some(end) => return Err(end),
+                None => status.changed().await.map_err(|_| stopped())?,
+            }
+        }
     }
 }
 
@@ -113,39 +129,22 @@ impl Drop for Remote {
     }
 }
 
-/// Ends a task that nobody took over.
-struct AbortOnDrop(Option<JoinHandle<()>>);
-
-impl AbortOnDrop {
-    fn keep(mut self) -> JoinHandle<()> {
-        self.0.take().expect("it is taken once")
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
-}
-
-/// Waits for a change, unless it is known that there is none to come.
-async fn wait(status: &mut watch::Receiver<Status>, end: Option<SellerError>) -> Result<(), SellerError> {
-    let ended = || SellerError::Ended { reason: "the purchase was stopped".to_owned() };
-    match end {
-        Some(end) => Err(end),
-        None => status.changed().await.map_err(|_| ended()),
-    }
+fn lock(early: &Early) -> std::sync::MutexGuard<'_, Vec<Range<u64>>> {
+    early.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps the purchase going, and wakes those who wait.
-async fn keep_up(buyer: Buyer, settings: Settings, changes: watch::Sender<Status>) {
-    let end = until_end(&buyer, &settings, &changes).await;
+async fn keep_up(buyer: Buyer, settings: Settings, early: Arc<Early>, changes: watch::Sender<Status>) {
+    let end = until_end(&buyer, &settings, &early, &changes).await;
     changes.send_modify(|status| status.end = Some(end));
 }
 
-async fn until_end(buyer: &Buyer, settings: &Settings, changes: &watch::Sender<Status>) -> SellerError {
+async fn until_end(
+    buyer: &Buyer,
+    settings: &Settings,
+    early: &Early,
+    changes: &watch::Sender<Status>,
+) -> SellerError {
     let mut notices = buyer.notices();
     let mut connection = std::pin::pin!(buyer.run());
     let mut look = interval(LOOK_INTERVAL);
@@ -167,20 +166,16 @@ async fn until_end(buyer: &Buyer, settings: &Settings, changes: &watch::Sender<S
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return SellerError::Ended { reason: obstacle },
             },
-            end = &mut connection => {
-                let reason = explain(&end);
-                return match end.is_about_terms() || end.is_about_security() {
-                    true => SellerError::Refused { reason },
-                    false => SellerError::Ended { reason },
-                };
-            }
+            end = &mut connection => return SellerError::of(&end),
             () = changed.notified() => {}
             _ = look.tick() => {}
             () = at(give_up) => return SellerError::Unreachable { reason: obstacle },
         }
-        if !is_listening && let Some(feed) = buyer.feed() {
-            feed.log().listen(&changed);
-            is_listening = true;
+        if let Some(feed) = buyer.feed() {
+            if !std::mem::replace(&mut is_listening, true) {
+                feed.log().listen(&changed);
+            }
+            lock(early).drain(..).for_each(|blocks| feed.want(blocks));
         }
         changes.send_modify(|_| {});
     }

@@ -21,8 +21,10 @@ pub struct RowStream {
     is_live: bool,
     /// Rows that nobody has any more, to be told before others.
     gone: Vec<Range<u64>>,
-    /// Blocks that are asked for at once before they are needed.
+    /// Blocks that are asked for before they are needed, next time.
     window: usize,
+    /// Blocks that were asked for last time.
+    asked: usize,
     /// Of those, how many are still to be used.
     ahead: usize,
 }
@@ -38,7 +40,16 @@ impl RowStream {
         let mut gone = std::mem::take(&mut plan.gone);
         gone.reverse();
         let columns = plan.selection.columns.clone();
-        Self { source, rows: Rows::new(plan), columns, is_live, gone, window: WINDOW_FIRST, ahead: 0 }
+        Self {
+            source,
+            rows: Rows::new(plan),
+            columns,
+            is_live,
+            gone,
+            window: WINDOW_FIRST,
+            asked: 0,
+            ahead: 0,
+        }
     }
 
     /// What the batches look like.
@@ -52,7 +63,7 @@ impl RowStream {
         self.rows.next_row()
     }
 
-    /// The next rows; none at the end. Cancelling this loses nothing.
+    /// The next rows; none at the end. Nothing is lost if somebody stops waiting for them.
     ///
     /// # Errors
     /// They cannot be had. [`TableError::Gone`] says that some are missing; those after them come next.
@@ -68,7 +79,7 @@ impl RowStream {
                 self.rows.extend(self.source.grown(self.rows.end()).await?);
                 continue;
             };
-            self.ask_ahead().await?;
+            self.ask_ahead()?;
             let block = self.source.block(number).await?;
             self.ahead = self.ahead.saturating_sub(1);
             match self.rows.handle_block(block.as_deref())? {
@@ -81,13 +92,13 @@ impl RowStream {
         }
     }
 
-    async fn ask_ahead(&mut self) -> Result<(), TableError> {
-        if self.ahead > self.window / 2 {
+    fn ask_ahead(&mut self) -> Result<(), TableError> {
+        if self.ahead > self.asked / 2 {
             return Ok(());
         }
         let blocks: Vec<u64> = self.rows.ahead(self.window).collect();
-        self.source.want(blocks.iter().copied()).await?;
-        self.ahead = blocks.len();
+        self.source.want(blocks.iter().copied())?;
+        (self.asked, self.ahead) = (blocks.len(), blocks.len());
         self.window = (self.window * 2).min(WINDOW_MAX);
         Ok(())
     }
@@ -101,7 +112,7 @@ pub(crate) async fn locate(source: &Source, query: Query) -> Result<Plan, TableE
         if wanted.is_empty() {
             return Ok(locator.into_plan().expect("nothing more is wanted"));
         }
-        source.want(wanted.iter().copied()).await?;
+        source.want(wanted.iter().copied())?;
         for number in wanted {
             let block = source.block(number).await?;
             locator.handle_block(number, block.as_deref())?;

@@ -1,12 +1,11 @@
 //! Where the blocks of a table come from: the disk, and the seller for those that are not there.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use dazaar::Order;
 use dazaar::folder::Folder;
 use dazaar::log::Log;
-use tokio::sync::OnceCell;
 
 use crate::error::TableError;
 use crate::remote::Remote;
@@ -20,32 +19,44 @@ pub(crate) struct Source {
     disk: Option<Mutex<Log<Folder>>>,
     /// Who sells it, if it is not mine.
     order: Option<Order>,
-    remote: OnceCell<Remote>,
+    connected: Mutex<Connected>,
+}
+
+/// The seller, as far as they were asked.
+#[derive(Debug, Default)]
+struct Connected {
+    remote: Option<Arc<Remote>>,
+    /// Bytes that came over connections that have ended.
+    downloaded: u64,
 }
 
 impl Source {
     pub(crate) fn new(tables: Tables, disk: Option<Log<Folder>>, order: Option<Order>) -> Self {
-        Self { tables, disk: disk.map(Mutex::new), order, remote: OnceCell::new() }
+        Self { tables, disk: disk.map(Mutex::new), order, connected: Mutex::default() }
     }
 
     /// How many blocks there are, as far as is known. Whoever holds none asks the seller.
     pub(crate) async fn length(&self) -> Result<u64, TableError> {
-        match (self.remote.get(), &self.disk) {
-            (None, Some(disk)) => Ok(lock(disk).length()),
-            _ => Ok(self.remote().await?.map_or(0, Remote::length)),
+        let is_connected = lock(&self.connected).remote.is_some();
+        match &self.disk {
+            Some(disk) if !is_connected => Ok(lock(disk).length()),
+            _ => match self.remote()? {
+                Some(remote) => Ok(remote.length().await?),
+                None => Ok(0),
+            },
         }
     }
 
     /// Waits for more than `length` blocks.
     pub(crate) async fn grown(&self, length: u64) -> Result<u64, TableError> {
-        match self.remote().await? {
+        match self.remote()? {
             Some(remote) => Ok(remote.grown(length).await?),
             None => std::future::pending().await,
         }
     }
 
-    /// These blocks are needed soon.
-    pub(crate) async fn want(&self, blocks: impl Iterator<Item = u64>) -> Result<(), TableError> {
+    /// These blocks are needed soon. Nobody waits for them here.
+    pub(crate) fn want(&self, blocks: impl Iterator<Item = u64>) -> Result<(), TableError> {
         let missing: Vec<u64> = match &self.disk {
             Some(disk) => {
                 let disk = lock(disk);
@@ -54,7 +65,7 @@ impl Source {
             None => blocks.collect(),
         };
         if !missing.is_empty()
-            && let Some(remote) = self.remote().await?
+            && let Some(remote) = self.remote()?
         {
             remote.want(&missing);
         }
@@ -68,7 +79,7 @@ impl Source {
         {
             return Ok(Some(block));
         }
-        match self.remote().await? {
+        match self.remote()? {
             Some(remote) => remote.block(number).await,
             None => Ok(None),
         }
@@ -76,25 +87,37 @@ impl Source {
 
     /// Bytes of blocks that came from the seller.
     pub(crate) fn downloaded(&self) -> u64 {
-        self.remote.get().map_or(0, Remote::downloaded)
+        let connected = lock(&self.connected);
+        connected.downloaded + connected.remote.as_ref().map_or(0, |remote| remote.downloaded())
     }
 
     /// Makes what was downloaded survive a power cut.
     pub(crate) async fn flush(&self) -> Result<(), TableError> {
-        match self.remote.get() {
+        let remote = lock(&self.connected).remote.clone();
+        match remote {
             Some(remote) => Ok(remote.flush().await?),
             None => Ok(()),
         }
     }
 
-    /// The connection to the seller, made when it is first needed.
-    async fn remote(&self) -> Result<Option<&Remote>, TableError> {
+    /// The connection to the seller, begun when it is first needed, and again after it has ended.
+    fn remote(&self) -> Result<Option<Arc<Remote>>, TableError> {
         let Some(order) = &self.order else { return Ok(None) };
-        let connect = || Remote::connect(&self.tables, order.clone(), self.tables.options());
-        self.remote.get_or_try_init(connect).await.map(Some)
+        let mut connected = lock(&self.connected);
+        if let Some(remote) = connected.remote.take() {
+            if !remote.has_ended() {
+                connected.remote = Some(Arc::clone(&remote));
+                return Ok(Some(remote));
+            }
+            connected.downloaded += remote.downloaded();
+        }
+        let remote = Remote::begin(&self.tables, order.clone(), self.tables.options());
+        let remote = Arc::new(remote.map_err(|error| TableError::Market(Arc::new(error)))?);
+        connected.remote = Some(Arc::clone(&remote));
+        Ok(Some(remote))
     }
 }
 
-fn lock(disk: &Mutex<Log<Folder>>) -> std::sync::MutexGuard<'_, Log<Folder>> {
-    disk.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,7 +17,7 @@ use dazaar_table::header;
 use dazaar_table::read::{Plan, Query, ReadError};
 
 use crate::error::{OpenError, TableError};
-use crate::find::{FindError, find_folder, find_seller, is_seller};
+use crate::find::{FindError, find_folder, find_seller, is_seller, seller_of};
 use crate::rows::{RowStream, locate};
 use crate::source::Source;
 
@@ -105,20 +105,28 @@ impl Tables {
     }
 
     fn source(&self, wanted: &str) -> Result<Source, OpenError> {
-        let disk = match self.folder(wanted)? {
-            Some(folder) => Some(snapshot(&folder)?),
-            None => None,
+        let Settings { addresses, terms, .. } = self.settings();
+        let order = |seller: &str| {
+            let order = find_seller(self.market(), seller, addresses)?;
+            Ok::<_, FindError>(Order { terms: *terms, ..order })
         };
-        let is_mine = disk.as_ref().is_some_and(Log::is_writable);
-        let order = match find_seller(self.market(), wanted, &self.settings().addresses) {
-            _ if is_mine => None,
-            Ok(order) => Some(Order { terms: self.settings().terms, ..order }),
-            // What is here can be read whoever sold it.
-            Err(FindError::Unknown { .. } | FindError::NoAddress) if disk.is_some() => None,
-            Err(error) => return Err(error.into()),
+        let Some(folder) = self.folder(wanted)? else {
+            return Ok(Source::new(self.clone(), None, Some(order(wanted)?)));
+        };
+        let disk = snapshot(&folder)?;
+        // The feed says who sold it, whatever it was asked for by.
+        let seller = match disk.is_writable() {
+            true => None,
+            false => seller_of(self.market(), &disk.key()).map_err(FindError::from)?,
+        };
+        let order = match seller.map(|seller| order(&seller.to_string())) {
+            Some(Ok(order)) => Some(order),
+            // What is here can be read wherever its seller is.
+            None | Some(Err(FindError::NoAddress)) => None,
+            Some(Err(error)) => return Err(error.into()),
         };
         // An empty feed says nothing of what there may be.
-        let disk = disk.filter(|log| log.length() > 0 || order.is_none());
+        let disk = Some(disk).filter(|log| log.length() > 0 || order.is_none());
         Ok(Source::new(self.clone(), disk, order))
     }
 

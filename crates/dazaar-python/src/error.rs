@@ -24,7 +24,9 @@ pub(crate) fn cannot_open(error: &OpenError) -> PyErr {
 
 pub(crate) fn cannot_read(error: &TableError) -> PyErr {
     match error {
-        TableError::Seller(SellerError::Refused { .. }) => Refused::new_err(error.to_string()),
+        TableError::Seller(SellerError::Refused { .. } | SellerError::Terms { .. }) => {
+            Refused::new_err(error.to_string())
+        }
         TableError::Seller(SellerError::Unreachable { .. }) => Unreachable::new_err(error.to_string()),
         error => failed(error),
     }

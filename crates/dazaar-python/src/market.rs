@@ -83,7 +83,7 @@ impl Market {
 
     /// Publishes rows, an Arrow IPC stream, as the table of this name. What the table has already is left out, unless `append`.
     /// Returns how many rows it has.
-    #[pyo3(signature = (stream, name, *, time=None, keys=Vec::new(), late=None, append=false, free=false))]
+    #[pyo3(signature = (stream, name, *, time=None, keys=Vec::new(), late=None, append=false, free=None))]
     fn publish(
         &self,
         py: Python<'_>,
@@ -93,7 +93,7 @@ impl Market {
         keys: Vec<String>,
         late: Option<&str>,
         append: bool,
-        free: bool,
+        free: Option<bool>,
     ) -> PyResult<u64> {
         let lateness = late.map(parse_span).transpose().map_err(failed)?;
         let expect = Expect { time, keys, lateness, ..Expect::default() };
@@ -133,7 +133,7 @@ impl Market {
         name: &str,
         mut expect: Expect,
         append: bool,
-        free: bool,
+        free: Option<bool>,
     ) -> PyResult<u64> {
         let log = self.records.own_feed(name).map_err(failed)?;
         let mut publisher = TablePublisher::resume(&log, Durability::Os).map_err(failed)?;
@@ -153,20 +153,28 @@ impl Market {
         }
         publisher.finish().map_err(failed)?;
         runtime().block_on(log.flush()).map_err(failed)?;
-        let admission = if free { Admission::Free } else { Admission::Granted };
-        let folder = self.records.feed_folder(&log.key());
         let stored = self.records.database().listing(&log.key()).map_err(failed)?;
         let mut listing = match stored {
             Some(listing) => listing,
-            None => self
-                .records
-                .draft(Offer::new(log.key(), name, folder, admission), now_ms())
-                .map_err(failed)?,
+            None => {
+                let folder = self.records.feed_folder(&log.key());
+                let offer = Offer::new(log.key(), name, folder, Admission::Granted);
+                self.records.draft(offer, now_ms()).map_err(failed)?
+            }
         };
-        if let Some(data) = described(&log.lock()) {
+        if let Some(free) = free {
+            listing.admission = if free { Admission::Free } else { Admission::Granted };
+        }
+        if let (true, Some(data)) = (is_ours(&listing.card), described(&log.lock())) {
             self.records.describe(&mut listing, "data", data).map_err(failed)?;
         }
         self.records.database().put_listing(&listing).map_err(failed)?;
         Ok(publisher.rows())
     }
+}
+
+/// Whether the seller has left it to us to say on the card what is sold.
+fn is_ours(card: &str) -> bool {
+    let card: serde_json::Value = serde_json::from_str(card).unwrap_or_default();
+    card.get("data").is_none_or(|data| data["kind"] == "timeseries")
 }

@@ -1,5 +1,6 @@
 //! Rows on their way to Python, by Arrow's C stream interface: nobody copies them.
 
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
@@ -13,18 +14,26 @@ use pyo3::types::PyCapsule;
 use tokio::sync::Mutex;
 
 use crate::error::{cannot_read, failed};
-use crate::runtime::{runtime, wait};
+use crate::runtime::wait;
 
 /// The rows of a question. They are read each time that somebody takes the stream.
 #[pyclass(frozen, module = "dazaar")]
 pub(crate) struct Rows {
     table: Table,
     plan: Plan,
+    taken: Arc<Taken>,
+}
+
+/// What happened while rows were taken.
+#[derive(Default)]
+struct Taken {
+    error: SyncMutex<Option<PyErr>>,
+    gone: SyncMutex<Vec<(u64, u64)>>,
 }
 
 impl Rows {
-    pub(crate) const fn new(table: Table, plan: Plan) -> Self {
-        Self { table, plan }
+    pub(crate) fn new(table: Table, plan: Plan) -> Self {
+        Self { table, plan, taken: Arc::default() }
     }
 }
 
@@ -33,7 +42,7 @@ impl Rows {
     /// Bytes of the segments that have the rows, without those that are not in the index yet.
     #[getter]
     fn bytes(&self) -> u64 {
-        self.plan.segments.iter().map(|entry| entry.bytes).sum()
+        self.plan.bytes()
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -45,23 +54,57 @@ impl Rows {
         // To ask for another schema is a wish, and need not be met.
         drop(requested_schema);
         let rows = self.table.read(self.plan.clone());
-        capsule(py, Box::new(Reader { schema: rows.schema(), rows }))
+        lock(&self.taken.gone).clear();
+        capsule(py, Box::new(Reader { schema: rows.schema(), rows, taken: Arc::clone(&self.taken) }))
     }
+
+    /// Rows that nobody has any more: numbers of the first and of the one after the last.
+    #[getter]
+    fn gone(&self) -> Vec<(u64, u64)> {
+        lock(&self.taken.gone).clone()
+    }
+
+    /// Raises what went wrong while rows were taken, if something did.
+    fn raise_error(&self) -> PyResult<()> {
+        lock(&self.taken.error).take().map_or(Ok(()), Err)
+    }
+}
+
+fn lock<T>(mutex: &SyncMutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads rows while it is asked for them.
 struct Reader {
     schema: SchemaRef,
     rows: RowStream,
+    taken: Arc<Taken>,
+}
+
+impl Reader {
+    fn read(&mut self) -> PyResult<Option<RecordBatch>> {
+        loop {
+            let next = Python::attach(|py| wait(py, self.rows.next()))?;
+            match next {
+                Err(TableError::Gone { start, end }) => lock(&self.taken.gone).push((start, end + 1)),
+                next => return next.map_err(|error| cannot_read(&error)),
+            }
+        }
+    }
 }
 
 impl Iterator for Reader {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = runtime().block_on(self.rows.next()).transpose()?;
-        let external = |error: TableError| ArrowError::ExternalError(Box::new(error));
-        Some(next.map_err(external).and_then(|batch| batch.with_schema(self.schema.clone())))
+        match self.read() {
+            Ok(batch) => batch.map(|batch| batch.with_schema(self.schema.clone())),
+            Err(error) => {
+                let text = error.to_string();
+                *lock(&self.taken.error) = Some(error);
+                Some(Err(ArrowError::ExternalError(text.into())))
+            }
+        }
     }
 }
 
@@ -93,7 +136,14 @@ impl Live {
         };
         let schema = rows.schema();
         // Nothing is lost when the waiting ends early.
-        let next = wait(py, async { tokio::time::timeout(patience, rows.next()).await })?;
+        let next = wait(py, async {
+            loop {
+                match tokio::time::timeout(patience, rows.next()).await {
+                    Ok(Err(TableError::Gone { .. })) => {}
+                    next => break next,
+                }
+            }
+        })?;
         match next {
             Err(_) => Ok(None),
             Ok(next) => match next.map_err(|error| cannot_read(&error))? {
@@ -121,6 +171,10 @@ pub(crate) struct Batch {
 
 #[pymethods]
 impl Batch {
+    /// Nothing can go wrong here any more.
+    #[expect(clippy::unused_self, reason = "Python calls it as that of Rows")]
+    const fn raise_error(&self) {}
+
     fn __len__(&self) -> usize {
         self.rows.num_rows()
     }

@@ -52,6 +52,7 @@ impl Table {
             from: from_.map(moment).transpose()?,
             to: to.map(moment).transpose()?,
             from_row: 0,
+            to_row: None,
             last,
             limit,
             columns,

@@ -181,6 +181,33 @@ def test_waiting_for_live_rows_can_be_given_up(seller, market):
     assert table.range(limit=1).to_arrow().num_rows == 1
 
 
+def test_rows_that_come_when_nobody_waits_are_kept(seller, market):
+    async def read():
+        live, found = market.open(seller).follow(columns=["count"]), []
+        while len(found) < ROWS:
+            try:
+                found += (await asyncio.wait_for(anext(live), 0.001)).to_arrow()["count"].to_pylist()
+            except asyncio.TimeoutError:
+                await asyncio.sleep(0.001)
+        return found
+
+    assert asyncio.run(asyncio.wait_for(read(), 60)) == frame()["count"].tolist()
+
+
+def test_an_index_that_only_counts_is_no_column(tmp_path):
+    market = dazaar.Market(tmp_path / "seller")
+    assert market.sell(frame(range(100))[frame(range(100)).price > 5], "filtered") == 49
+    assert [field["name"] for field in market.open("filtered").schema["fields"]] == ["time", "symbol", "price", "count"]
+
+
+def test_a_free_sale_can_become_one_by_grants(tmp_path):
+    market = dazaar.Market(tmp_path / "seller")
+    market.sell(frame(range(5)), "prices", free=True)
+    market.sell(frame(range(6)), "prices", free=False)
+    with market.serve("prices") as sale, pytest.raises(dazaar.Refused):
+        dazaar.Market(tmp_path / "buyer").open(sale.link)
+
+
 def test_a_seller_who_is_gone_is_told(market):
     with pytest.raises(dazaar.Unreachable):
         market.open("dazaar:" + "ab" * 32 + "?at=127.0.0.1:1", timeout=0.5)

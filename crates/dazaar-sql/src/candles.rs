@@ -8,13 +8,14 @@ use datafusion::catalog::view::ViewTable;
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Column, DataFusionError, plan_err};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::expr_fn::{count, first_value, last_value, max, min, sum};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ScalarUDF, SortExpr, lit};
+use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ScalarUDF, lit};
 use dazaar_table::times::parse_span;
 use dazaar_table::{Kind, Schema};
 
 use crate::bucket::Bucket;
 use crate::catalog::Catalog;
+use crate::edges::Edge;
 
 /// The name of the function.
 pub(crate) const NAME: &str = "candles";
@@ -62,15 +63,15 @@ impl TableFunctionImpl for Candles {
 
         let column = |nth: usize| Expr::Column(Column::from_name(schema.columns()[nth].name.as_str()));
         let time = column(schema.time());
-        let by_time = || vec![SortExpr::new(time.clone(), true, false)];
+        let edge = |edge: Edge| edge.function().call(vec![column(price), time.clone()]);
         let bucket = ScalarUDF::from(Bucket::default()).call(vec![lit(span), time.clone()]).alias("time");
         let group: Vec<Expr> =
             std::iter::once(bucket).chain(schema.keys().iter().map(|&key| column(key))).collect();
         let mut values = vec![
-            first_value(column(price), by_time()).alias("open"),
+            edge(Edge::First).alias("open"),
             max(column(price)).alias("high"),
             min(column(price)).alias("low"),
-            last_value(column(price), by_time()).alias("close"),
+            edge(Edge::Last).alias("close"),
         ];
         values.extend(size.map(|size| sum(column(size)).alias("volume")));
         values.push(count(lit(1)).alias("rows"));

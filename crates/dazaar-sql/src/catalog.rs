@@ -1,6 +1,7 @@
 //! The tables of a session, each opened when it is first named.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -15,14 +16,17 @@ use crate::provider::FeedTable;
 #[derive(Debug)]
 pub(crate) struct Catalog {
     tables: Tables,
+    /// Names of functions that give tables.
+    functions: Vec<String>,
     opened: Mutex<BTreeMap<String, Arc<FeedTable>>>,
     /// A table that a function needs.
     missing: Mutex<Option<String>>,
 }
 
 impl Catalog {
-    pub(crate) fn new(tables: Tables) -> Self {
-        Self { tables, opened: Mutex::default(), missing: Mutex::default() }
+    pub(crate) fn new(tables: Tables, mut functions: Vec<String>) -> Self {
+        functions.push(candles::NAME.to_owned());
+        Self { tables, functions, opened: Mutex::default(), missing: Mutex::default() }
     }
 
     /// Opens a table, once.
@@ -50,6 +54,11 @@ impl Catalog {
         lock(&self.missing).take()
     }
 
+    /// Rows of all that are open that nobody has any more.
+    pub(crate) fn gone(&self) -> Vec<(String, Range<u64>)> {
+        lock(&self.opened).values().flat_map(|table| table.gone()).collect()
+    }
+
     /// All that are open.
     pub(crate) fn tables(&self) -> impl Iterator<Item = Table> {
         lock(&self.opened).values().map(|table| table.table().clone()).collect::<Vec<_>>().into_iter()
@@ -65,7 +74,9 @@ impl SchemaProvider for Catalog {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
         match self.open(name).await {
             // The engine looks for functions among the tables first.
-            Err(error) if name == candles::NAME && is_unknown(&error) => Ok(None),
+            Err(error) if self.functions.iter().any(|function| function == name) && is_unknown(&error) => {
+                Ok(None)
+            }
             opened => opened.map(|table| Some(table as _)),
         }
     }

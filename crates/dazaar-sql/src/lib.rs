@@ -4,16 +4,19 @@
 //! index: a range of time, values of the first key column, columns, and a limit ([`pushdown`]); the rest is DataFusion's.
 //!
 //! Besides DataFusion's functions there are `bucket('1h', time)`, the beginning of the span that a time lies in, and
-//! `candles('trades', '1m')`, a table with the first, highest, lowest and last price and the volume of each span.
+//! `candles('trades', '1m')`, a table with the first, highest, lowest and last price and the volume of each span; and
+//! `first(price, time)` and `last(price, time)`.
 
 mod bucket;
 mod candles;
 mod catalog;
+mod edges;
 mod provider;
 mod pushdown;
 mod scan;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use datafusion::common::DataFusionError;
@@ -28,6 +31,7 @@ use dazaar_data::Tables;
 use bucket::Bucket;
 use candles::Candles;
 use catalog::Catalog;
+use edges::Edge;
 
 /// Names of a query that are looked up before it is given up; each takes a plan of its own.
 const TABLES_MAX: usize = 64;
@@ -36,6 +40,7 @@ const TABLES_MAX: usize = 64;
 pub struct Sql {
     context: SessionContext,
     catalog: Arc<Catalog>,
+    planning: tokio::sync::Mutex<()>,
 }
 
 impl Sql {
@@ -44,7 +49,6 @@ impl Sql {
     /// # Errors
     /// The engine cannot be set up.
     pub fn new(tables: Tables, memory: usize) -> Result<Self, DataFusionError> {
-        let catalog = Arc::new(Catalog::new(tables));
         // Rows come in the order of the table as far as nothing else is asked for.
         let config = SessionConfig::new()
             .with_round_robin_repartition(false)
@@ -52,11 +56,15 @@ impl Sql {
         let runtime =
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
+        let functions = context.state().table_functions().keys().cloned().collect();
+        let catalog = Arc::new(Catalog::new(tables, functions));
         let defaults = context.catalog("datafusion").expect("every session has it");
         defaults.register_schema("public", Arc::clone(&catalog) as _)?;
         context.register_udf(ScalarUDF::from(Bucket::default()));
+        context.register_udaf(Edge::First.function());
+        context.register_udaf(Edge::Last.function());
         context.register_udtf(candles::NAME, Arc::new(Candles::new(Arc::clone(&catalog))));
-        Ok(Self { context, catalog })
+        Ok(Self { context, catalog, planning: tokio::sync::Mutex::default() })
     }
 
     /// Begins a query: the rows are read as they are taken. It can read and nothing else.
@@ -74,6 +82,8 @@ impl Sql {
 
     /// Functions cannot wait for a table that is to be opened: they note that they need it, and come again.
     async fn plan(&self, text: &str) -> Result<LogicalPlan, DataFusionError> {
+        // What another question misses is not taken for what this one does.
+        let _planning = self.planning.lock().await;
         let state = self.context.state();
         for _ in 0..TABLES_MAX {
             let plan = state.create_logical_plan(text).await;
@@ -88,6 +98,11 @@ impl Sql {
     /// Bytes of blocks that came from sellers.
     pub fn downloaded(&self) -> u64 {
         self.catalog.tables().map(|table| table.downloaded()).sum()
+    }
+
+    /// Rows, by their numbers, that were left out since nobody has them any more: the table, the first and the one after the last.
+    pub fn gone(&self) -> Vec<(String, Range<u64>)> {
+        self.catalog.gone()
     }
 
     /// Makes what was downloaded survive a power cut.

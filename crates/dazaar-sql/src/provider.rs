@@ -1,6 +1,7 @@
 //! A feed as a table of DataFusion's.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -20,12 +21,22 @@ pub(crate) struct FeedTable {
     name: String,
     table: Table,
     schema: SchemaRef,
+    gone: Gone,
 }
+
+/// Rows that were asked for and that nobody has any more.
+pub(crate) type Gone = Arc<Mutex<Vec<Range<u64>>>>;
 
 impl FeedTable {
     pub(crate) fn new(name: String, table: Table) -> Self {
         let schema = table.schema().to_arrow();
-        Self { name, table, schema }
+        Self { name, table, schema, gone: Gone::default() }
+    }
+
+    /// Rows that were asked for and that nobody has any more, with the name of the table.
+    pub(crate) fn gone(&self) -> Vec<(String, Range<u64>)> {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.iter().map(|rows| (self.name.clone(), rows.clone())).collect()
     }
 
     pub(crate) const fn table(&self) -> &Table {
@@ -65,6 +76,12 @@ impl TableProvider for FeedTable {
         let columns = projection.cloned().unwrap_or_else(|| (0..schema.columns().len()).collect());
         let output = Arc::new(self.schema.project(&columns)?);
         plan.selection.columns = columns;
-        Ok(Arc::new(FeedScan::new(self.name.clone(), self.table.clone(), plan, output)))
+        Ok(Arc::new(FeedScan::new(
+            self.name.clone(),
+            self.table.clone(),
+            plan,
+            output,
+            Arc::clone(&self.gone),
+        )))
     }
 }

@@ -1,7 +1,7 @@
 //! Reading a table as a step of a physical plan, and how that step is told in `explain`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
@@ -19,10 +19,12 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
-use dazaar_data::Table;
+use dazaar_data::{Table, TableError};
 use dazaar_table::read::Plan;
 use dazaar_table::times::Rfc3339;
 use futures_util::stream;
+
+use crate::provider::Gone;
 
 /// The segments of a table that a query needs.
 #[derive(Debug)]
@@ -33,10 +35,11 @@ pub(crate) struct FeedScan {
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+    gone: Gone,
 }
 
 impl FeedScan {
-    pub(crate) fn new(name: String, table: Table, plan: Plan, schema: SchemaRef) -> Self {
+    pub(crate) fn new(name: String, table: Table, plan: Plan, schema: SchemaRef, gone: Gone) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
@@ -50,6 +53,7 @@ impl FeedScan {
             schema,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
+            gone,
         }
     }
 }
@@ -58,7 +62,7 @@ impl DisplayAs for FeedScan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let selection = &self.plan.selection;
         let names: Vec<_> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let bytes: u64 = self.plan.segments.iter().map(|entry| entry.bytes).sum();
+        let bytes = self.plan.bytes();
         write!(f, "FeedScan: table={}, columns=[{}]", self.name, names.join(", "))?;
         if selection.times.start != i64::MIN {
             write!(f, ", from={}", Rfc3339(selection.times.start))?;
@@ -119,12 +123,21 @@ impl ExecutionPlan for FeedScan {
     ) -> Result<SendableRecordBatchStream, DataFusionError> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let downloaded = MetricBuilder::new(&self.metrics).counter("downloaded_bytes", partition);
+        let gone = Arc::clone(&self.gone);
         let state = (self.table.read(self.plan.clone()), self.table.clone(), Arc::clone(&self.schema));
         let rows = stream::try_unfold(state, move |(mut rows, table, schema)| {
-            let (metrics, downloaded) = (metrics.clone(), downloaded.clone());
+            let (metrics, downloaded, gone) = (metrics.clone(), downloaded.clone(), Arc::clone(&gone));
             async move {
                 let before = table.downloaded();
-                let batch = rows.next().await;
+                let batch = loop {
+                    match rows.next().await {
+                        // The rest is worth having; what is missing is told at the end.
+                        Err(TableError::Gone { start, end }) => {
+                            gone.lock().unwrap_or_else(PoisonError::into_inner).push(start..end + 1);
+                        }
+                        batch => break batch,
+                    }
+                };
                 downloaded.add((table.downloaded() - before) as usize);
                 let batch = batch.map_err(|error| DataFusionError::External(Box::new(error)))?;
                 let Some(batch) = batch else { return Ok(None) };

@@ -83,6 +83,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let nonsense =
         |error: String| Failure::new(Kind::General, format!("the seller's rows make no sense: {error}"));
     let rows = answer.batch().map_err(nonsense)?;
+    let wanted = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let rows = rows.slice(0, rows.num_rows().min(wanted));
     // Only now is a file touched.
     let mut out: Box<dyn Write + Send> = match file {
         Some(path) => Box::new(create(path)?),
@@ -131,7 +133,7 @@ fn draw(schema: &Schema, rows: &RecordBatch, name: &str, out: &mut impl Write) -
     chart.axis();
     chart.figures();
     let title = match &schema.columns()[column].unit {
-        Some(unit) => format!("{name} [{unit}]"),
+        Some(unit) => format!("{name} [{}]", display_text(unit)),
         None => name.to_owned(),
     };
     writeln!(out, "{title}\n{chart}")?;

@@ -10,11 +10,11 @@ use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
-use dazaar_data::{Question, SellerError, Settings, ask, find_seller};
+use dazaar_data::{Question, Settings, ask, find_seller};
 
 use super::Context;
 use super::follow::{Deliver, Follow};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 
 /// How to deal with a seller.
 #[derive(Debug, Args)]
@@ -80,11 +80,7 @@ impl<'a> Purchase<'a> {
 
     /// Asks the seller something that is answered to everybody.
     pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Failure> {
-        ask(&self.buyer, question).await.map_err(|error| match error {
-            SellerError::Unreachable { .. } => Failure::new(Kind::Unreachable, error),
-            SellerError::Refused { .. } => Failure::new(Kind::Refused, error),
-            error => Failure::new(Kind::General, error),
-        })
+        ask(&self.buyer, question).await.map_err(|error| (&error).into())
     }
 
     /// Makes what was downloaded survive a power cut.
@@ -103,7 +99,8 @@ impl SellerArguments {
             addresses: self.connect.clone(),
             terms: self.terms()?,
             patience: self.patience(),
-            waits: !self.no_wait,
+            // Nobody would see what it waits for.
+            waits: false,
             security: self.security(),
             vetting: self.vetting(),
             names,

@@ -28,10 +28,21 @@ impl From<&TableError> for Failure {
     fn from(error: &TableError) -> Self {
         match error {
             TableError::Read(ReadError::Query(_) | ReadError::Header(_)) => Self::input(error),
-            TableError::Seller(SellerError::Refused { .. }) => Self::new(Kind::Refused, error),
-            TableError::Seller(SellerError::Unreachable { .. }) => Self::new(Kind::Unreachable, error)
-                .hint("is it running, and is the address right? --connect host:port tries another"),
+            TableError::Seller(error) => error.into(),
             TableError::Market(error) => of_market(error),
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<&SellerError> for Failure {
+    fn from(error: &SellerError) -> Self {
+        match error {
+            SellerError::Refused { .. } => Self::new(Kind::Refused, error),
+            SellerError::Terms { .. } => Self::new(Kind::Refused, error)
+                .hint("dazaar buy <seller> shows them; then add --accept-terms <hash>"),
+            SellerError::Unreachable { .. } => Self::new(Kind::Unreachable, error)
+                .hint("is it running, and is the address right? --connect host:port tries another"),
             _ => Self::new(Kind::General, error),
         }
     }

@@ -63,7 +63,10 @@ mod with_engine {
              2026-01-01T00:00:00Z,BTC,0,3598,0,3598,1800\n2026-01-01T01:00:00Z,BTC,3600,7198,3600,7198,1800\n"
         );
         for to in ["all.parquet", "all.arrow"] {
-            ask("select time, price, [price, 1] as list from trades", to);
+            ask(
+                "select cast(time as date) as day, price / 7.0 as part, count(*) as rows from trades group by 1, 2",
+                to,
+            );
         }
     }
 

@@ -52,12 +52,12 @@ class Market:
         """
         return Table(self._native.open(str(table), **how))
 
-    def sell(self, data, name, *, time=None, keys=(), late=None, append=False, free=False) -> int:
+    def sell(self, data, name, *, time=None, keys=(), late=None, append=False, free=None) -> int:
         """Publishes rows as the table `name`, and lists it. Returns how many rows the table has.
 
         `data` is a DataFrame of pandas or polars, a table of pyarrow, or anything with an Arrow stream. The rows that the
         table has already are left out, so that the same frame with more rows can be sold again; `append` adds all rows.
-        Buyers are admitted by `grant`; with `free`, everybody is.
+        Buyers are admitted by `grant`; with `free=True`, everybody is. It stays as it was if nothing is said.
         """
         stream = _ipc(data)
         return self._native.publish(
@@ -136,7 +136,7 @@ class _Arrow:
         """A table of pyarrow."""
         import pyarrow
 
-        return pyarrow.RecordBatchReader.from_stream(self).read_all()
+        return self._taken(lambda: pyarrow.RecordBatchReader.from_stream(self).read_all())
 
     def to_pandas(self, **how):
         """A DataFrame of pandas."""
@@ -146,7 +146,15 @@ class _Arrow:
         """A DataFrame of polars."""
         import polars
 
-        return polars.DataFrame(self)
+        return self._taken(lambda: polars.DataFrame(self))
+
+    def _taken(self, take):
+        """What `take` makes of the stream. Errors on the way are ours, not those of whoever reads the stream."""
+        try:
+            return take()
+        except Exception:
+            self._native.raise_error()
+            raise
 
 
 class Rows(_Arrow):
@@ -156,6 +164,11 @@ class Rows(_Arrow):
     def bytes(self) -> int:
         """Bytes of the segments that have the rows, without those that are not in the index yet."""
         return self._native.bytes
+
+    @property
+    def gone(self) -> list:
+        """Rows that nobody has any more, each as the number of the first and of the one after the last; known once rows were taken."""
+        return self._native.gone
 
 
 class Batch(_Arrow):
@@ -170,6 +183,7 @@ class Live:
 
     def __init__(self, native):
         self._native = native
+        self._waiting = None
 
     @property
     def next_row(self) -> int:
@@ -181,7 +195,15 @@ class Live:
 
     async def __anext__(self) -> Batch:
         while True:
-            batch = await asyncio.to_thread(self._native.next, _WAIT_SECONDS)
+            # A thread goes on when nobody waits any more; what it finds is for whoever waits next.
+            if self._waiting is None:
+                self._waiting = asyncio.ensure_future(asyncio.to_thread(self._native.next, _WAIT_SECONDS))
+            waiting = self._waiting
+            try:
+                batch = await asyncio.shield(waiting)
+            finally:
+                if waiting.done():
+                    self._waiting = None
             if batch is not None:
                 return Batch(batch)
 
@@ -212,7 +234,8 @@ def _ipc(data) -> bytes:
     import pyarrow
 
     if type(data).__module__.split(".")[0] == "pandas":
-        table = pyarrow.Table.from_pandas(data)
+        # An index without a name only counts, or did.
+        table = pyarrow.Table.from_pandas(data, preserve_index=None if data.index.name else False)
     else:
         table = pyarrow.RecordBatchReader.from_stream(data).read_all()
     sink = pyarrow.BufferOutputStream()

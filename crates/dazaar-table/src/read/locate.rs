@@ -98,6 +98,11 @@ impl Plan {
 }
 
 impl Plan {
+    /// Bytes of the segments of the index.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add)
+    }
+
     /// Counts a block of the tail in: without those the coverage lacks the newest rows.
     ///
     /// # Errors
@@ -259,6 +264,7 @@ impl Locator {
         for entry in list {
             let is_wanted = selection.overlaps(entry.earliest, entry.latest)
                 && entry.end_row() > selection.from_row
+                && entry.first_row < selection.to_row
                 && (selection.keys.is_empty() || selection.keys.iter().any(|&key| entry.may_have(key)));
             // An index speaks of what is before it: so nobody is led in circles.
             if entry.block >= number {

@@ -15,6 +15,8 @@ pub struct Query {
     pub to: Option<i64>,
     /// No rows before this one.
     pub from_row: u64,
+    /// Not this row, and none after it.
+    pub to_row: Option<u64>,
     /// Only so many rows at the end of the table, whether they meet the other conditions or not.
     pub last: Option<u64>,
     /// No more rows than so many.
@@ -36,6 +38,8 @@ pub struct Selection {
     pub(crate) is_open: bool,
     /// No rows before this one.
     pub from_row: u64,
+    /// Not this row, and none after it.
+    pub to_row: u64,
     /// No more rows than so many.
     pub limit: Option<u64>,
     /// Numbers of the columns.
@@ -92,6 +96,7 @@ impl Query {
             times: self.from.unwrap_or(i64::MIN)..self.to.unwrap_or(i64::MAX),
             is_open: self.to.is_none(),
             from_row: self.from_row,
+            to_row: self.to_row.unwrap_or(u64::MAX),
             limit: self.limit,
             columns,
             conditions,

@@ -32,8 +32,8 @@ pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
 ) -> Result<Quote, ScanError<E>> {
     let mut plan = locate(length, Query { from, to, ..Query::default() }, &mut read)?;
     let mut quote = Quote::default();
+    quote.bytes = plan.bytes();
     let segments = mem::take(&mut plan.segments);
-    quote.bytes = segments.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add);
     let (inside, edges): (Vec<_>, Vec<_>) =
         segments.into_iter().partition(|entry| plan.selection.covers(entry.earliest, entry.latest));
     if edges.len() as u64 > TAIL_BLOCKS_MAX {

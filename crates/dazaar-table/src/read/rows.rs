@@ -80,23 +80,26 @@ impl Rows {
 
     /// All blocks that are still to come, in the order in which they are needed.
     pub fn blocks(&self) -> impl Iterator<Item = u64> {
-        let is_done = self.left == Some(0);
+        let is_done = self.is_full();
         let segments = self.segments.iter().map(|entry| entry.block);
         segments.chain(self.tail.clone()).take_while(move |_| !is_done)
     }
 
     /// The next blocks, at most so many, that are worth asking for before they are needed: no more than the limit of rows takes,
     /// if all rows in them are wanted.
-    pub fn ahead(&self, blocks: usize) -> impl Iterator<Item = u64> {
+    pub fn ahead(&self, blocks: usize) -> impl Iterator<Item = u64> + use<> {
         let mut missing = self.left.unwrap_or(u64::MAX);
-        let segments = self.segments.iter().take_while(move |entry| {
-            let is_needed = missing > 0;
+        let mut found = Vec::new();
+        for entry in self.segments.iter().take(blocks) {
+            if missing == 0 {
+                break;
+            }
             missing = missing.saturating_sub(entry.rows);
-            is_needed
-        });
-        let segments: Vec<u64> = segments.map(|entry| entry.block).take(blocks).collect();
-        let tail = if segments.len() < self.segments.len() { 0..0 } else { self.tail.clone() };
-        segments.into_iter().chain(tail.take_while(|_| self.left != Some(0))).take(blocks)
+            found.push(entry.block);
+        }
+        let is_tail_needed = missing > 0 && found.len() == self.segments.len();
+        let tail = if is_tail_needed { self.tail.clone() } else { 0..0 };
+        found.into_iter().chain(tail).take(blocks)
     }
 
     /// The block that is needed next; `None` at the end.
@@ -109,9 +112,9 @@ impl Rows {
         self.left.is_some()
     }
 
-    /// Whether as many rows were given as were asked for.
+    /// Whether as many rows were given as were asked for, or the last of them was reached.
     pub fn is_full(&self) -> bool {
-        self.left == Some(0)
+        self.left == Some(0) || self.next_row >= self.selection.to_row
     }
 
     /// The block after the last that is to come.
@@ -176,7 +179,8 @@ impl Rows {
     /// Takes what is wanted of the rows of a segment, from the next one on.
     fn take(&mut self, head: &SegmentHead, rows: &RecordBatch) -> RowsEvent {
         let skipped = (self.next_row - head.first_row) as usize;
-        let rows = rows.slice(skipped, rows.num_rows() - skipped);
+        let end = head.end_row().min(self.selection.to_row).saturating_sub(head.first_row) as usize;
+        let rows = rows.slice(skipped, end.saturating_sub(skipped));
         let wanted = self.filtered(head, &rows);
         let found = wanted.num_rows();
         let count = self.left.map_or(found, |left| found.min(left as usize));

@@ -3,6 +3,7 @@
 use std::io::{self, Read as _, Write};
 
 use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::DataType;
 use dazaar_data::Tables;
 use dazaar_sql::Sql;
 use dazaar_table::export::{OutputFormat, RowWriter};
@@ -28,6 +29,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let sql = Sql::new(tables, memory).map_err(|error| wrong(&error))?;
     let outcome = Interruption::listen()?.or(answer(&sql, arguments, format)).await;
     sql.flush().await?;
+    for (_, rows) in sql.gone() {
+        context.output.event(&Event::RowsGone { start: rows.start, end: rows.end })?;
+    }
     match outcome? {
         Some(rows) => Ok(context.output.event(&Event::Answered { rows, downloaded: sql.downloaded() })?),
         None => {
@@ -40,7 +44,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
 async fn answer(sql: &Sql, arguments: &Arguments, format: OutputFormat) -> Result<u64, Failure> {
     let mut rows = sql.query(&text(&arguments.query)?).await.map_err(|error| wrong(&error))?;
     let schema = rows.schema();
-    let is_explained = schema.fields().iter().map(|field| field.name()).eq(["plan_type", "plan"]);
+    let is_explained = schema.fields().iter().map(|field| field.name()).eq(["plan_type", "plan"])
+        && schema.fields().iter().all(|field| *field.data_type() == DataType::Utf8);
     let first = rows.try_next().await.map_err(|error| wrong(&error))?;
     // Only now is a file touched.
     let mut out: Box<dyn Write + Send> = match file_of(arguments.output.as_deref()) {

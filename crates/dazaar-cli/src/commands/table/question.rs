@@ -84,6 +84,7 @@ impl Question {
             from: self.from,
             to: self.to,
             from_row: 0,
+            to_row: None,
             last: self.last,
             limit: self.limit,
             columns: self.columns.clone(),
