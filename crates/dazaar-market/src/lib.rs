@@ -16,11 +16,13 @@ pub mod link;
 pub mod master;
 pub mod meter;
 pub mod money;
+pub mod pay;
 pub mod price;
 pub mod seller;
 pub mod session;
 pub mod span;
 pub mod terms;
+pub mod voucher;
 
 pub use address::{Address, AddressError};
 pub use buyer::{BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason};
@@ -37,3 +39,4 @@ pub use seller::{PeerKind, Sale, SellerAction, SellerConfig, SellerEvent, Seller
 pub use session::{PeerFault, SendError, Verdict};
 pub use span::{SpanError, parse_span_ms};
 pub use terms::{Acceptance, AcceptanceError, Terms, TermsError, TermsHash};
+pub use voucher::{VoucherCode, VoucherCodeError, VoucherHash};

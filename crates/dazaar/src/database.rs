@@ -3,7 +3,8 @@
 //! Keys are 32-byte blobs, times are milliseconds since 1970 UTC, durations are milliseconds.
 
 mod acceptances;
-mod credits;
+mod grants;
+mod ledger;
 mod listings;
 mod marks;
 mod purchases;
@@ -19,13 +20,20 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use credits::Credit;
+pub use ledger::{
+    Account, Applied, Credit, Finality, Order, OrderId, Receipt, Redeemed, Refunded, Used, Voucher,
+    VoucherError,
+};
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
 pub use sales::Sale;
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 2] = [include_str!("database/schema-1.sql"), include_str!("database/schema-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("database/schema-1.sql"),
+    include_str!("database/schema-2.sql"),
+    include_str!("database/schema-3.sql"),
+];
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,6 +113,21 @@ pub enum DatabaseError {
         /// The name.
         id: String,
     },
+    /// Another order has this name.
+    #[error("another order has this name")]
+    OrderDiffers,
+    /// More than an account may ever have been paid.
+    #[error("{units} more are more than an account can count")]
+    TooMuch {
+        /// Units that were to be paid.
+        units: u64,
+    },
+    /// A payment that nobody asked for does not exist.
+    #[error("no such payment waits to be claimed")]
+    NothingUnclaimed,
+    /// A voucher gives nothing.
+    #[error(transparent)]
+    Voucher(#[from] VoucherError),
     /// A record does not hold what this program wrote there.
     #[error("the record in column `{column}` is damaged")]
     Damaged {

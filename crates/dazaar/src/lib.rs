@@ -24,7 +24,7 @@ pub use dazaar_market as cards;
 pub use dazaar_wire as wire;
 
 pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};
-pub use clock::now_ms;
+pub use clock::{moment, now_ms};
 pub use connection::{ConnectionError, explain};
 pub use import::{ImportError, Imported, read_legacy};
 pub use market::{Market, MarketError, Offer};

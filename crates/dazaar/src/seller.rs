@@ -42,6 +42,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time from one look at what a listing no longer keeps to the next.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The longest time for which what was delivered is charged in memory only.
+const CHARGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
+
 /// How a listing is served.
 #[derive(Debug, Clone, Copy)]
 pub struct SellerOptions {
@@ -146,7 +149,7 @@ impl Seller {
             sale,
             terms,
             unsigned_terms: if listing.unsigned_terms { UnsignedTerms::Serve } else { UnsignedTerms::Refuse },
-            validate_interval: options.validate_interval,
+            validate_interval: interval(&listing.admission, options.validate_interval),
         };
         let validator = validator(&listing.admission, market.database());
         Ok(Self(Arc::new(Shared {
@@ -222,6 +225,15 @@ impl Seller {
         }
         // Whoever does not finish in time is cut off with the set.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all()).await;
+    }
+}
+
+/// The time from one question to the next. What was delivered is charged with each, and a crash must not cost the seller more than
+/// a second of it.
+fn interval(admission: &Admission, wanted: Duration) -> Duration {
+    match admission {
+        Admission::Granted => wanted.min(CHARGE_INTERVAL_MAX),
+        _ => wanted,
     }
 }
 

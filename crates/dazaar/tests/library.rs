@@ -139,7 +139,7 @@ async fn a_grant_and_a_revocation_reach_an_open_connection() {
     // The first refusal may have come before anybody listened: grant, revoke, and look at the second.
     database.grant("first", &scene.listing.feed, &scene.buyer_key, Some(3_600_000), now_ms()).unwrap();
     held(&scene.buyer, 3).await;
-    database.revoke(&scene.listing.feed, &scene.buyer_key).unwrap();
+    database.revoke(&scene.listing.feed, &scene.buyer_key, now_ms()).unwrap();
     while next(&mut notices, refused).await != "no time left on this subscription" {}
     scene.log.append(&["four"]).unwrap();
     database.grant("second", &scene.listing.feed, &scene.buyer_key, None, now_ms()).unwrap();
@@ -213,7 +213,7 @@ async fn of_several_connections_of_one_buyer_time_is_charged_once() {
     scene.seller.close();
     timeout(DEADLINE, scene.serving).await.expect("in time").unwrap();
     let whole = began.elapsed();
-    let Some(Credit::Time { left_ms }) = database.charge(&feed, &scene.buyer_key, 0).unwrap() else {
+    let Some(Credit::Time { left_ms }) = database.credit(&feed, &scene.buyer_key, now_ms()).unwrap() else {
         panic!("time was granted");
     };
     let charged = Duration::from_millis((hour_ms - left_ms).unsigned_abs());

@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failur
         feed: listing.feed.to_string(),
         remaining_ms: match credit {
             Credit::Time { left_ms } => Some(left_ms),
-            Credit::Forever => None,
+            _ => None,
         },
     })?;
     Ok(())

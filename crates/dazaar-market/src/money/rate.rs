@@ -60,10 +60,9 @@ impl Rate {
         (total / per, u64::try_from(total % per).unwrap_or(0))
     }
 
-    /// The most that `balance` pays for, after `carry`.
+    /// The most that `balance` pays for to its last fraction, after `carry`.
     pub fn affordable(self, balance: u64, carry: u64) -> u64 {
-        let per = u128::from(self.per());
-        let most = (u128::from(balance) * per + (per - 1)).saturating_sub(u128::from(carry));
+        let most = (u128::from(balance) * u128::from(self.per())).saturating_sub(u128::from(carry));
         u64::try_from(most / u128::from(self.units())).unwrap_or(u64::MAX)
     }
 }
@@ -119,16 +118,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_affordable_costs_no_more_than_there_is(
+        fn what_is_affordable_is_paid_to_the_last_fraction(
             mantissa in 1..u64::MAX / 2, per in 1..u64::MAX / 2, balance: u64, carry: u64
         ) {
             let rate = Rate::new(Decimal::new(mantissa.into(), 0), 0, per).unwrap();
             let carry = carry % rate.per();
             let most = rate.affordable(balance, carry);
-            prop_assert!(rate.cost(carry, most).0 <= u128::from(balance));
-            if let Some(more) = most.checked_add(1) {
-                prop_assert!(rate.cost(carry, more).0 > u128::from(balance));
-            }
+            let exact = |quantity: u64| u128::from(carry) + u128::from(quantity) * u128::from(rate.units());
+            let paid = u128::from(balance) * u128::from(rate.per());
+            prop_assert!(most == 0 || exact(most) <= paid);
+            prop_assert!(most == u64::MAX || exact(most + 1) > paid);
         }
     }
 }
