@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Status(commands::status::Arguments),
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),
+    #[command(subcommand)]
+    Credit(commands::credit::Command),
     Sales(commands::sales::Arguments),
     Doctor(commands::doctor::Arguments),
     Import(commands::import::Arguments),

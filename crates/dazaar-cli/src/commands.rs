@@ -4,6 +4,7 @@ mod actor;
 pub(crate) mod bench;
 pub(crate) mod buy;
 pub(crate) mod card;
+pub(crate) mod credit;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod follow;
@@ -93,6 +94,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
+        Command::Credit(command) => credit::run(&context, &command),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Import(arguments) => import::run(&context, &arguments),

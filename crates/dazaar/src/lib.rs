@@ -37,3 +37,8 @@ pub use shared_log::SharedLog;
 pub fn random_number() -> u64 {
     rand::random()
 }
+
+/// 128 random bits, for secrets that nobody may guess.
+pub fn random_number_128() -> u128 {
+    rand::random()
+}

@@ -1,5 +1,6 @@
 //! Serving one listing: every connection is a session of its own, admitted and metered by the listing's rules.
 
+mod payments;
 mod session;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
-use dazaar_market::{Sale, SellerConfig, Terms, UnsignedTerms};
+use dazaar_market::{Method, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::now_ms;
 use crate::connection::explain;
-use crate::database::{Admission, Listing, Retention};
+use crate::database::{Admission, Credit, Listing, Retention};
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
 use crate::validator::{Validator, validator};
@@ -125,6 +126,26 @@ pub enum SellerNotice {
         ours: Option<SignedHead>,
         /// What the buyer has, under the key of the feed or of the buyer's own.
         theirs: SignedHead,
+    },
+    /// A payment counts.
+    Paid {
+        /// Whose.
+        buyer: IdentityKey,
+        /// How.
+        method: Method,
+        /// Milliseconds that it gave; none admits until revoked.
+        amount_ms: Option<i64>,
+        /// Whether it counted before, and only the answer was given again.
+        again: bool,
+        /// What the buyer has now.
+        credit: Credit,
+    },
+    /// A payment does not count.
+    PaymentRefused {
+        /// Whose.
+        buyer: IdentityKey,
+        /// Why.
+        reason: String,
     },
     /// A buyer signed the terms; the record is stored.
     TermsAccepted {

@@ -1,6 +1,6 @@
 //! A purchase as several commands make one: whom from, how to connect, and until when.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::Context;
 use super::follow::{Deliver, Follow};
 use super::sell::read_card;
 use crate::failure::{Failure, Kind};
+use crate::secrets;
 
 /// How to deal with a seller.
 #[derive(Debug, Args)]
@@ -42,6 +43,20 @@ pub(crate) struct SellerArguments {
     /// Seconds without a connection after which to give up; 0 never does
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     timeout: u64,
+}
+
+/// How to pay.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Paying")]
+pub(crate) struct PaymentArguments {
+    /// Redeem a voucher of the seller's. Others on this machine can read a command line: without CODE it is taken from
+    /// DAZAAR_VOUCHER, asked for, or read from a pipe
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with = "voucher_file")]
+    voucher: Option<Option<String>>,
+
+    /// Redeem the voucher in this file
+    #[arg(long, value_name = "FILE")]
+    voucher_file: Option<PathBuf>,
 }
 
 /// Somebody buys from somebody.
@@ -80,6 +95,15 @@ impl<'a> Purchase<'a> {
     /// Who buys.
     pub(super) const fn buyer(&self) -> &Buyer {
         &self.buyer
+    }
+
+    /// Pays as the arguments say, once there is a connection.
+    pub(super) fn pay(&self, payment: &PaymentArguments) -> Result<(), Failure> {
+        let typed = payment.voucher.as_ref().map(Option::as_deref);
+        if let Some(code) = secrets::voucher(typed, payment.voucher_file.as_deref())? {
+            self.buyer.redeem(&code);
+        }
+        Ok(())
     }
 
     /// Goes on until `delivery` is complete.

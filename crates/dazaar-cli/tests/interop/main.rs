@@ -19,3 +19,4 @@ mod rows;
 mod support;
 mod tables;
 mod tables_in_python;
+mod vouchers;

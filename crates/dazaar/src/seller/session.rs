@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerSession};
+use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, pay};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::{Config, Event, Role, Security};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -29,6 +30,10 @@ pub(super) struct SellerConnection {
     verdict: Asked,
     replicator: Option<Arc<Replicator>>,
     delivery: Delivery,
+    /// Whether the buyer's software knows our additions.
+    is_native: bool,
+    /// Payments that did not count.
+    proofs_refused: u32,
 }
 
 /// What was delivered on this connection.
@@ -66,6 +71,8 @@ impl SellerConnection {
             verdict: Asked::default(),
             replicator: None,
             delivery,
+            is_native: false,
+            proofs_refused: 0,
         }
     }
 
@@ -110,11 +117,7 @@ impl SellerConnection {
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
-            Some((name, message)) = next(inbox) => {
-                if let Err(error) = self.machine.send_user_message(&name, &message) {
-                    tracing::warn!(%error, name, "cannot send a message");
-                }
-            }
+            Some((name, message)) = next(inbox) => self.say(&name, &message),
         }
         self.machine.handle_timeout(self.connection.now());
         self.act()
@@ -140,8 +143,8 @@ impl SellerConnection {
         self.buyer = Some((buyer, inbox));
         let authenticated = security == Security::Authenticated;
         self.seller.notify(SellerNotice::Connected { buyer, authenticated });
-        let is_native = self.connection.session().remote_authenticates();
-        let kind = if is_native { PeerKind::Native } else { PeerKind::Classic };
+        self.is_native = self.connection.session().remote_authenticates();
+        let kind = if self.is_native { PeerKind::Native } else { PeerKind::Classic };
         let stored = self.stored_acceptance(&buyer)?;
         self.machine.handle_connected(self.connection.now(), buyer, kind, stored);
         Ok(())
@@ -173,10 +176,47 @@ impl SellerConnection {
                 SellerAction::RefuseOffer { discovery_key } => {
                     self.connection.session().refuse(discovery_key)
                 }
-                SellerAction::Notify(event) => self.seller.notify(SellerNotice::Session { buyer, event }),
+                SellerAction::Notify(SellerEvent::UserMessage { name, message })
+                    if pay::is_payment(&name) =>
+                {
+                    self.handle_payment(buyer, &name, message);
+                }
+                SellerAction::Notify(event) => self.tell(buyer, event),
             }
         }
         Ok(())
+    }
+
+    fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
+        // npm dazaar would not know what to do with it.
+        if self.is_native && matches!(event, SellerEvent::Refused { .. }) {
+            self.say_due();
+        }
+        self.seller.notify(SellerNotice::Session { buyer, event });
+    }
+
+    pub(super) fn seller(&self) -> &Shared {
+        &self.seller
+    }
+
+    /// Sends a message of our own.
+    pub(super) fn say(&mut self, name: &str, message: &Value) {
+        if let Err(error) = self.machine.send_user_message(name, message) {
+            tracing::warn!(%error, name, "cannot send a message");
+        }
+    }
+
+    /// Has the validator asked now: something was paid.
+    pub(super) fn ask_at_once(&mut self) {
+        self.machine.handle_payment(self.connection.now());
+    }
+
+    pub(super) const fn proofs_refused(&self) -> u32 {
+        self.proofs_refused
+    }
+
+    pub(super) const fn count_refusal(&mut self) {
+        self.proofs_refused += 1;
     }
 
     fn ask(&mut self, buyer: IdentityKey) -> Result<(), SessionEnd> {
