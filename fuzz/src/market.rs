@@ -6,7 +6,7 @@ use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair};
 use dazaar_market::seller::{PeerKind, UnsignedTerms};
 use dazaar_market::{
     BuyerAction, BuyerConfig, BuyerSession, Card, Extension, Meter, Price, Sale, SellerAction, SellerConfig,
-    SellerSession, Terms,
+    SellerSession, Terms, VoucherCode, pay,
 };
 use serde_json::{Map, Value};
 
@@ -71,6 +71,28 @@ pub fn offers(data: &[u8]) {
         assert_eq!(meter.balance + charge.units, balance, "a unit was lost");
         assert!(left.is_open() || charge.unpaid == used, "served behind a closed gate");
         assert!(!terms.shown.price(&price).is_empty());
+    }
+}
+
+/// A message about a payment, or the code of a voucher.
+pub fn payment(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(code) = text.parse::<VoucherCode>() {
+        assert_eq!(code.reveal().parse(), Ok(code), "what we write we read");
+    }
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+    if let Some(proof) = pay::read::<pay::Proof>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&proof)), Some(proof));
+    }
+    if let Some(receipt) = pay::read::<pay::Receipt>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&receipt)), Some(receipt));
+    }
+    if let Some(refusal) = pay::read::<pay::Refusal>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&refusal)), Some(refusal));
+    }
+    if let Some(due) = pay::read::<pay::Due>(message) {
+        let shown = pay::display_lines(&due.offers).concat();
+        assert!(!shown.chars().any(char::is_control), "control characters reach a terminal");
     }
 }
 

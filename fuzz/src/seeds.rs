@@ -39,6 +39,13 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
         ]),
         "offers" => offers(),
+        "payment" => texts(&[
+            "WBYN7-MNWN5-6CJ4P-WPXR1-4Q4VQ-KAFEX",
+            r#"{"order":"1","method":"credit","proof":"WBYN7-MNWN5-6CJ4P-WPXR1-4Q4VQ-KAFEX"}"#,
+            r#"{"order":"1","method":"credit","units":5,"asset":"time","again":false,"credit":{"type":"time","remaining":5}}"#,
+            r#"{"order":"1","code":"used","error":"this voucher was used by somebody else"}"#,
+            r#"{"methods":["credit"],"offers":["0.1 EUR per hour by credit"]}"#,
+        ]),
         "proof" => vec![(0..90).map(|step: u8| step.wrapping_mul(37)).collect(), vec![0; 60]],
         "protobuf" => vec![bitfield(), offer()],
         "rle" => {

@@ -93,6 +93,9 @@ async function main () {
     pinging = false
     look()
   })
+  for (const name of ['pay/due', 'pay/receipt', 'pay/refuse']) {
+    buyer.receive(name, message => emit('message', { name, message }))
+  }
   await call(buyer, 'ready')
   emit('ready', { buyer: buyer.key })
 

@@ -85,7 +85,7 @@ fn grants_revokes_and_restores_without_reconnecting() {
 
     scene.dazaar("seller", &["grant", JS_BUYER, "2h"]).succeed();
     let info = buyer.wait_for("valid")["info"].clone();
-    assert_eq!(info["type"], "time");
+    assert_eq!(info, serde_json::json!({ "type": "time", "remaining": 7_200_000 }));
     buyer.wait_until("all 20 blocks", |event| event["event"] == "synced" && event["length"] == 20);
 
     scene.dazaar("seller", &["revoke", JS_BUYER]).succeed();
@@ -99,6 +99,10 @@ fn grants_revokes_and_restores_without_reconnecting() {
     buyer.succeed();
     let connections = seller.seen().iter().filter(|event| event["event"] == "buyer-connected").count();
     assert_eq!(connections, 1, "{seller}");
+    assert!(
+        buyer.seen().iter().all(|event| event["event"] != "message"),
+        "nothing that npm does not know: {buyer}"
+    );
 }
 
 #[test]

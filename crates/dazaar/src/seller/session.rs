@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, pay};
+use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::{Config, Event, Role, Security};
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub(super) struct SellerConnection {
     delivery: Delivery,
     /// Whether the buyer's software knows our additions.
     is_native: bool,
+    /// Whether the buyer heard last that they are not served.
+    is_refused: bool,
     /// Payments that did not count.
     proofs_refused: u32,
 }
@@ -72,6 +74,7 @@ impl SellerConnection {
             replicator: None,
             delivery,
             is_native: false,
+            is_refused: false,
             proofs_refused: 0,
         }
     }
@@ -116,7 +119,7 @@ impl SellerConnection {
         let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
-            verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
+            verdict = self.verdict.answer() => self.handle_verdict(verdict),
             Some((name, message)) = next(inbox) => self.say(&name, &message),
         }
         self.machine.handle_timeout(self.connection.now());
@@ -187,10 +190,19 @@ impl SellerConnection {
         Ok(())
     }
 
-    fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
-        // npm dazaar would not know what to do with it.
-        if self.is_native && matches!(event, SellerEvent::Refused { .. }) {
+    /// A buyer who hears that they are refused has heard before what is asked. npm dazaar would not know what to do with it.
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        if self.is_native && !self.is_refused && matches!(verdict, Verdict::Refuse { .. }) {
             self.say_due();
+        }
+        self.machine.handle_verdict(self.connection.now(), verdict);
+    }
+
+    fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
+        match event {
+            SellerEvent::Admitted { .. } => self.is_refused = false,
+            SellerEvent::Refused { .. } => self.is_refused = true,
+            _ => {}
         }
         self.seller.notify(SellerNotice::Session { buyer, event });
     }
