@@ -57,6 +57,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Credit(commands::credit::Command),
     Sales(commands::sales::Arguments),
+    Ledger(commands::ledger::Arguments),
+    Report(commands::ledger::ReportArguments),
+    #[command(subcommand)]
+    Receipt(commands::receipt::Command),
     Doctor(commands::doctor::Arguments),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),

@@ -13,8 +13,10 @@ pub(crate) mod grant;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod ledger;
 pub(crate) mod purchase;
 pub(crate) mod quote;
+pub(crate) mod receipt;
 pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
@@ -95,6 +97,9 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
         Command::Credit(command) => credit::run(&context, &command),
+        Command::Ledger(arguments) => ledger::run(&context, &arguments),
+        Command::Report(arguments) => ledger::report(&context, &arguments),
+        Command::Receipt(command) => receipt::run(&context, &command),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Import(arguments) => import::run(&context, &arguments),

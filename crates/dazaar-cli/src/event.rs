@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::bench::Figures;
+use crate::commands::ledger::amount as money;
 use crate::failure::FORK_HINT;
+use crate::times::utc;
 
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -159,6 +161,32 @@ pub(crate) enum Event {
         since: String,
         seen: String,
     },
+    /// A payment, refund or delivery.
+    Ledger {
+        time: String,
+        name: Option<String>,
+        buyer: Option<String>,
+        kind: String,
+        method: String,
+        reference: String,
+        asset: Option<String>,
+        units: i64,
+        change: i64,
+    },
+    /// What a listing comes to in one asset.
+    Report {
+        name: String,
+        asset: String,
+        buyers: i64,
+        paid: i64,
+        delivered: i64,
+        refunded: i64,
+        revoked: i64,
+        short: i64,
+        left: i64,
+    },
+    /// A receipt that its seller signed.
+    Receipt { receipt: Value },
     /// Something is wrong with a file of a feed; `cure` says what can be done, or why nothing can.
     Finding { file: &'static str, fault: String, cure: String, repairable: bool, repaired: bool },
     /// Every file of a feed was looked at.
@@ -366,6 +394,22 @@ impl Event {
                     indicatif::HumanBytes((*bytes).try_into().unwrap_or(0)).to_string()
                 )
             }
+            Self::Ledger { time, name, buyer, kind, method, asset, units, .. } => {
+                let (name, buyer) =
+                    (name.as_deref().unwrap_or("(unclaimed)"), buyer.as_deref().map_or("", short));
+                let amount = money(asset.as_deref(), *units);
+                format!("{time}  {name:<20} {buyer:<8}  {kind:<13} {method:<8} {amount:>20}")
+                    .trim_end()
+                    .to_owned()
+            }
+            Self::Report { name, asset, buyers, paid, delivered, refunded, revoked, left, .. } => {
+                let [paid, delivered, refunded, revoked, left] =
+                    [paid, delivered, refunded, revoked, left].map(|units| money(Some(asset), *units));
+                format!(
+                    "{name}: {buyers} buyers; paid {paid}, delivered {delivered}, refunded {refunded}, revoked {revoked}, left {left}"
+                )
+            }
+            Self::Receipt { receipt } => described_receipt(receipt),
             Self::Finding { file, fault, cure, repairable, repaired } => {
                 let verb = match (repaired, repairable) {
                     (true, _) => "repaired",
@@ -436,6 +480,17 @@ fn columns(schema: &Value) -> String {
             .to_owned()
     };
     fields.iter().map(|field| format!("\n{}", line(field).trim_start_matches('\n'))).collect()
+}
+
+/// A receipt in one line.
+fn described_receipt(receipt: &Value) -> String {
+    let text = |field: &str| display_text(receipt[field].as_str().unwrap_or_default());
+    let units = receipt["units"].as_str().and_then(|units| units.parse().ok());
+    let amount = units.map_or_else(|| "for good".to_owned(), |units| money(receipt["asset"].as_str(), units));
+    let time = utc(receipt["time_ms"].as_i64().unwrap_or(0));
+    let [seller, buyer, reference] = ["seller", "buyer", "reference"].map(text);
+    let (seller, buyer) = (short(&seller), short(&buyer));
+    format!("{time}  seller {seller}  buyer {buyer}  {amount} by {}  {reference}", text("method"))
 }
 
 /// What a seller asks, a line for each way to pay.

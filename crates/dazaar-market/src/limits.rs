@@ -33,6 +33,9 @@ pub const PROOFS_REFUSED_MAX: u32 = 16;
 /// Characters of a buyer's name for a payment.
 pub const ORDER_CHARS_MAX: usize = 64;
 
+/// Bytes of a signed receipt as JSON.
+pub const RECEIPT_BYTES_MAX: usize = 4096;
+
 /// Bytes of terms of use, before trimming.
 pub const TERMS_BYTES_MAX: usize = 256 * 1024;
 

@@ -62,6 +62,9 @@ pub struct Receipt {
     pub again: bool,
     /// What the buyer has now, as in `valid`.
     pub credit: Value,
+    /// The seller's [signed receipt](crate::SignedReceipt), to keep.
+    #[serde(default)]
+    pub signed: Value,
 }
 
 /// A payment does not count.

@@ -8,6 +8,7 @@ mod ledger;
 mod listings;
 mod marks;
 mod purchases;
+mod receipts;
 mod sales;
 mod settings;
 
@@ -21,8 +22,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
-    Account, Applied, Credit, Finality, Order, OrderId, Receipt, Redeemed, Refunded, Used, Voucher,
-    VoucherError,
+    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, Receipt, Redeemed, Refunded,
+    Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;

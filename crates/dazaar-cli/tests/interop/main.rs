@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask setup` installs what these tests need.
 
+mod accounts;
 mod doctor;
 mod folders;
 mod forks;

@@ -1,11 +1,12 @@
 //! Payments within a session: handed over until they are answered.
 
-use dazaar_market::display_text;
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
+use dazaar_market::{SignedReceipt, display_text};
 use serde_json::Value;
 
 use super::session::BuyerConnection;
 use super::{BuyerNotice, Shared};
+use crate::clock::now_ms;
 
 impl BuyerConnection {
     /// Hands over what was not handed over on this connection yet; to nobody whose software would not know what it is.
@@ -32,7 +33,10 @@ impl BuyerConnection {
         let notice = match name {
             pay::RECEIPT => pay::read::<Receipt>(message)
                 .filter(|receipt| buyer.answered(&receipt.order))
-                .map(BuyerNotice::Paid),
+                .map(|receipt| {
+                    buyer.keep(&receipt.signed);
+                    BuyerNotice::Paid(receipt)
+                }),
             pay::REFUSE => pay::read::<Refusal>(message)
                 .filter(|refusal| buyer.answered(&refusal.order))
                 .map(|Refusal { order, code, error }| {
@@ -52,6 +56,20 @@ impl BuyerConnection {
 }
 
 impl Shared {
+    /// Keeps a receipt, if it is this seller's for us. One that is not costs nothing but the evidence.
+    fn keep(&self, signed: &Value) {
+        let (seller, buyer) = (self.order.link.seller, self.market.buyer().public());
+        match SignedReceipt::verify(signed) {
+            Ok(receipt) if receipt.seller == seller && receipt.buyer == buyer => {
+                if let Err(error) = self.market.database().put_receipt(&receipt, signed, now_ms()) {
+                    tracing::error!(%error, "cannot keep a receipt");
+                }
+            }
+            Ok(_) => tracing::warn!("the seller's receipt is for somebody else"),
+            Err(error) => tracing::warn!(%error, "the seller gave no receipt"),
+        }
+    }
+
     /// A payment was answered: it is not handed over any more. Whether it was ours.
     fn answered(&self, order: &str) -> bool {
         let mut payments = self.payments();

@@ -9,6 +9,7 @@ mod charges;
 mod orders;
 mod receipts;
 mod refunds;
+mod report;
 mod vouchers;
 
 pub use accounts::{Account, Credit};
@@ -18,6 +19,7 @@ pub(super) use charges::time_credit_of;
 pub use orders::{Order, OrderId};
 pub use receipts::{Applied, Finality, Receipt};
 pub use refunds::Refunded;
+pub use report::{LedgerLine, LedgerTotal};
 pub use vouchers::{Redeemed, Voucher, VoucherError};
 
 #[cfg(test)]

@@ -75,6 +75,16 @@ CREATE TABLE voucher (
     used_ms    INTEGER
 ) STRICT;
 
+-- Receipts that sellers signed for what I paid.
+CREATE TABLE receipt (
+    seller    BLOB NOT NULL,
+    method    TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    receipt   TEXT NOT NULL,              -- JSON, as the seller signed it
+    stored_ms INTEGER NOT NULL,
+    PRIMARY KEY (seller, method, reference)
+) STRICT;
+
 -- Granted time becomes accounts whose asset is time. Sums beyond a thousand years are cut: nobody can add to them. How much of the
 -- time that is gone was delivered, and how much taken back, is not known any more: it counts as delivered.
 INSERT INTO account (feed, buyer, asset, price, forever, balance, paid, delivered, opened_ms)

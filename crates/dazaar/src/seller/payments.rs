@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_REFUSED_MAX};
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
-use dazaar_market::{Card, Method, VoucherCode};
+use dazaar_market::{Asset, Card, Method, Money, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
 use super::session::SellerConnection;
@@ -25,9 +25,10 @@ impl SellerConnection {
             return;
         }
         match self.take(&buyer, &proof) {
-            Ok(redeemed) => {
-                let Redeemed { amount_ms, again, credit } = redeemed;
-                self.say(pay::RECEIPT, &pay::write(&receipt(&proof, &redeemed)));
+            Ok((code, redeemed)) => {
+                let Redeemed { amount_ms, again, credit, .. } = redeemed;
+                let receipt = self.seller().receipt(buyer, &proof, &code, &redeemed);
+                self.say(pay::RECEIPT, &pay::write(&receipt));
                 self.seller().notify(SellerNotice::Paid {
                     buyer,
                     method: Method::Credit,
@@ -44,7 +45,7 @@ impl SellerConnection {
         }
     }
 
-    fn take(&mut self, buyer: &IdentityKey, proof: &Proof) -> Result<Redeemed, Refusal> {
+    fn take(&mut self, buyer: &IdentityKey, proof: &Proof) -> Result<(VoucherCode, Redeemed), Refusal> {
         let refuse = |code: &str, error: &str| Refusal {
             order: proof.order.clone(),
             code: code.to_owned(),
@@ -65,7 +66,7 @@ impl SellerConnection {
         })?;
         let feed = self.seller().feed();
         let redeemed = self.seller().market.database().redeem(&feed, buyer, &code.hash(), now_ms());
-        redeemed.map_err(|error| match error {
+        redeemed.map(|redeemed| (code, redeemed)).map_err(|error| match error {
             DatabaseError::Voucher(error) => {
                 self.count_refusal();
                 refuse(error.code(), &error.to_string())
@@ -89,14 +90,27 @@ impl SellerConnection {
     }
 }
 
-fn receipt(proof: &Proof, redeemed: &Redeemed) -> Receipt {
-    Receipt {
-        order: proof.order.clone(),
-        method: proof.method.clone(),
-        units: redeemed.amount_ms.map(|ms| u64::try_from(ms).unwrap_or(0)),
-        asset: dazaar_market::Asset::Time.to_string(),
-        again: redeemed.again,
-        credit: credit_info(redeemed.credit),
+impl Shared {
+    fn receipt(&self, buyer: IdentityKey, proof: &Proof, code: &VoucherCode, redeemed: &Redeemed) -> Receipt {
+        let money = redeemed.amount_ms.map(|ms| Money { asset: Asset::Time, units: ms.unsigned_abs() });
+        let signed = SignedReceipt {
+            seller: self.identity.public(),
+            buyer,
+            method: proof.method.clone(),
+            reference: code.hash().to_string(),
+            money: money.clone(),
+            time_ms: redeemed.time_ms.unsigned_abs(),
+        };
+        Receipt {
+            order: proof.order.clone(),
+            method: proof.method.clone(),
+            units: money.map(|money| money.units),
+            asset: Asset::Time.to_string(),
+            again: redeemed.again,
+            credit: credit_info(redeemed.credit),
+            // It is our own, so that nothing can be wrong with it.
+            signed: signed.sign(&self.identity, &rand::random()).unwrap_or_default(),
+        }
     }
 }
 

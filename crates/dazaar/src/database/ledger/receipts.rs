@@ -44,6 +44,8 @@ pub enum Applied {
     Again,
     /// Nobody knows for what it was paid: it waits to be claimed.
     Unclaimed,
+    /// We heard before that its block is gone: it counts for nothing.
+    Reversed,
 }
 
 impl Finality {
@@ -117,12 +119,14 @@ impl Database {
         let mut applied = Applied::Again;
         for (block, units) in found {
             let units = u64::try_from(units).unwrap_or(0);
+            if exists(&transaction, method, reference, "reversal", &block)? {
+                applied = Applied::Reversed;
+                continue;
+            }
             let line = Line { method, reference, kind: "claim", block: &block, units, now_ms };
             if line.insert(&transaction, Some(id), None, &[])? {
                 applied = Applied::New;
-                if !exists(&transaction, method, reference, "reversal", &block)? {
-                    pay(&transaction, id, units)?;
-                }
+                pay(&transaction, id, units)?;
             }
         }
         transaction.commit()?;
@@ -151,7 +155,8 @@ fn apply_one(
         Finality::Final => credit(connection, &line, account, order, &receipt.evidence),
         Finality::Reversed => {
             let paid = credited(connection, &line)?;
-            let account = paid.map_or(account, |(account, _)| Some(account));
+            // What never counted is taken from nobody.
+            let account = paid.map(|(account, _)| account);
             let is_new = line.insert(connection, account, order, &receipt.evidence)?;
             if let (true, Some((account, units))) = (is_new, paid) {
                 reverse(connection, account, units)?;
@@ -177,15 +182,15 @@ fn credit(
         return Ok(Applied::Again);
     }
     reverse_elsewhere(connection, line)?;
-    let is_reversed = exists(connection, line.method, line.reference, "reversal", line.block)?;
-    let account = match account {
-        Some(account) if !is_reversed => match pay(connection, account, line.units) {
-            Ok(()) => Some(account),
-            // The money came, whatever we can count.
-            Err(DatabaseError::TooMuch { .. }) => None,
-            Err(error) => return Err(error),
-        },
-        account => account,
+    if exists(connection, line.method, line.reference, "reversal", line.block)? {
+        line.insert(connection, None, order, evidence)?;
+        return Ok(Applied::Reversed);
+    }
+    let account = match account.map(|account| (account, pay(connection, account, line.units))) {
+        Some((account, Ok(()))) => Some(account),
+        // The money came, whatever we can count.
+        None | Some((_, Err(DatabaseError::TooMuch { .. }))) => None,
+        Some((_, Err(error))) => return Err(error),
     };
     line.insert(connection, account, order, evidence)?;
     Ok(if account.is_some() { Applied::New } else { Applied::Unclaimed })

@@ -172,7 +172,7 @@ fn a_payment_that_is_reversed_and_mined_again_counts_once() {
     assert_eq!(books.account(&ANNA, &sats()).paid, 100);
     // A reversal that comes first takes the credit that comes later along.
     books.apply(receipt(2, 4, 1, 50, Finality::Reversed));
-    books.apply(receipt(2, 4, 1, 50, Finality::Final));
+    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::Reversed);
     assert_eq!(books.account(&ANNA, &sats()).paid, 100);
 }
 
@@ -303,11 +303,12 @@ fn a_voucher_is_burnt_once() {
             }
         })
     };
-    let good = Redeemed { amount_ms: Some(500), again: false, credit: Credit::Time { left_ms: 500 } };
+    let good =
+        Redeemed { amount_ms: Some(500), again: false, time_ms: 50, credit: Credit::Time { left_ms: 500 } };
     assert_eq!(redeem(&books, &OTHER_FEED, &ANNA, 1, 50), Err(VoucherError::Unknown), "another listing's");
     assert_eq!(redeem(&books, &FEED, &ANNA, 1, 50), Ok(good));
     books.crash();
-    assert_eq!(redeem(&books, &FEED, &ANNA, 1, 50), Ok(Redeemed { again: true, ..good }));
+    assert_eq!(redeem(&books, &FEED, &ANNA, 1, 60), Ok(Redeemed { again: true, ..good }));
     assert_eq!(redeem(&books, &FEED, &BERT, 1, 50), Err(VoucherError::Used));
     assert_eq!(redeem(&books, &FEED, &BERT, 9, 50), Err(VoucherError::Unknown));
     assert_eq!(redeem(&books, &FEED, &BERT, 2, 100), Err(VoucherError::Expired));
@@ -338,4 +339,23 @@ fn of_many_who_redeem_one_voucher_at_once_one_has_it() {
         .collect();
     let redeemed = attempts.into_iter().map(|attempt| attempt.join().unwrap());
     assert_eq!(redeemed.filter(|redeemed| *redeemed).count(), 1);
+}
+
+#[test]
+fn the_report_adds_up_to_the_accounts() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 0, 1, 100, Finality::Final));
+    books.apply(receipt(2, 0, 9, 7, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(70), &at(0)).unwrap();
+    books.database.charge(&FEED, &ANNA, time(70), &at(1)).unwrap();
+    books.database.refund((&FEED, &ANNA, &sats()), 10, ("chain", b"a"), 2_000_000).unwrap();
+    let lines = books.database.ledger(i64::MIN, i64::MAX).unwrap();
+    let kinds: Vec<_> = lines.iter().map(|line| (line.kind.as_str(), line.change())).collect();
+    assert_eq!(kinds, [("delivery", -60), ("credit", 100), ("credit", 0), ("refund", -10)]);
+    assert_eq!(lines[2].feed, None, "nobody knows whose");
+    assert_eq!(books.database.ledger(1, 2_000_000).unwrap().len(), 2);
+    let total = books.database.ledger_totals().unwrap().remove(0);
+    assert_eq!((total.paid, total.delivered, total.refunded, total.left), (100, 60, 10, 30));
+    assert_eq!(total.left, lines.iter().map(LedgerLine::change).sum::<i64>());
 }

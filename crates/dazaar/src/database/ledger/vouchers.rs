@@ -39,6 +39,8 @@ pub struct Redeemed {
     pub amount_ms: Option<i64>,
     /// Whether this buyer had redeemed it before.
     pub again: bool,
+    /// When it was redeemed first.
+    pub time_ms: i64,
     /// What the buyer has now.
     pub credit: Credit,
 }
@@ -153,7 +155,7 @@ impl Database {
         let (method, reference) = (METHOD, &hash.0[..]);
         let credit = grant(&transaction, &Grant { method, reference, feed, buyer, amount_ms, now_ms })?;
         transaction.commit()?;
-        Ok(Redeemed { amount_ms, again, credit })
+        Ok(Redeemed { amount_ms, again, time_ms: found.used_ms.unwrap_or(now_ms), credit })
     }
 }
 

@@ -235,6 +235,9 @@ fn compare(books: &Books, model: &Model) {
         assert_eq!(found, (sums.paid, sums.delivered, sums.refunded, sums.revoked, sums.left()));
         assert!(balance == 0 || short == 0);
     }
+    let reported: i64 =
+        books.database.ledger(i64::MIN, i64::MAX).unwrap().iter().map(LedgerLine::change).sum();
+    assert_eq!(reported, model.accounts.iter().map(|(_, sums)| sums.left()).sum::<i64>());
 }
 
 proptest! {
