@@ -112,12 +112,8 @@ impl Price {
     }
 
     /// The price of time that was granted as such: a millisecond costs a millisecond.
-    ///
-    /// # Errors
-    /// None that can happen; see [`Rate::new`].
-    pub fn of_time() -> Result<Self, crate::money::RateError> {
-        let rate = Rate::new(crate::money::Decimal::new(1, 0), 0, 1)?;
-        Ok(Self::new(Asset::Time, Kind::Time { rate, clock: Clock::Open }))
+    pub const fn of_time() -> Self {
+        Self::new(Asset::Time, Kind::Time { rate: Rate::ONE, clock: Clock::Open })
     }
 
     /// What is counted, if anything is, and at which rate.

@@ -106,6 +106,22 @@ fn grants_revokes_and_restores_without_reconnecting() {
 }
 
 #[test]
+fn takes_a_voucher_from_an_application_on_npm_dazaar() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &[]);
+    let mut made = scene.dazaar("seller", &["credit", "new", "1h"]);
+    made.succeed();
+    let code = made.last("voucher-made")["code"].as_str().unwrap_or_default().to_owned();
+    let mut buyer = scene.js_buyer(&place, &["--until-length", "20", "--voucher", &code]);
+    let receipt = buyer.wait_for("message");
+    assert_eq!((&receipt["name"], &receipt["message"]["units"]), (&"pay/receipt".into(), &3_600_000.into()));
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(seller.wait_for("buyer-paid")["buyer"], JS_BUYER);
+}
+
+#[test]
 fn admits_only_the_buyers_on_the_list() {
     let scene = Scene::new();
     let data = scene.file("data.csv", csv(20));

@@ -153,7 +153,7 @@ fn a_buyer_who_is_refused_is_told_what_is_asked() {
 }
 
 #[test]
-fn a_voucher_is_not_shown_to_anybody() {
+fn b25_a_voucher_is_not_shown_to_anybody() {
     let scene = Scene::new();
     let loud = ("DAZAAR_LOG", "trace");
     let data = scene.file("data.csv", csv(20));

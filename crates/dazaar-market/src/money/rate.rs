@@ -17,6 +17,9 @@ pub struct Rate {
 const HALF_MAX: u128 = i64::MAX as u128;
 
 impl Rate {
+    /// One unit for each one.
+    pub const ONE: Self = Self { units: NonZeroU64::MIN, per: NonZeroU64::MIN };
+
     /// `amount * 10^exponent` units for each `quantity`. Not even a fraction of a unit is lost: two hundredths for an hour are 1
     /// unit for each 180,000 ms.
     ///

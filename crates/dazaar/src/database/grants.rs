@@ -60,8 +60,7 @@ impl Database {
 
 /// Gives a grant's credit, if it was not given yet.
 pub(super) fn grant(connection: &Connection, grant: &Grant<'_>) -> Result<Credit, DatabaseError> {
-    let price = Price::of_time().map_err(|_| DatabaseError::Damaged { column: "account.price" })?;
-    let account = open_account(connection, grant.feed, grant.buyer, &price, grant.now_ms)?;
+    let account = open_account(connection, grant.feed, grant.buyer, &Price::of_time(), grant.now_ms)?;
     let kind = if grant.amount_ms.is_some() { "credit" } else { "admit" };
     let units = grant.amount_ms.unwrap_or(0).max(0);
     let sql = "INSERT INTO entry (method, reference, kind, block, account, units, at_ms)

@@ -39,8 +39,9 @@ impl Database {
         let mut connection = self.connection();
         let before = accounts(&connection, feed, buyer)?;
         let is_running = |account: &Account| is_by_the_clock(&account.price) && account.charged_at.is_some();
+        let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
-        if used == Used::default() && !before.iter().any(is_running) {
+        if is_forever || used == Used::default() && !before.iter().any(is_running) {
             return Ok(credit(&before, now.wall_ms));
         }
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;

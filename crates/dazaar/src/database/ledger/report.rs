@@ -69,7 +69,7 @@ impl Database {
         let sql = "SELECT at_ms, kind, method, reference, feed, buyer, asset, units, 0 AS part, seq
             FROM entry LEFT JOIN account ON account.id = entry.account WHERE at_ms >= ?1 AND at_ms < ?2
             UNION ALL
-            SELECT day * 86400000, 'delivery', '', x'', feed, buyer, asset, units, 1, account
+            SELECT day * 86400000, 'delivery', '', NULL, feed, buyer, asset, units, 1, account
             FROM delivery JOIN account ON account.id = delivery.account
             WHERE day * 86400000 >= ?1 AND day * 86400000 < ?2
             ORDER BY 1, 9, 10";
@@ -98,7 +98,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<LedgerLine> {
         time_ms: row.get(0)?,
         kind: row.get(1)?,
         method: row.get(2)?,
-        reference: row.get(3)?,
+        reference: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
         feed: optional_key(row, 4)?,
         buyer: optional_key(row, 5)?,
         asset: row.get(6)?,

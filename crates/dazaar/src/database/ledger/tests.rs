@@ -359,3 +359,20 @@ fn the_report_adds_up_to_the_accounts() {
     assert_eq!((total.paid, total.delivered, total.refunded, total.left), (100, 60, 10, 30));
     assert_eq!(total.left, lines.iter().map(LedgerLine::change).sum::<i64>());
 }
+
+#[test]
+fn b05_the_five_hundred_and_first_buyer_is_as_good_as_the_first() {
+    let books = Books::new();
+    let buyer = |index: u16| {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&index.to_be_bytes());
+        IdentityKey(key)
+    };
+    for index in 0..600 {
+        books.database.grant(&index.to_string(), &FEED, &buyer(index), Some(100), 0).unwrap();
+    }
+    for index in 0..600 {
+        let left = books.database.charge(&FEED, &buyer(index), time(u64::from(index) % 100), &at(0)).unwrap();
+        assert_eq!(left, Some(Credit::Time { left_ms: 100 - i64::from(index) % 100 }));
+    }
+}
