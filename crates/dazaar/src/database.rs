@@ -39,10 +39,22 @@ const MIGRATIONS: [&str; 3] = [
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest time for which charges may be lost in a power cut.
+const CHARGES_SYNC_MS: u64 = 1000;
+
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
     connection: Mutex<Connection>,
+    charges: Mutex<Charges>,
+}
+
+/// A connection of its own for charges, of which there are many: they wait for the disk once a second.
+#[derive(Debug)]
+struct Charges {
+    connection: Connection,
+    /// When they waited last: milliseconds of this run.
+    synced_ms: Option<u64>,
 }
 
 impl Database {
@@ -52,33 +64,53 @@ impl Database {
     /// [`DatabaseError::Newer`] if a later version of this program wrote it.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         make_private(path).map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // A grant or an acceptance that was acknowledged survives a power cut.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        Self::migrate(connection, path)
-    }
-
-    fn migrate(mut connection: Connection, path: &Path) -> Result<Self, DatabaseError> {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version > MIGRATIONS.len() {
-            return Err(DatabaseError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
-        }
-        for step in MIGRATIONS.iter().skip(version) {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
-        transaction.commit()?;
-        Ok(Self { connection: Mutex::new(connection) })
+        let mut connection = connect(path)?;
+        migrate(&mut connection, path)?;
+        let charges = Charges { connection: connect(path)?, synced_ms: None };
+        Ok(Self { connection: Mutex::new(connection), charges: Mutex::new(charges) })
     }
 
     /// The connection, for one statement or transaction. A panic elsewhere leaves no half-done transaction behind.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The connection for charges. What is committed here survives the end of the program; every second, and with every commit on the
+    /// other connection, all of it also survives a power cut.
+    fn charges(&self, running_ms: u64) -> Result<MutexGuard<'_, Charges>, DatabaseError> {
+        let mut charges = self.charges.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            charges.synced_ms.is_none_or(|synced_ms| running_ms.abs_diff(synced_ms) >= CHARGES_SYNC_MS);
+        let level = if is_due { "FULL" } else { "NORMAL" };
+        charges.connection.pragma_update(None, "synchronous", level)?;
+        if is_due {
+            charges.synced_ms = Some(running_ms);
+        }
+        Ok(charges)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, DatabaseError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A grant or an acceptance that was acknowledged survives a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(DatabaseError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
+    }
+    for step in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    Ok(transaction.commit()?)
 }
 
 /// Makes the file, or what is there, readable by its owner only: it may hold secrets of an imported market. SQLite gives

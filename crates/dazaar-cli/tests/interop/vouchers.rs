@@ -142,7 +142,7 @@ fn a_buyer_who_is_refused_is_told_what_is_asked() {
         ] })
         .to_string(),
     );
-    let (_seller, place) = scene.sell(&data, &["--card", &card]);
+    let (seller, place) = scene.sell(&data, &["--card", &card]);
     let mut buyer = buy(&scene, "buyer", &place, &["--no-wait"]);
     let due = buyer.wait_for("due");
     buyer.wait_for("invalid");
@@ -150,6 +150,7 @@ fn a_buyer_who_is_refused_is_told_what_is_asked() {
     assert_eq!(due["methods"], json!(["credit"]));
     assert_eq!(due["offers"][0], "0.1 EUR per hour by credit");
     assert_eq!(due["offers"][1], "entry 1 of `prices` cannot be used: `fortnight` is no known unit");
+    assert!(seller.complaints().contains("warning: on the card of `data`, entry 1 of `prices`"), "{seller}");
 }
 
 #[test]

@@ -25,7 +25,8 @@ const DAY_MS: i64 = 86_400_000;
 
 impl Database {
     /// Charges what was delivered to the buyer's accounts, the oldest first, never below zero, and returns what is left; none if
-    /// the buyer has no account. What runs by the clock is charged even if nothing was delivered.
+    /// the buyer has no account. What runs by the clock is charged even if nothing was delivered. A crash of the program loses no
+    /// charge, a power cut those of the last second.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
@@ -36,8 +37,8 @@ impl Database {
         used: Used,
         now: &Moment,
     ) -> Result<Option<Credit>, DatabaseError> {
-        let mut connection = self.connection();
-        let before = accounts(&connection, feed, buyer)?;
+        let connection = &mut self.charges(now.running_ms)?.connection;
+        let before = accounts(connection, feed, buyer)?;
         let is_running = |account: &Account| is_by_the_clock(&account.price) && account.charged_at.is_some();
         let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
