@@ -26,9 +26,9 @@ pub const CREDIT_UNIT_CHARS_MAX: usize = 12;
 /// Characters of the beginning or end of a range that is sold.
 pub const RANGE_CHARS_MAX: usize = 40;
 
-/// Payments that a buyer may hand over in one session and that do not count: nobody guesses a code, but each costs a look at the
-/// records.
-pub const PROOFS_REFUSED_MAX: u32 = 16;
+/// Payments that a buyer may hand over in one session and that change nothing, being refused or known: nobody guesses a code, but
+/// each costs a look at the records.
+pub const PROOFS_IN_VAIN_MAX: u32 = 16;
 
 /// Characters of a buyer's name for a payment.
 pub const ORDER_CHARS_MAX: usize = 64;

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use dazaar_log::IdentityKey;
-use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_REFUSED_MAX};
+use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
 use dazaar_market::{Asset, Card, Method, Money, SignedReceipt, VoucherCode};
 use serde_json::Value;
@@ -24,9 +24,16 @@ impl SellerConnection {
         if proof.order.chars().count() > ORDER_CHARS_MAX {
             return;
         }
+        // Once it has heard that it tries too often, a connection is not heard any more.
+        if self.proofs_in_vain() > PROOFS_IN_VAIN_MAX {
+            return;
+        }
         match self.take(&buyer, &proof) {
             Ok((code, redeemed)) => {
                 let Redeemed { amount_ms, again, credit, .. } = redeemed;
+                if again {
+                    self.count_in_vain();
+                }
                 let receipt = self.seller().receipt(buyer, &proof, &code, &redeemed);
                 self.say(pay::RECEIPT, &pay::write(&receipt));
                 self.seller().notify(SellerNotice::Paid {
@@ -39,38 +46,34 @@ impl SellerConnection {
                 self.ask_at_once();
             }
             Err(refusal) => {
+                self.count_in_vain();
                 self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error.clone() });
                 self.say(pay::REFUSE, &pay::write(&refusal));
             }
         }
     }
 
-    fn take(&mut self, buyer: &IdentityKey, proof: &Proof) -> Result<(VoucherCode, Redeemed), Refusal> {
+    fn take(&self, buyer: &IdentityKey, proof: &Proof) -> Result<(VoucherCode, Redeemed), Refusal> {
         let refuse = |code: &str, error: &str| Refusal {
             order: proof.order.clone(),
             code: code.to_owned(),
             error: error.to_owned(),
         };
-        if self.proofs_refused() >= PROOFS_REFUSED_MAX {
+        if self.proofs_in_vain() == PROOFS_IN_VAIN_MAX {
             return Err(refuse(
                 "too-many",
-                "too many payments were refused on this connection; connect again",
+                "too many payments on this connection count for nothing; connect again",
             ));
         }
         if proof.method != Method::Credit.name() || self.seller().listing.admission != Admission::Granted {
             return Err(refuse("method", "this seller does not take this way to pay"));
         }
-        let code = VoucherCode::from_str(&proof.proof).map_err(|error| {
-            self.count_refusal();
-            refuse("malformed", &error.to_string())
-        })?;
+        let code =
+            VoucherCode::from_str(&proof.proof).map_err(|error| refuse("malformed", &error.to_string()))?;
         let feed = self.seller().feed();
         let redeemed = self.seller().market.database().redeem(&feed, buyer, &code.hash(), now_ms());
         redeemed.map(|redeemed| (code, redeemed)).map_err(|error| match error {
-            DatabaseError::Voucher(error) => {
-                self.count_refusal();
-                refuse(error.code(), &error.to_string())
-            }
+            DatabaseError::Voucher(error) => refuse(error.code(), &error.to_string()),
             error => {
                 tracing::error!(%error, %buyer, "cannot look up a voucher");
                 refuse(

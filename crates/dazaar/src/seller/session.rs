@@ -34,8 +34,8 @@ pub(super) struct SellerConnection {
     is_native: bool,
     /// Whether the buyer heard last that they are not served.
     is_refused: bool,
-    /// Payments that did not count.
-    proofs_refused: u32,
+    /// Payments that changed nothing.
+    proofs_in_vain: u32,
 }
 
 /// What was delivered on this connection.
@@ -75,7 +75,7 @@ impl SellerConnection {
             delivery,
             is_native: false,
             is_refused: false,
-            proofs_refused: 0,
+            proofs_in_vain: 0,
         }
     }
 
@@ -223,12 +223,12 @@ impl SellerConnection {
         self.machine.handle_payment(self.connection.now());
     }
 
-    pub(super) const fn proofs_refused(&self) -> u32 {
-        self.proofs_refused
+    pub(super) const fn proofs_in_vain(&self) -> u32 {
+        self.proofs_in_vain
     }
 
-    pub(super) const fn count_refusal(&mut self) {
-        self.proofs_refused += 1;
+    pub(super) const fn count_in_vain(&mut self) {
+        self.proofs_in_vain += 1;
     }
 
     fn ask(&mut self, buyer: IdentityKey) -> Result<(), SessionEnd> {

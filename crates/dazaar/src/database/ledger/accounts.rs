@@ -58,10 +58,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// How much may still be used at `now_ms`.
+    /// How much may still be used at `now_ms`: nothing, as long as something was delivered for a payment that was reversed.
     pub fn left(&self, now_ms: i64) -> Left {
         if self.forever {
             return Left::Unlimited;
+        }
+        if self.short > 0 {
+            return Left::Quantity(0);
         }
         self.meter.left(&self.price, u64::try_from(now_ms).unwrap_or(0))
     }

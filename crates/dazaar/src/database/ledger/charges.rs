@@ -91,7 +91,8 @@ fn charge_all(
     // Nor does anybody who bought everything, but for that once.
     let is_flat = |account: &Account| account.price.metered().is_none();
     if let Some(account) = accounts.iter_mut().find(|account| is_flat(account) && is_open(account, now)) {
-        let charge = account.meter.charge(&account.price, used.time_ms, 0);
+        let anything = used.time_ms.max(used.bytes).max(used.records);
+        let charge = account.meter.charge(&account.price, anything, 0);
         return if charge.units > 0 { store(connection, account, charge.units, now) } else { Ok(()) };
     }
     for account in accounts {

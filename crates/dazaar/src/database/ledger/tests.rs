@@ -238,6 +238,9 @@ fn who_bought_everything_pays_for_nothing_else() {
         (books.account(&ANNA, &sats()).meter.balance, books.account(&ANNA, &once).meter.balance),
         (30, 5)
     );
+    books.apply(receipt(2, 0, 2, 45, Finality::Reversed));
+    let credit = books.database.credit(&FEED, &ANNA, 0).unwrap();
+    assert_eq!(credit, Some(Credit::Time { left_ms: 70 }), "not for a payment that is gone");
 }
 
 #[test]
