@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar::buyer::BuyerEnd;
-use dazaar::cards::{Address, BuyerEvent, Link, MasterKey, SellerEvent};
-use dazaar::database::{Admission, Credit, Listing, Retention};
+use dazaar::cards::{Address, BuyerEvent, Link, MasterKey, SellerEvent, VoucherCode};
+use dazaar::database::{Admission, Credit, Listing, Retention, Voucher};
 use dazaar::log::IdentityKey;
 use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, Offer, Replicator, Seller, SellerNotice, SellerOptions,
@@ -40,6 +40,10 @@ struct Scene {
 
 impl Scene {
     async fn new(admission: Admission) -> Self {
+        Self::asking_every(Duration::from_millis(20), admission).await
+    }
+
+    async fn asking_every(validate_interval: Duration, admission: Admission) -> Self {
         let folders = TempDir::new().unwrap();
         let market = market(&folders.path().join("seller"));
         let log = market.own_feed("ticks").unwrap();
@@ -48,8 +52,7 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let link = market.link(&listing, vec![address.clone()]);
-        let options =
-            SellerOptions { validate_interval: Duration::from_millis(20), ..SellerOptions::default() };
+        let options = SellerOptions { validate_interval, ..SellerOptions::default() };
         let seller = Seller::new(Arc::clone(&market), listing.clone(), options).unwrap();
         let server = seller.clone();
         let serving = tokio::spawn(async move { server.serve(listener).await });
@@ -146,6 +149,50 @@ async fn a_grant_and_a_revocation_reach_an_open_connection() {
     held(&scene.buyer, 4).await;
     let sale = database.sale(&scene.listing.feed, &scene.buyer_key).unwrap().unwrap();
     assert_eq!(sale.unique_feed, scene.buyer.feed().unwrap().key());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voucher_opens_the_gate_before_the_next_question() {
+    let interval = Duration::from_secs(1);
+    let scene = Scene::asking_every(interval, Admission::Granted).await;
+    let mut at_seller = scene.seller.notices();
+    let code = VoucherCode::new([7; 16]);
+    let voucher = Voucher {
+        hash: code.hash(),
+        feed: scene.listing.feed,
+        amount_ms: Some(3_600_000),
+        made_ms: 0,
+        expires_ms: None,
+        revoked_ms: None,
+        buyer: None,
+        used_ms: None,
+    };
+    scene.market.database().put_vouchers(&[voucher]).unwrap();
+    let mut at_buyer = scene.buyer.notices();
+    // Redeemed at once after a refusal, when the next question is furthest away.
+    next(&mut at_seller, |notice| match notice {
+        SellerNotice::Session { event: SellerEvent::Refused { .. }, .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    let began = Instant::now();
+    scene.buyer.redeem(&code);
+    assert!(scene.buyer.is_paying());
+    let receipt = next(&mut at_buyer, |notice| match notice {
+        BuyerNotice::Paid(receipt) => Some(receipt),
+        _ => None,
+    });
+    assert_eq!(receipt.await.units, Some(3_600_000));
+    let remaining = next(&mut at_buyer, |notice| match notice {
+        BuyerNotice::Session(BuyerEvent::Valid { info }) => info["remaining"].as_i64(),
+        _ => None,
+    });
+    assert_eq!(remaining.await, 3_600_000);
+    let opened = began.elapsed();
+    println!("the gate was open after {opened:?}");
+    assert!(opened < interval, "{opened:?}");
+    assert!(!scene.buyer.is_paying());
+    held(&scene.buyer, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -208,6 +208,15 @@ fn an_order_is_recorded_once_and_only_as_it_was() {
 }
 
 #[test]
+fn a_payment_that_comes_late_counts() {
+    let books = Books::new();
+    books.order(1, &sats());
+    let late = [receipt(1, 0, 1, 100, Finality::Final)];
+    let applied = books.database.apply("chain", &late, None, order(1, &sats()).expires_ms + 1).unwrap();
+    assert_eq!((applied[0], books.account(&ANNA, &sats()).paid), (Applied::New, 100));
+}
+
+#[test]
 fn what_was_bought_keeps_its_price() {
     let books = Books::new();
     let (old, new) = (time_price(1, 1, Clock::Open), time_price(10, 1, Clock::Open));
