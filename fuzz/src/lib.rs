@@ -18,7 +18,7 @@ pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use feed::proof;
 pub use files::{contents, folder};
-pub use market::{buyer_extension, seller_extension};
+pub use market::{buyer_extension, offers, payment, seller_extension};
 pub use peers::{download, handshake, session, upload};
 pub use tables::{
     import_csv, import_ipc, import_json, import_parquet, moment, table_header, table_index, table_read,
@@ -29,7 +29,7 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -44,6 +44,8 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("import_parquet", import_parquet),
     ("link", link),
     ("moment", moment),
+    ("offers", offers),
+    ("payment", payment),
     ("proof", proof),
     ("protobuf", protobuf),
     ("rle", rle),

@@ -5,8 +5,10 @@ use std::time::Duration;
 use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair};
 use dazaar_market::seller::{PeerKind, UnsignedTerms};
 use dazaar_market::{
-    BuyerAction, BuyerConfig, BuyerSession, Extension, Sale, SellerAction, SellerConfig, SellerSession, Terms,
+    BuyerAction, BuyerConfig, BuyerSession, Card, Extension, Meter, Price, Sale, SellerAction, SellerConfig,
+    SellerSession, Terms, VoucherCode, pay,
 };
+use serde_json::{Map, Value};
 
 use crate::line::NOW;
 
@@ -50,6 +52,47 @@ pub fn buyer_extension(data: &[u8]) {
         while let Some(action) = session.poll_action() {
             assert!(!matches!(action, BuyerAction::StoreFeed { .. }), "another feed than the known one");
         }
+    }
+}
+
+/// The ways to pay in a card: two numbers to charge with, and JSON for `payment` (if the third byte is even) or `prices`.
+pub fn offers(data: &[u8]) {
+    let &[balance, used, which, ref text @ ..] = data else { return };
+    let Ok(entries) = serde_json::from_slice::<Value>(text) else { return };
+    let field = if which % 2 == 0 { "payment" } else { "prices" };
+    let Ok(card) = Card::of_seller(someone(1), Map::from_iter([(field.to_owned(), entries)])) else { return };
+    for terms in card.offers().into_iter().filter_map(|offer| offer.terms.ok()) {
+        let price = terms.price;
+        assert_eq!(Price::from_json(&price.to_json()).as_ref(), Ok(&price), "what we write we read");
+        let (balance, used) = (1 << (balance % 64), 1 << (used % 64));
+        let mut meter = Meter::new(balance);
+        let left = meter.left(&price, used);
+        let charge = meter.charge(&price, used, used);
+        assert_eq!(meter.balance + charge.units, balance, "a unit was lost");
+        assert!(left.is_open() || charge.unpaid == used, "served behind a closed gate");
+        assert!(!terms.shown.price(&price).is_empty());
+    }
+}
+
+/// A message about a payment, or the code of a voucher.
+pub fn payment(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(code) = text.parse::<VoucherCode>() {
+        assert_eq!(code.reveal().parse(), Ok(code), "what we write we read");
+    }
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+    if let Some(proof) = pay::read::<pay::Proof>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&proof)), Some(proof));
+    }
+    if let Some(receipt) = pay::read::<pay::Receipt>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&receipt)), Some(receipt));
+    }
+    if let Some(refusal) = pay::read::<pay::Refusal>(message.clone()) {
+        assert_eq!(pay::read(pay::write(&refusal)), Some(refusal));
+    }
+    if let Some(due) = pay::read::<pay::Due>(message) {
+        let shown = pay::display_lines(&due.offers).concat();
+        assert!(!shown.chars().any(char::is_control), "control characters reach a terminal");
     }
 }
 

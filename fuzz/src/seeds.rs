@@ -38,6 +38,14 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "link" => texts(&[
             "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
         ]),
+        "offers" => offers(),
+        "payment" => texts(&[
+            "WBYN7-MNWN5-6CJ4P-WPXR1-4Q4VQ-KAFEX",
+            r#"{"order":"1","method":"credit","proof":"WBYN7-MNWN5-6CJ4P-WPXR1-4Q4VQ-KAFEX"}"#,
+            r#"{"order":"1","method":"credit","units":5,"asset":"time","again":false,"credit":{"type":"time","remaining":5}}"#,
+            r#"{"order":"1","code":"used","error":"this voucher was used by somebody else"}"#,
+            r#"{"methods":["credit"],"offers":["0.1 EUR per hour by credit"]}"#,
+        ]),
         "proof" => vec![(0..90).map(|step: u8| step.wrapping_mul(37)).collect(), vec![0; 60]],
         "protobuf" => vec![bitfield(), offer()],
         "rle" => {
@@ -53,6 +61,24 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         _ => table_seeds::of(target),
     }
+}
+
+/// Ways to pay of each kind, each behind two numbers to charge with and the field that has them.
+fn offers() -> Vec<Vec<u8>> {
+    let payment = [
+        r#"[{"method":"Lightning","currency":"SATS","amount":100,"unit":"hours","interval":1,"minSeconds":1}]"#,
+        r#"[{"method":"ETH","currency":"USDT","pubKey":"020202020202020202020202020202020202020202020202020202020202020202","erc20Contract":"0xdac17f958d2ee523a2206206994597c13d831ec7","erc20ContractDecimals":6,"amount":0.02,"unit":"hours","interval":1}]"#,
+        r#"[{"currency":"LightningBTC","amount":"1e-8","unit":"minutes","interval":"0.5","paymentDelay":5}]"#,
+    ];
+    let prices = [
+        r#"[{"method":"credit","currency":"EUR","amount":"0.10","per":"hour","cap":"5","trial":{"time":"10m"}}]"#,
+        r#"[{"method":"cashu","currency":"SATS","amount":"2","per":"MB","min":1,"free":{"bytes":100,"every":"1d"}}]"#,
+        r#"[{"method":"bolt11","currency":"BTC","amount":"0.1","per":"range","from":"2024-01-01","to":"2025-01-01"}]"#,
+        r#"[{"asset":"time","method":"free","amount":1,"per":"ms","interval":7,"clock":"wall"},{"method":"free","asset":"btc","per":"once","amount":5}]"#,
+    ];
+    let seed = |which: u8, text: &str| [&[40, 20, which][..], text.as_bytes()].concat();
+    let payment = payment.iter().map(|text| seed(0, text));
+    payment.chain(prices.iter().map(|text| seed(1, text))).collect()
 }
 
 fn texts(texts: &[&str]) -> Vec<Vec<u8>> {

@@ -17,6 +17,7 @@ const option = options({
   sparse: '', // get only these blocks, as in `3,5-9`
   terms: '', // the terms that are accepted
   ping: false, // send a user message and wait for the answer
+  voucher: '', // redeem this code
   'vet-seller': false, // tell the seller that it is fine
   'refuse-seller': false, // tell the seller that it is not
   to: '', // write all blocks to this file once they are here
@@ -93,6 +94,9 @@ async function main () {
     pinging = false
     look()
   })
+  for (const name of ['pay/due', 'pay/receipt', 'pay/refuse']) {
+    buyer.receive(name, message => emit('message', { name, message }))
+  }
   await call(buyer, 'ready')
   emit('ready', { buyer: buyer.key })
 
@@ -102,6 +106,7 @@ async function main () {
   buyer.on('peer-add', () => {
     emit('connected')
     if (option.ping) buyer.broadcast('ping', { n: 1 })
+    if (option.voucher) buyer.broadcast('pay/proof', { order: '1', method: 'credit', proof: option.voucher })
   })
   pump(socket, stream, socket, error => {
     emit('closed', { error })

@@ -83,6 +83,7 @@ async function main () {
     emit('message', { name: 'ping', message })
     seller.send('pong', { echo: message }, stream)
   })
+  seller.receive('pay/proof', message => emit('message', { name: 'pay/proof', message }))
   await call(seller, 'ready')
 
   const server = net.createServer(socket => connect(seller, socket))

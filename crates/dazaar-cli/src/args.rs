@@ -56,7 +56,13 @@ pub(crate) enum Command {
     Status(commands::status::Arguments),
     Grant(commands::grant::Arguments),
     Revoke(commands::revoke::Arguments),
+    #[command(subcommand)]
+    Credit(commands::credit::Command),
     Sales(commands::sales::Arguments),
+    Ledger(commands::ledger::Arguments),
+    Report(commands::ledger::ReportArguments),
+    #[command(subcommand)]
+    Receipt(commands::receipt::Command),
     Doctor(commands::doctor::Arguments),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),

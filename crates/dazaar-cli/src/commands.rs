@@ -4,6 +4,7 @@ mod actor;
 pub(crate) mod bench;
 pub(crate) mod buy;
 pub(crate) mod card;
+pub(crate) mod credit;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod follow;
@@ -12,9 +13,11 @@ pub(crate) mod grant;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod ledger;
 pub(crate) mod preview;
 pub(crate) mod purchase;
 pub(crate) mod quote;
+pub(crate) mod receipt;
 pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
@@ -97,6 +100,10 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
+        Command::Credit(command) => credit::run(&context, &command),
+        Command::Ledger(arguments) => ledger::run(&context, &arguments),
+        Command::Report(arguments) => ledger::report(&context, &arguments),
+        Command::Receipt(command) => receipt::run(&context, &command),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Import(arguments) => import::run(&context, &arguments),

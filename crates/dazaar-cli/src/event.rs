@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::bench::Figures;
+use crate::commands::ledger::amount as money;
 use crate::failure::FORK_HINT;
+use crate::times::utc;
 
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +49,10 @@ pub(crate) enum Event {
         /// The command that admits this buyer, if one does.
         remedy: Option<String>,
     },
+    /// A buyer's payment counts.
+    BuyerPaid { buyer: String, method: String, amount_ms: Option<i64>, again: bool },
+    /// A buyer's payment does not count.
+    BuyerPaymentRefused { buyer: String, error: String },
     /// A buyer signed the terms.
     TermsAccepted { buyer: String },
     /// A buyer holds another history of the feed, and nothing can be appended any more.
@@ -76,6 +82,12 @@ pub(crate) enum Event {
     Valid { info: Value },
     /// The seller refuses us.
     Invalid { error: String },
+    /// What the seller, who refuses us, asks, and the ways to pay that they take.
+    Due { methods: Vec<String>, offers: Vec<String> },
+    /// Our payment counts.
+    Paid { method: String, asset: String, units: Option<u64>, again: bool, credit: Value },
+    /// Our payment does not count.
+    PaymentRefused { code: String, error: String },
     /// How far the download is.
     Progress { have: u64, length: u64, bytes: u64 },
     /// Blocks from `start` up to but not `end` cannot be had any more.
@@ -109,6 +121,19 @@ pub(crate) enum Event {
     Block { index: u64, bytes: usize, text: Option<String> },
     /// What a buyer may still use.
     Granted { buyer: String, feed: String, remaining_ms: Option<i64> },
+    /// A voucher was made; its code is shown this once.
+    VoucherMade { code: String, id: String, name: String, amount_ms: Option<i64>, expires: Option<String> },
+    /// One of my vouchers.
+    Voucher {
+        id: String,
+        name: String,
+        state: &'static str,
+        amount_ms: Option<i64>,
+        made: String,
+        expires: Option<String>,
+        buyer: Option<String>,
+        used: Option<String>,
+    },
     /// A buyer's credit was taken back.
     Revoked { buyer: String, feed: String },
     /// One of my listings.
@@ -143,6 +168,32 @@ pub(crate) enum Event {
         since: String,
         seen: String,
     },
+    /// A payment, refund or delivery.
+    Ledger {
+        time: String,
+        name: Option<String>,
+        buyer: Option<String>,
+        kind: String,
+        method: String,
+        reference: String,
+        asset: Option<String>,
+        units: i64,
+        change: i64,
+    },
+    /// What a listing comes to in one asset.
+    Report {
+        name: String,
+        asset: String,
+        buyers: i64,
+        paid: i64,
+        delivered: i64,
+        refunded: i64,
+        revoked: i64,
+        short: i64,
+        left: i64,
+    },
+    /// A receipt that its seller signed.
+    Receipt { receipt: Value },
     /// Something is wrong with a file of a feed; `cure` says what can be done, or why nothing can.
     Finding { file: &'static str, fault: String, cure: String, repairable: bool, repaired: bool },
     /// Every file of a feed was looked at.
@@ -156,7 +207,7 @@ pub(crate) enum Event {
         repaired: bool,
     },
     /// A card.
-    Card { card: Value, signature: &'static str },
+    Card { card: Value, signature: &'static str, offers: Vec<String> },
     /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
     Bench {
         workload: String,
@@ -240,6 +291,15 @@ impl Event {
                     remedy.as_ref().map(|remedy| format!("\n  admit with: {remedy}")).unwrap_or_default();
                 format!("Buyer {} refused: {error}{remedy}", short(buyer))
             }
+            Self::BuyerPaid { buyer, amount_ms, again, .. } => format!(
+                "Buyer {} redeemed a voucher for {}{}",
+                short(buyer),
+                amount(*amount_ms),
+                if *again { ", as before" } else { "" }
+            ),
+            Self::BuyerPaymentRefused { buyer, error } => {
+                format!("Buyer {} cannot pay: {}", short(buyer), display_text(error))
+            }
             Self::TermsAccepted { buyer } => format!("Buyer {} signed the terms of use", short(buyer)),
             Self::Forked { feed, buyer, length, their_length, .. } => format!(
                 "Feed {} has forked, and nothing is appended to it: {} proved {their_length} blocks that its key signed and \
@@ -269,6 +329,11 @@ impl Event {
             Self::Feed { feed } => format!("Feed {feed}"),
             Self::Valid { info } => format!("Admitted{}", describe(info)),
             Self::Invalid { error } => format!("Not admitted: {error}"),
+            Self::Due { methods, offers } => due(methods, offers),
+            Self::Paid { credit, again, .. } => {
+                format!("Paid{}{}", if *again { ", as before" } else { "" }, describe(credit))
+            }
+            Self::PaymentRefused { error, .. } => format!("Not paid: {error}"),
             Self::Progress { .. } | Self::SellerId { .. } => return None,
             Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
             Self::Gone { start, end } if *end == start + 1 => {
@@ -319,6 +384,16 @@ impl Event {
                 Some(left) => format!("Buyer {} has {} left", short(buyer), duration(*left)),
                 None => format!("Buyer {} is admitted until revoked", short(buyer)),
             },
+            Self::VoucherMade { code, .. } => code.clone(),
+            Self::Voucher { id, name, state, amount_ms, made, expires, buyer, used } => {
+                let expires =
+                    expires.as_ref().map(|expires| format!("  expires {expires}")).unwrap_or_default();
+                let used = match (buyer, used) {
+                    (Some(buyer), Some(used)) => format!("  by {buyer} {used}"),
+                    _ => String::new(),
+                };
+                format!("{id}  {name:<20} {:>12}  {state:<8}  made {made}{expires}{used}", amount(*amount_ms))
+            }
             Self::Revoked { buyer, .. } => format!("Buyer {} has nothing left", short(buyer)),
             Self::Listing { name, seller, length, bytes, buyers, .. } => {
                 format!(
@@ -339,6 +414,22 @@ impl Event {
                     indicatif::HumanBytes((*bytes).try_into().unwrap_or(0)).to_string()
                 )
             }
+            Self::Ledger { time, name, buyer, kind, method, asset, units, .. } => {
+                let (name, buyer) =
+                    (name.as_deref().unwrap_or("(unclaimed)"), buyer.as_deref().map_or("", short));
+                let amount = money(asset.as_deref(), *units);
+                format!("{time}  {name:<20} {buyer:<8}  {kind:<13} {method:<8} {amount:>20}")
+                    .trim_end()
+                    .to_owned()
+            }
+            Self::Report { name, asset, buyers, paid, delivered, refunded, revoked, left, .. } => {
+                let [paid, delivered, refunded, revoked, left] =
+                    [paid, delivered, refunded, revoked, left].map(|units| money(Some(asset), *units));
+                format!(
+                    "{name}: {buyers} buyers; paid {paid}, delivered {delivered}, refunded {refunded}, revoked {revoked}, left {left}"
+                )
+            }
+            Self::Receipt { receipt } => described_receipt(receipt),
             Self::Finding { file, fault, cure, repairable, repaired } => {
                 let verb = match (repaired, repairable) {
                     (true, _) => "repaired",
@@ -356,9 +447,10 @@ impl Event {
                 let writable = if *writable { "" } else { ", without a secret key" };
                 format!("{folder}: {state}; {have} of {length} blocks{writable}")
             }
-            Self::Card { card, signature } => {
+            Self::Card { card, signature, offers } => {
                 let text = serde_json::to_string_pretty(card).unwrap_or_default();
-                format!("{text}\nSignature: {signature}")
+                let offers: String = offers.iter().map(|offer| format!("\nPrice: {offer}")).collect();
+                format!("{text}{offers}\nSignature: {signature}")
             }
             Self::Bench {
                 workload,
@@ -410,6 +502,32 @@ fn columns(schema: &Value) -> String {
     fields.iter().map(|field| format!("\n{}", line(field).trim_start_matches('\n'))).collect()
 }
 
+/// A receipt in one line.
+fn described_receipt(receipt: &Value) -> String {
+    let text = |field: &str| display_text(receipt[field].as_str().unwrap_or_default());
+    let units = receipt["units"].as_str().and_then(|units| units.parse().ok());
+    let amount = units.map_or_else(|| "for good".to_owned(), |units| money(receipt["asset"].as_str(), units));
+    let time = utc(receipt["time_ms"].as_i64().unwrap_or(0));
+    let [seller, buyer, reference] = ["seller", "buyer", "reference"].map(text);
+    let (seller, buyer) = (short(&seller), short(&buyer));
+    format!("{time}  seller {seller}  buyer {buyer}  {amount} by {}  {reference}", text("method"))
+}
+
+/// What a seller asks, a line for each way to pay.
+fn due(methods: &[String], offers: &[String]) -> String {
+    let mut lines: Vec<String> = offers.iter().map(|offer| format!("  price: {offer}")).collect();
+    if methods.iter().any(|method| method == "credit") {
+        lines.push("  pay with a voucher that the seller gave you: --voucher".to_owned());
+    }
+    lines.insert(0, "The seller wants to be paid".to_owned());
+    lines.join("\n")
+}
+
+/// What a voucher gives.
+fn amount(ms: Option<i64>) -> String {
+    ms.map_or_else(|| "for good".to_owned(), duration)
+}
+
 /// The first digits of a key: enough to tell a few apart.
 fn short(key: &str) -> &str {
     key.get(..8).unwrap_or(key)
@@ -423,7 +541,12 @@ const fn security(authenticated: bool) -> &'static str {
 fn describe(info: &Value) -> String {
     match (info["type"].as_str(), info["remaining"].as_i64()) {
         (Some("time"), Some(left)) => format!(", {} left", duration(left)),
+        (Some("bytes" | "records"), Some(left)) => {
+            format!(", {left} {} left", info["type"].as_str().unwrap_or_default())
+        }
+        // The first is what validators of npm dazaar say, the second what its core says for a feed that all share.
         (Some("free"), _) => ", free".to_owned(),
+        _ if info["free"] == true => ", free".to_owned(),
         _ if info.is_null() => String::new(),
         _ => format!(": {}", display_text(&info.to_string())),
     }
@@ -433,4 +556,24 @@ fn describe(info: &Value) -> String {
 pub(crate) fn duration(ms: i64) -> String {
     let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000);
     indicatif::FormattedDuration(std::time::Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn b15_both_ways_to_say_free_are_understood() {
+        for info in [
+            json!({ "type": "free" }),
+            json!({ "type": "free", "uniqueFeed": false }),
+            json!({ "free": true }),
+        ] {
+            assert_eq!(describe(&info), ", free", "{info}");
+        }
+        assert_eq!(describe(&json!({ "free": false })), ": {\"free\":false}");
+        assert_eq!(describe(&json!({ "type": "bytes", "remaining": 7 })), ", 7 bytes left");
+    }
 }

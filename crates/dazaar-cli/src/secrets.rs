@@ -1,15 +1,19 @@
-//! Secrets come from a file, the environment or a prompt, never from the command line.
+//! Secrets come from a file, the environment or a prompt, never from the command line; but for a voucher, if its owner wants that.
 
 use std::env::VarError;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
+use dazaar::cards::VoucherCode;
 use dazaar::keystore::{Keystore, KeystoreError, SecretString};
 
 use crate::failure::Failure;
 
 /// Environment variable with the passphrase of the master key.
 const PASSPHRASE_VARIABLE: &str = "DAZAAR_PASSPHRASE";
+
+/// Environment variable with the code of a voucher.
+const VOUCHER_VARIABLE: &str = "DAZAAR_VOUCHER";
 
 /// Bytes of the longest secret that is read from a file or a pipe.
 const SECRET_BYTES_MAX: u64 = 4096;
@@ -56,22 +60,50 @@ pub(crate) fn typed(question: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// The voucher that is to be redeemed, if any: `typed` is none if nobody asked for one, and `Some(None)` if they did not type it. Who
+/// has it can redeem it: no seller is told it unless somebody asks for that. Complaints do not repeat it.
+pub(crate) fn voucher(
+    typed: Option<Option<&str>>,
+    file: Option<&Path>,
+) -> Result<Option<VoucherCode>, Failure> {
+    let text = match (typed, file) {
+        (Some(Some(code)), _) => Some(code.to_owned()),
+        (Some(None), _) => match variable(VOUCHER_VARIABLE)? {
+            Some(code) => Some(code),
+            None => Some(self::typed("Voucher: ")?),
+        },
+        (None, Some(path)) => Some(read(path)?),
+        (None, None) => None,
+    };
+    text.map(|text| text.parse().map_err(Failure::input)).transpose()
+}
+
 fn given(file: Option<&Path>) -> Result<Option<SecretString>, Failure> {
     if let Some(path) = file {
-        let mut text = String::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text))
-            .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+        let text = read(path)?;
         let passphrase = text.trim_end_matches(['\n', '\r']);
         if passphrase.is_empty() {
             return Err(Failure::input(format!("{} holds no passphrase", path.display())));
         }
         return Ok(Some(passphrase.to_owned().into()));
     }
-    match std::env::var(PASSPHRASE_VARIABLE) {
-        Ok(text) if !text.is_empty() => Ok(Some(text.into())),
-        Ok(_) | Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(Failure::input(format!("{PASSPHRASE_VARIABLE} is not UTF-8"))),
+    Ok(variable(PASSPHRASE_VARIABLE)?.map(Into::into))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+    Ok(text)
+}
+
+/// A secret in the environment; none if it is not set, or empty.
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var(name) {
+        Ok(text) => Ok((!text.is_empty()).then_some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Failure::input(format!("{name} is not UTF-8"))),
     }
 }
 

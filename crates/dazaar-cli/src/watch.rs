@@ -1,5 +1,7 @@
 //! Turns what happens in the library into events of the program.
 
+use dazaar::cards::extension::display_text;
+use dazaar::cards::pay::{Due, Receipt, Refusal};
 use dazaar::cards::{BuyerEvent, SellerEvent, TermsHash};
 use dazaar::log::FeedKey;
 use dazaar::{BuyerNotice, SellerNotice};
@@ -52,6 +54,12 @@ fn seller_event(
         SellerNotice::Forked { buyer, ours, theirs } => {
             Event::forked(feed, Some(buyer), ours.as_ref(), &theirs)
         }
+        SellerNotice::Paid { buyer, method, amount_ms, again, .. } => {
+            Event::BuyerPaid { buyer: buyer.to_string(), method: method.to_string(), amount_ms, again }
+        }
+        SellerNotice::PaymentRefused { buyer, reason } => {
+            Event::BuyerPaymentRefused { buyer: buyer.to_string(), error: reason }
+        }
         SellerNotice::TermsAccepted { buyer } => Event::TermsAccepted { buyer: buyer.to_string() },
         SellerNotice::Session { buyer, event } => {
             let buyer = buyer.to_string();
@@ -86,6 +94,12 @@ pub(crate) fn buyer_event(seller: &str, notice: BuyerNotice) -> Event {
         BuyerNotice::Disconnected { address, reason } => {
             Event::Disconnected { address: address.to_string(), error: reason }
         }
+        BuyerNotice::Paid(Receipt { method, asset, units, again, credit, .. }) => {
+            let (method, asset) = (display_text(&method), display_text(&asset));
+            Event::Paid { method, asset, units, again, credit }
+        }
+        BuyerNotice::PaymentRefused(Refusal { code, error, .. }) => Event::PaymentRefused { code, error },
+        BuyerNotice::Due(Due { methods, offers }) => Event::Due { methods, offers },
         BuyerNotice::Session(event) => match event {
             BuyerEvent::SellerId(id) => Event::SellerId { id: hex::encode(id) },
             BuyerEvent::TermsRequired { text } => {

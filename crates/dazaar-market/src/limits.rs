@@ -14,6 +14,28 @@ pub const LINK_BYTES_MAX: usize = 16 * 1024;
 /// Characters of the name in a link; the rest is cut off.
 pub const LINK_NAME_CHARS_MAX: usize = 80;
 
+/// Ways to pay in a card.
+pub const OFFERS_MAX: usize = 32;
+
+/// Digits of an amount of money, before and behind the point together: what 128 bits hold.
+pub const DECIMAL_DIGITS_MAX: usize = 38;
+
+/// Characters of the name of a currency in which a seller gives credit.
+pub const CREDIT_UNIT_CHARS_MAX: usize = 12;
+
+/// Characters of the beginning or end of a range that is sold.
+pub const RANGE_CHARS_MAX: usize = 40;
+
+/// Payments that a buyer may hand over in one session and that change nothing, being refused or known: nobody guesses a code, but
+/// each costs a look at the records.
+pub const PROOFS_IN_VAIN_MAX: u32 = 16;
+
+/// Characters of a buyer's name for a payment.
+pub const ORDER_CHARS_MAX: usize = 64;
+
+/// Bytes of a signed receipt as JSON.
+pub const RECEIPT_BYTES_MAX: usize = 4096;
+
 /// Bytes of terms of use, before trimming.
 pub const TERMS_BYTES_MAX: usize = 256 * 1024;
 

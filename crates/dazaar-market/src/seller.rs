@@ -156,6 +156,13 @@ impl SellerSession {
         }
     }
 
+    /// The buyer paid: the validator is asked at once, and not at the end of the interval.
+    pub fn handle_payment(&mut self, now: Duration) {
+        if let Stage::Trade(trade) = &mut self.stage {
+            trade.handle_payment(now, &mut self.actions);
+        }
+    }
+
     /// The feed of the last [`SellerAction::PrepareFeed`] is ready to be opened.
     pub fn handle_feed(&mut self, now: Duration, key: FeedKey) {
         if let Stage::Trade(trade) = &mut self.stage {

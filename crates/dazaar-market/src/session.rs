@@ -173,6 +173,11 @@ impl Revalidation {
         }
     }
 
+    /// Whether there is an answer, and nothing is out.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.poll_timeout().is_some()
+    }
+
     /// Whether it is time to ask again.
     pub(crate) fn is_due(&self, now: Duration) -> bool {
         self.poll_timeout().is_some_and(|until| until <= now)

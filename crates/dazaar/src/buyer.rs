@@ -1,13 +1,15 @@
 //! Buying from one seller: connects, keeps connecting, and replicates the feed that the seller gives.
 
+mod payments;
 mod session;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, Address, Link, TermsHash};
+use dazaar_market::pay::{Due, Proof, Receipt, Refusal};
+use dazaar_market::{Acceptance, Address, Link, Method, TermsHash, VoucherCode};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
@@ -88,6 +90,8 @@ struct Shared {
     notices: broadcast::Sender<BuyerNotice>,
     outbox: Mutex<VecDeque<(String, Value)>>,
     outbox_filled: Arc<Notify>,
+    /// Payments that the seller has not answered yet.
+    payments: Mutex<Vec<Proof>>,
 }
 
 /// What a buyer may want to know.
@@ -109,6 +113,12 @@ pub enum BuyerNotice {
     },
     /// Something happened in a session.
     Session(dazaar_market::BuyerEvent),
+    /// A payment counts.
+    Paid(Receipt),
+    /// A payment does not count. Its texts are fit for display.
+    PaymentRefused(Refusal),
+    /// The seller does not serve us, and says what is asked. Its texts are fit for display.
+    Due(Due),
 }
 
 impl Buyer {
@@ -129,6 +139,7 @@ impl Buyer {
             notices: broadcast::Sender::new(NOTICES_MAX),
             outbox: Mutex::default(),
             outbox_filled: Arc::default(),
+            payments: Mutex::default(),
         }));
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
@@ -161,6 +172,19 @@ impl Buyer {
             self.0.outbox_filled.notify_one();
         }
         has_room
+    }
+
+    /// Redeems a voucher. It is handed over on every connection until the seller has answered, and counts once.
+    pub fn redeem(&self, code: &VoucherCode) {
+        let order = format!("{:032x}", rand::random::<u128>());
+        let proof = Proof { order, method: Method::Credit.name().to_owned(), proof: code.reveal() };
+        self.0.payments().push(proof);
+        self.0.outbox_filled.notify_one();
+    }
+
+    /// Whether a payment is still to be answered.
+    pub fn is_paying(&self) -> bool {
+        !self.0.payments().is_empty()
     }
 
     /// Connects to the first of the order's addresses that answers, and again whenever the connection ends. Returns only
@@ -234,6 +258,10 @@ impl Shared {
     fn notify(&self, notice: BuyerNotice) {
         // Nobody need be watching.
         let _ = self.notices.send(notice);
+    }
+
+    fn payments(&self) -> MutexGuard<'_, Vec<Proof>> {
+        self.payments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The feed's replication, begun when it is first asked for. There is one feed for each seller.

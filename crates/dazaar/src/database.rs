@@ -3,10 +3,12 @@
 //! Keys are 32-byte blobs, times are milliseconds since 1970 UTC, durations are milliseconds.
 
 mod acceptances;
-mod credits;
+mod grants;
+mod ledger;
 mod listings;
 mod marks;
 mod purchases;
+mod receipts;
 mod sales;
 mod settings;
 
@@ -19,21 +21,40 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use credits::Credit;
+pub use ledger::{
+    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, Receipt, Redeemed, Refunded,
+    Used, Voucher, VoucherError,
+};
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
 pub use sales::Sale;
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 2] = [include_str!("database/schema-1.sql"), include_str!("database/schema-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("database/schema-1.sql"),
+    include_str!("database/schema-2.sql"),
+    include_str!("database/schema-3.sql"),
+];
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest time for which charges may be lost in a power cut.
+const CHARGES_SYNC_MS: u64 = 1000;
 
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
     connection: Mutex<Connection>,
+    charges: Mutex<Charges>,
+}
+
+/// A connection of its own for charges, of which there are many: they wait for the disk once a second.
+#[derive(Debug)]
+struct Charges {
+    connection: Connection,
+    /// When they waited last: milliseconds of this run.
+    synced_ms: Option<u64>,
 }
 
 impl Database {
@@ -43,33 +64,53 @@ impl Database {
     /// [`DatabaseError::Newer`] if a later version of this program wrote it.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         make_private(path).map_err(|source| DatabaseError::Io { path: path.to_owned(), source })?;
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // A grant or an acceptance that was acknowledged survives a power cut.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        Self::migrate(connection, path)
-    }
-
-    fn migrate(mut connection: Connection, path: &Path) -> Result<Self, DatabaseError> {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version > MIGRATIONS.len() {
-            return Err(DatabaseError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
-        }
-        for step in MIGRATIONS.iter().skip(version) {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
-        transaction.commit()?;
-        Ok(Self { connection: Mutex::new(connection) })
+        let mut connection = connect(path)?;
+        migrate(&mut connection, path)?;
+        let charges = Charges { connection: connect(path)?, synced_ms: None };
+        Ok(Self { connection: Mutex::new(connection), charges: Mutex::new(charges) })
     }
 
     /// The connection, for one statement or transaction. A panic elsewhere leaves no half-done transaction behind.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The connection for charges. What is committed here survives the end of the program; every second, and with every commit on the
+    /// other connection, all of it also survives a power cut.
+    fn charges(&self, running_ms: u64) -> Result<MutexGuard<'_, Charges>, DatabaseError> {
+        let mut charges = self.charges.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            charges.synced_ms.is_none_or(|synced_ms| running_ms.abs_diff(synced_ms) >= CHARGES_SYNC_MS);
+        let level = if is_due { "FULL" } else { "NORMAL" };
+        charges.connection.pragma_update(None, "synchronous", level)?;
+        if is_due {
+            charges.synced_ms = Some(running_ms);
+        }
+        Ok(charges)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, DatabaseError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A grant or an acceptance that was acknowledged survives a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(DatabaseError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
+    }
+    for step in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    Ok(transaction.commit()?)
 }
 
 /// Makes the file, or what is there, readable by its owner only: it may hold secrets of an imported market. SQLite gives
@@ -105,6 +146,21 @@ pub enum DatabaseError {
         /// The name.
         id: String,
     },
+    /// Another order has this name.
+    #[error("another order has this name")]
+    OrderDiffers,
+    /// More than an account may ever have been paid.
+    #[error("{units} more are more than an account can count")]
+    TooMuch {
+        /// Units that were to be paid.
+        units: u64,
+    },
+    /// A payment that nobody asked for does not exist.
+    #[error("no such payment waits to be claimed")]
+    NothingUnclaimed,
+    /// A voucher gives nothing.
+    #[error(transparent)]
+    Voucher(#[from] VoucherError),
     /// A record does not hold what this program wrote there.
     #[error("the record in column `{column}` is damaged")]
     Damaged {

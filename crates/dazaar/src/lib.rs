@@ -24,7 +24,7 @@ pub use dazaar_market as cards;
 pub use dazaar_wire as wire;
 
 pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};
-pub use clock::now_ms;
+pub use clock::{moment, now_ms};
 pub use connection::{ConnectionError, explain};
 pub use import::{ImportError, Imported, read_legacy};
 pub use market::{Market, MarketError, Offer};
@@ -35,5 +35,10 @@ pub use shared_log::SharedLog;
 
 /// A random number, for names that must differ.
 pub fn random_number() -> u64 {
+    rand::random()
+}
+
+/// 128 random bits, for secrets that nobody may guess.
+pub fn random_number_128() -> u128 {
     rand::random()
 }

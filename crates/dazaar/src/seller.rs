@@ -1,5 +1,6 @@
 //! Serving one listing: every connection is a session of its own, admitted and metered by the listing's rules.
 
+mod payments;
 mod session;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
-use dazaar_market::{Sale, SellerConfig, Terms, UnsignedTerms};
+use dazaar_market::{Method, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::now_ms;
 use crate::connection::explain;
-use crate::database::{Admission, Listing, Retention};
+use crate::database::{Admission, Credit, Listing, Retention};
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
 use crate::validator::{Validator, validator};
@@ -41,6 +42,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time from one look at what a listing no longer keeps to the next.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The longest time for which what was delivered is charged in memory only.
+const CHARGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
 /// How a listing is served.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +127,26 @@ pub enum SellerNotice {
         /// What the buyer has, under the key of the feed or of the buyer's own.
         theirs: SignedHead,
     },
+    /// A payment counts.
+    Paid {
+        /// Whose.
+        buyer: IdentityKey,
+        /// How.
+        method: Method,
+        /// Milliseconds that it gave; none admits until revoked.
+        amount_ms: Option<i64>,
+        /// Whether it counted before, and only the answer was given again.
+        again: bool,
+        /// What the buyer has now.
+        credit: Credit,
+    },
+    /// A payment does not count.
+    PaymentRefused {
+        /// Whose.
+        buyer: IdentityKey,
+        /// Why.
+        reason: String,
+    },
     /// A buyer signed the terms; the record is stored.
     TermsAccepted {
         /// Who.
@@ -146,7 +170,7 @@ impl Seller {
             sale,
             terms,
             unsigned_terms: if listing.unsigned_terms { UnsignedTerms::Serve } else { UnsignedTerms::Refuse },
-            validate_interval: options.validate_interval,
+            validate_interval: interval(&listing.admission, options.validate_interval),
         };
         let validator = validator(&listing.admission, market.database());
         Ok(Self(Arc::new(Shared {
@@ -222,6 +246,15 @@ impl Seller {
         }
         // Whoever does not finish in time is cut off with the set.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all()).await;
+    }
+}
+
+/// The time from one question to the next. What was delivered is charged with each, and a crash must not cost the seller more than
+/// a second of it.
+fn interval(admission: &Admission, wanted: Duration) -> Duration {
+    match admission {
+        Admission::Granted => wanted.min(CHARGE_INTERVAL_MAX),
+        _ => wanted,
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::Verdict;
 
+pub(crate) use granted::info as credit_info;
+
 use crate::database::{Admission, Database};
 
 /// How long a command or a web service may take to answer.

@@ -10,7 +10,7 @@ use dazaar::wire::replication::Download;
 
 use self::choose::Chosen;
 use super::Context;
-use super::purchase::{Purchase, SellerArguments};
+use super::purchase::{PaymentArguments, Purchase, SellerArguments};
 use crate::blocks::Blocks;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -20,7 +20,8 @@ use crate::signals::Interruption;
 #[command(after_help = "Examples:
   dazaar buy 'dazaar:4f1c...?at=203.0.113.7:49737' --to trades.csv
   dazaar buy card.json --live --to -          history, then every new row as it comes
-  dazaar buy card.json --sparse --blocks 0..100,5000")]
+  dazaar buy card.json --sparse --blocks 0..100,5000
+  dazaar buy card.json --voucher              asks for the code of a voucher that the seller gave you")]
 pub(crate) struct Arguments {
     /// A card (JSON file), a link (dazaar:...), or the seller's key; one that was bought from before needs no address
     seller: String,
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     purchase: SellerArguments,
 
+    #[command(flatten)]
+    payment: PaymentArguments,
+
     /// Send the seller a message of your own
     #[arg(long, value_name = "NAME=JSON")]
     send: Vec<String>,
@@ -60,6 +64,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let messages = arguments.send.iter().map(|text| message(text)).collect::<Result<Vec<_>, _>>()?;
     let market = context.market_or_new()?;
     let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, arguments.download())?;
+    purchase.pay(&arguments.payment)?;
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }

@@ -110,5 +110,6 @@ fn report(context: &Context, card: &Card) -> Result<(), Failure> {
         CardSignature::Invalid => "invalid",
         _ => "unsigned",
     };
-    Ok(context.output.event(&Event::Card { card: card.to_json(), signature })?)
+    let offers = card.offers().iter().map(ToString::to_string).collect();
+    Ok(context.output.event(&Event::Card { card: card.to_json(), signature, offers })?)
 }

@@ -65,15 +65,22 @@ impl Demo<'_> {
         self.say(&format!("The seller lists them and listens on {}", text(&listening["address"])))?;
         self.say(&format!("  {link}"))?;
 
-        let mut buyer = self.actor("buyer", &["buy", &link, "--live", "--to", path(&copy)])?;
-        let invalid = buyer.wait("invalid").await?;
+        let mut visitor = self.actor("buyer", &["buy", &link, "--no-wait"])?;
+        let invalid = visitor.wait("invalid").await?;
         self.say(&format!("A buyer connects, and is refused: {}", text(&invalid["error"])))?;
-
         let key = text(&seller.wait("buyer-invalid").await?["buyer"]).to_owned();
-        self.actor("seller", &["grant", &key, "2h"])?.wait("granted").await?;
-        self.say("The seller grants two hours (that is where a payment goes)")?;
+
+        let made = self.actor("seller", &["credit", "new", "2h"])?.wait("voucher-made").await?;
+        let code = text(&made["code"]);
+        self.say(&format!("The seller makes a voucher for two hours, to be sold in whatever way: {code}"))?;
+        let voucher = self.dir.join("voucher.txt");
+        std::fs::write(&voucher, code)?;
+        let redeem = ["buy", &link, "--live", "--to", path(&copy), "--voucher-file", path(&voucher)];
+        let mut buyer = self.actor("buyer", &redeem)?;
+        buyer.wait("paid").await?;
+        seller.wait("buyer-paid").await?;
         buyer.wait("valid").await?;
-        self.say("The buyer is admitted at once, on the same connection, and downloads")?;
+        self.say("The buyer redeems it, is admitted at once, and downloads")?;
         self.download(&mut buyer, rows).await?;
         self.say(&format!("{rows} rows are here, each verified against the seller's signature"))?;
 

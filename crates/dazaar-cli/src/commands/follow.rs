@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
+use dazaar::cards::pay::Refusal;
 use dazaar::wire::replication::Progress;
 use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
@@ -34,6 +35,8 @@ pub(super) struct Follow<'a> {
     patience: Option<Duration>,
     /// What the seller said last about admitting us.
     is_admitted: Cell<bool>,
+    /// Whether the seller has not answered a payment of ours yet: until then a refusal may be out of date.
+    is_paying: Cell<bool>,
     /// Why there was no connection when one was tried last.
     obstacle: RefCell<Option<String>>,
 }
@@ -45,7 +48,9 @@ impl<'a> Follow<'a> {
         no_wait: bool,
         patience: Option<Duration>,
     ) -> Self {
-        Self { output, buyer, no_wait, patience, is_admitted: Cell::default(), obstacle: RefCell::default() }
+        let is_paying = Cell::new(buyer.is_paying());
+        let (is_admitted, obstacle) = (Cell::default(), RefCell::default());
+        Self { output, buyer, no_wait, patience, is_admitted, is_paying, obstacle }
     }
 
     /// Runs until `delivery` is complete.
@@ -122,9 +127,15 @@ impl<'a> Follow<'a> {
 
     fn handle_notice(&self, notice: BuyerNotice) -> Result<(), Failure> {
         let refusal = match &notice {
-            BuyerNotice::Session(BuyerEvent::Invalid { reason }) if self.no_wait => Some(reason.clone()),
+            BuyerNotice::Session(BuyerEvent::Invalid { reason }) if self.no_wait && !self.is_paying.get() => {
+                Some(format!("the seller refuses: {reason}"))
+            }
+            BuyerNotice::PaymentRefused(Refusal { error, .. }) => Some(error.clone()),
             _ => None,
         };
+        if let BuyerNotice::Paid(_) = &notice {
+            self.is_paying.set(false);
+        }
         if let BuyerNotice::Disconnected { reason, .. } = &notice {
             self.obstacle.replace(Some(reason.clone()));
         }
@@ -141,7 +152,7 @@ impl<'a> Follow<'a> {
             self.output.event(&buyer_event(&self.buyer.seller().to_string(), notice))?;
         }
         match refusal {
-            Some(reason) => Err(Failure::new(Kind::Refused, format!("the seller refuses: {reason}"))),
+            Some(reason) => Err(Failure::new(Kind::Refused, reason)),
             None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use dazaar_table::export::OutputFormat;
 use dazaar_table::header;
 use dazaar_table::read::Query;
 
-use super::purchase::{Purchase, SellerArguments};
+use super::purchase::{PaymentArguments, Purchase, SellerArguments};
 use super::table::{
     Answer, Cursor, Question, TableDelivery, answer_from_disk, file_of, holds_all, reserve_for_rows,
 };
@@ -54,6 +54,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(super) purchase: SellerArguments,
+
+    #[command(flatten)]
+    pub(super) payment: PaymentArguments,
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
@@ -89,6 +92,7 @@ async fn from_seller(context: &Context, arguments: &Arguments) -> Result<(), Fai
     }
     let market = context.market_or_new()?;
     let purchase = Purchase::new(&market, &arguments.feed, &arguments.purchase, Download::Sparse)?;
+    purchase.pay(&arguments.payment)?;
     let (query, answer) = (arguments.query()?, arguments.answer(context)?);
     let delivery = TableDelivery::new(query, arguments.follow, answer);
     let outcome = Interruption::listen()?.or(purchase.follow(context, delivery)).await;

@@ -5,6 +5,7 @@ use dazaar::database::Credit;
 use dazaar::log::IdentityKey;
 use dazaar::now_ms;
 
+use super::credit::amount_ms;
 use super::{Context, find_listing};
 use crate::event::Event;
 use crate::failure::Failure;
@@ -33,13 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let market = context.market()?;
     let listing = find_listing(&market, arguments.listing.as_deref())?;
-    let amount_ms = match arguments.time.as_str() {
-        "forever" => None,
-        time => {
-            let ms = dazaar::cards::parse_span_ms(time).map_err(Failure::input)?;
-            Some(i64::try_from(ms).map_err(|_| Failure::input("longer than can be counted; say `forever`"))?)
-        }
-    };
+    let amount_ms = amount_ms(&arguments.time)?;
     let id = arguments.id.clone().unwrap_or_else(|| format!("{}-{:016x}", now_ms(), dazaar::random_number()));
     let credit = market.database().grant(&id, &listing.feed, &arguments.buyer, amount_ms, now_ms())?;
     context.output.event(&Event::Granted {
@@ -47,7 +42,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failur
         feed: listing.feed.to_string(),
         remaining_ms: match credit {
             Credit::Time { left_ms } => Some(left_ms),
-            Credit::Forever => None,
+            _ => None,
         },
     })?;
     Ok(())

@@ -1,6 +1,7 @@
 //! A purchase as several commands make one: whom from, how to connect, and until when.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use dazaar_data::{Question, Settings, ask, find_seller};
 use super::Context;
 use super::follow::{Deliver, Follow};
 use crate::failure::Failure;
+use crate::secrets;
 
 /// How to deal with a seller.
 #[derive(Debug, Args)]
@@ -45,6 +47,20 @@ pub(crate) struct SellerArguments {
     timeout: u64,
 }
 
+/// How to pay.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Paying")]
+pub(crate) struct PaymentArguments {
+    /// Redeem a voucher of the seller's. Others on this machine can read a command line: without CODE it is taken from
+    /// DAZAAR_VOUCHER, asked for, or read from a pipe
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with = "voucher_file")]
+    voucher: Option<Option<String>>,
+
+    /// Redeem the voucher in this file
+    #[arg(long, value_name = "FILE")]
+    voucher_file: Option<PathBuf>,
+}
+
 /// Somebody buys from somebody.
 #[derive(Debug)]
 pub(super) struct Purchase<'a> {
@@ -69,6 +85,15 @@ impl<'a> Purchase<'a> {
     /// Who buys.
     pub(super) const fn buyer(&self) -> &Buyer {
         &self.buyer
+    }
+
+    /// Pays as the arguments say, once there is a connection.
+    pub(super) fn pay(&self, payment: &PaymentArguments) -> Result<(), Failure> {
+        let typed = payment.voucher.as_ref().map(Option::as_deref);
+        if let Some(code) = secrets::voucher(typed, payment.voucher_file.as_deref())? {
+            self.buyer.redeem(&code);
+        }
+        Ok(())
     }
 
     /// Goes on until `delivery` is complete.

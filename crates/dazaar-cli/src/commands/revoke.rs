@@ -2,6 +2,7 @@
 
 use clap::Args;
 use dazaar::log::IdentityKey;
+use dazaar::now_ms;
 
 use super::{Context, find_listing};
 use crate::event::Event;
@@ -26,7 +27,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failur
     let listing = find_listing(&market, arguments.listing.as_deref())?;
     market
         .database()
-        .revoke(&listing.feed, &arguments.buyer)?
+        .revoke(&listing.feed, &arguments.buyer, now_ms())?
         .ok_or_else(|| Failure::input("nothing was ever granted to this buyer"))?;
     let (buyer, feed) = (arguments.buyer.to_string(), listing.feed.to_string());
     Ok(context.output.event(&Event::Revoked { buyer, feed })?)

@@ -322,7 +322,7 @@ pub(super) fn read_card(path: &Path) -> Result<Card, Failure> {
         .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     use std::io::Read as _;
     let mut text = String::new();
     std::fs::File::open(path)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::Address;
+use dazaar::cards::{Address, Card};
 use dazaar::database::{Admission, Listing};
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, Seller, SellerOptions};
@@ -192,7 +192,17 @@ fn announce(
         link: link.to_string(),
     })?;
     tell_fork(output, seller)?;
+    tell_unusable_offers(output, seller.listing());
     Ok(())
+}
+
+/// A way to pay that buyers cannot use is better known to the seller than to nobody.
+fn tell_unusable_offers(output: &Output, listing: &Listing) {
+    // A card that we stored is one; if not, there is nothing on it to tell.
+    let Ok(card) = Card::parse(listing.card.as_bytes()) else { return };
+    for offer in card.offers().iter().filter(|offer| offer.terms.is_err()) {
+        output.remark(&format!("warning: on the card of `{}`, {offer}", listing.name));
+    }
 }
 
 /// A feed that was found to have forked in an earlier run still takes nothing new.

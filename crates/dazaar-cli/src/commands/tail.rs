@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::purchase::SellerArguments;
+use super::purchase::{PaymentArguments, SellerArguments};
 use super::table::Question;
 use super::{Context, get};
 use crate::failure::Failure;
@@ -29,12 +29,23 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     purchase: SellerArguments,
+
+    #[command(flatten)]
+    payment: PaymentArguments,
 }
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { feed, mut question, output, purchase } = arguments;
+    let Arguments { feed, mut question, output, purchase, payment } = arguments;
     question.last.get_or_insert(ROWS);
-    let arguments =
-        get::Arguments { feed, blocks: None, question, follow: true, cursor: None, output, purchase };
+    let arguments = get::Arguments {
+        feed,
+        blocks: None,
+        question,
+        follow: true,
+        cursor: None,
+        output,
+        purchase,
+        payment,
+    };
     get::run(context, &arguments).await
 }

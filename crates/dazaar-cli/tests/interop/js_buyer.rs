@@ -85,7 +85,7 @@ fn grants_revokes_and_restores_without_reconnecting() {
 
     scene.dazaar("seller", &["grant", JS_BUYER, "2h"]).succeed();
     let info = buyer.wait_for("valid")["info"].clone();
-    assert_eq!(info["type"], "time");
+    assert_eq!(info, serde_json::json!({ "type": "time", "remaining": 7_200_000 }));
     buyer.wait_until("all 20 blocks", |event| event["event"] == "synced" && event["length"] == 20);
 
     scene.dazaar("seller", &["revoke", JS_BUYER]).succeed();
@@ -99,6 +99,26 @@ fn grants_revokes_and_restores_without_reconnecting() {
     buyer.succeed();
     let connections = seller.seen().iter().filter(|event| event["event"] == "buyer-connected").count();
     assert_eq!(connections, 1, "{seller}");
+    assert!(
+        buyer.seen().iter().all(|event| event["event"] != "message"),
+        "nothing that npm does not know: {buyer}"
+    );
+}
+
+#[test]
+fn takes_a_voucher_from_an_application_on_npm_dazaar() {
+    let scene = Scene::new();
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell(&data, &[]);
+    let mut made = scene.dazaar("seller", &["credit", "new", "1h"]);
+    made.succeed();
+    let code = made.last("voucher-made")["code"].as_str().unwrap_or_default().to_owned();
+    let mut buyer = scene.js_buyer(&place, &["--until-length", "20", "--voucher", &code]);
+    let receipt = buyer.wait_for("message");
+    assert_eq!((&receipt["name"], &receipt["message"]["units"]), (&"pay/receipt".into(), &3_600_000.into()));
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(seller.wait_for("buyer-paid")["buyer"], JS_BUYER);
 }
 
 #[test]

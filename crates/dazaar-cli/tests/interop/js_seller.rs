@@ -25,6 +25,19 @@ fn buys_everything_from_a_feed_of_its_own() {
 }
 
 #[test]
+fn tells_no_voucher_to_software_that_does_not_know_what_it_is() {
+    let scene = Scene::new();
+    let (mut seller, place) = scene.js_seller(&[]);
+    let code = dazaar::cards::VoucherCode::new([7; 16]).reveal();
+    let mut buyer =
+        scene.dazaar("buyer", &["buy", &place.seller, "--connect", &place.address, "--voucher", &code]);
+    assert_eq!(buyer.wait_for("payment-refused")["code"], "software");
+    buyer.fail_with(REFUSED);
+    seller.wait_for("closed");
+    assert!(seller.seen().iter().all(|event| event["event"] != "message"), "{seller}");
+}
+
+#[test]
 fn buys_a_free_feed() {
     let scene = Scene::new();
     scene.init("buyer");

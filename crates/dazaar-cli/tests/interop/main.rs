@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask setup` installs what these tests need.
 
+mod accounts;
 mod doctor;
 mod folders;
 mod forks;
@@ -20,4 +21,5 @@ mod sql;
 mod support;
 mod tables;
 mod tables_in_python;
+mod vouchers;
 mod walkthrough;

@@ -339,6 +339,35 @@ fn a_stranger_sees_the_free_rows_and_no_others() {
 }
 
 #[test]
+fn the_first_rows_stay_the_first_when_they_are_cleared() {
+    let scene = Scene::new();
+    let data = file(&scene, 50_000);
+    let sell = [
+        "sell",
+        &data,
+        "--blocks",
+        "table",
+        "--preview",
+        "first 20000",
+        "--keep-bytes",
+        "100kB",
+        "--no-serve",
+    ];
+    scene.dazaar("seller", &sell).succeed();
+    let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
+    let place = Place::of_ours(&seller.wait_for("listening"));
+    let look = |from: &str| {
+        let to = scene.text_path("free.csv");
+        let words = ["preview", &link(&place), "--from", from, "--limit", "3", "-o", &to];
+        scene.dazaar("stranger", &words).succeed();
+        scene.read("free.csv")
+    };
+    // The free rows are gone, and rows that are not free do not take their place.
+    assert_eq!(look("2026-01-01"), HEADER);
+    assert_eq!(look("2026-01-01T12:00:00Z"), HEADER);
+}
+
+#[test]
 fn a_table_without_free_rows_shows_none() {
     let scene = Scene::new();
     let data = file(&scene, 10);

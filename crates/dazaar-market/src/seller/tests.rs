@@ -418,3 +418,19 @@ fn reasons_are_cut_to_what_a_human_reads() {
     let SellerAction::Send { payload, .. } = &actions[0] else { panic!("invalid comes first") };
     assert!(payload.len() < 2_000);
 }
+
+#[test]
+fn a_payment_is_looked_at_before_the_interval_is_over() {
+    let mut nobody = Seller::new(config(None));
+    nobody.0.handle_payment(at(0));
+    assert_eq!(nobody.drain(), []);
+    let mut seller = Seller::connected(config(None), PeerKind::Classic);
+    seller.drain();
+    seller.0.handle_payment(at(0));
+    assert_eq!(seller.drain(), [], "one question at a time");
+    seller.verdict(0, refuse());
+    seller.0.handle_payment(at(3));
+    assert_eq!(seller.drain(), [validate()]);
+    assert_eq!(seller.timeout(1_000), [], "one question at a time");
+    assert_eq!(seller.verdict(4, admit()), [SellerAction::PrepareFeed { buyer: buyer_pair().public() }]);
+}

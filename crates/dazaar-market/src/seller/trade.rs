@@ -82,6 +82,13 @@ impl Trade {
         }
     }
 
+    /// A question that is out may have been asked before the payment: the next one follows its answer after the interval, as ever.
+    pub(super) fn handle_payment(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
+        if self.revalidation.is_resting() {
+            self.ask(now, actions);
+        }
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
         if self.revalidation.is_due(now) {
             self.ask(now, actions);

@@ -1,12 +1,14 @@
 //! One connection to the seller: carries out what the market's session machine decides.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerSession, EndReason};
+use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, pay};
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::{BuyerNotice, Shared};
@@ -29,6 +31,10 @@ pub(super) struct BuyerConnection {
     downloading: bool,
     /// The answer about the seller, on its way.
     verdict: Asked,
+    /// Payments that were handed over on this connection.
+    sent: BTreeSet<String>,
+    /// Whether the seller's software knows our additions.
+    is_native: bool,
 }
 
 impl BuyerConnection {
@@ -59,6 +65,8 @@ impl BuyerConnection {
             feed: None,
             downloading: true,
             verdict: Asked::default(),
+            sent: BTreeSet::new(),
+            is_native: false,
         }
     }
 
@@ -101,6 +109,7 @@ impl BuyerConnection {
         match event {
             Event::Connected { security, .. } => {
                 self.is_connected = true;
+                self.is_native = self.connection.session().remote_authenticates();
                 self.buyer.market.remember_purchase(&self.buyer.order)?;
                 let authenticated = security == Security::Authenticated;
                 self.buyer.notify(BuyerNotice::Connected { address: self.address.clone(), authenticated });
@@ -140,6 +149,9 @@ impl BuyerConnection {
                         .set_purchase_feed(&self.buyer.order.link.seller, &key)
                         .map_err(MarketError::from)?;
                 }
+                BuyerAction::Notify(BuyerEvent::UserMessage { name, message }) if pay::is_payment(&name) => {
+                    self.handle_payment(&name, message);
+                }
                 BuyerAction::Notify(event) => self.buyer.notify(BuyerNotice::Session(event)),
                 BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
                 BuyerAction::Download(downloading) => {
@@ -174,12 +186,40 @@ impl BuyerConnection {
     }
 
     fn send_outbox(&mut self) {
-        let mut outbox = self.buyer.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let buyer = Arc::clone(&self.buyer);
+        let mut outbox = buyer.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, message) in outbox.drain(..) {
-            if let Err(error) = self.machine.send_user_message(&name, &message) {
+            self.say(&name, &message);
+        }
+        drop(outbox);
+        self.send_payments();
+    }
+
+    /// Sends a message of an application's; whether it is on its way.
+    pub(super) fn say(&mut self, name: &str, message: &Value) -> bool {
+        match self.machine.send_user_message(name, message) {
+            Ok(()) => true,
+            Err(error) => {
                 tracing::warn!(%error, name, "cannot send a message");
+                false
             }
         }
+    }
+
+    pub(super) fn buyer(&self) -> &Shared {
+        &self.buyer
+    }
+
+    pub(super) const fn is_native(&self) -> bool {
+        self.is_native
+    }
+
+    pub(super) fn has_sent(&self, order: &str) -> bool {
+        self.sent.contains(order)
+    }
+
+    pub(super) fn mark_sent(&mut self, order: String) {
+        self.sent.insert(order);
     }
 }
 

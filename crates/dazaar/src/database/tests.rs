@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::meter::Moment;
 
 use super::*;
 
@@ -97,26 +98,31 @@ fn a_purchase_keeps_its_feed_whatever_comes_later() {
     assert_eq!(database.purchases().unwrap(), [expected]);
 }
 
+/// Charges time at a moment of this run.
+fn charge(database: &Database, time_ms: u64) -> Option<Credit> {
+    let now = Moment { run: 1, running_ms: 0, wall_ms: 0 };
+    database.charge(&FEED, &BUYER, Used { time_ms, ..Used::default() }, &now).unwrap()
+}
+
 #[test]
 fn a_grant_counts_once_and_charges_stop_at_zero() {
     let dir = tempfile::tempdir().unwrap();
     let database = database(&dir);
     database.put_listing(&listing(FEED, "flights")).unwrap();
-    assert_eq!(database.charge(&FEED, &BUYER, 10).unwrap(), None);
+    assert_eq!(charge(&database, 10), None);
     for _ in 0..2 {
         let credit = database.grant("one", &FEED, &BUYER, Some(1000), 0).unwrap();
         assert_eq!(credit, Credit::Time { left_ms: 1000 });
     }
-    assert_eq!(database.charge(&FEED, &BUYER, 400).unwrap(), Some(Credit::Time { left_ms: 600 }));
-    assert_eq!(
-        database.grant("two", &FEED, &BUYER, Some(i64::MAX), 0).unwrap(),
-        Credit::Time { left_ms: i64::MAX }
-    );
-    assert_eq!(database.charge(&FEED, &BUYER, i64::MAX).unwrap(), Some(Credit::Time { left_ms: 0 }));
+    assert_eq!(charge(&database, 400), Some(Credit::Time { left_ms: 600 }));
+    let error = database.grant("two", &FEED, &BUYER, Some(i64::MAX), 0).unwrap_err();
+    assert!(matches!(error, DatabaseError::TooMuch { .. }));
+    assert_eq!(charge(&database, 0), Some(Credit::Time { left_ms: 600 }), "nothing of it was recorded");
+    assert_eq!(charge(&database, u64::MAX), Some(Credit::Time { left_ms: 0 }));
     assert_eq!(database.grant("three", &FEED, &BUYER, None, 0).unwrap(), Credit::Forever);
-    assert_eq!(database.charge(&FEED, &BUYER, 400).unwrap(), Some(Credit::Forever));
-    assert_eq!(database.revoke(&FEED, &BUYER).unwrap(), Some(Credit::Forever));
-    assert_eq!(database.charge(&FEED, &BUYER, 0).unwrap(), Some(Credit::Time { left_ms: 0 }));
+    assert_eq!(charge(&database, 400), Some(Credit::Forever));
+    assert_eq!(database.revoke(&FEED, &BUYER, 0).unwrap(), Some(Credit::Forever));
+    assert_eq!(charge(&database, 0), Some(Credit::Time { left_ms: 0 }));
 }
 
 #[test]
@@ -125,9 +131,11 @@ fn a_grant_under_a_known_name_must_be_the_same_grant() {
     let database = database(&dir);
     database.put_listing(&listing(FEED, "flights")).unwrap();
     database.grant("one", &FEED, &BUYER, Some(1000), 0).unwrap();
-    let error = database.grant("one", &FEED, &BUYER, Some(2000), 0).unwrap_err();
-    assert!(matches!(error, DatabaseError::GrantDiffers { id } if id == "one"));
-    assert_eq!(database.charge(&FEED, &BUYER, 0).unwrap(), Some(Credit::Time { left_ms: 1000 }));
+    for (buyer, amount_ms) in [(BUYER, Some(2000)), (BUYER, None), (IdentityKey([9; 32]), Some(1000))] {
+        let error = database.grant("one", &FEED, &buyer, amount_ms, 0).unwrap_err();
+        assert!(matches!(error, DatabaseError::GrantDiffers { id } if id == "one"));
+    }
+    assert_eq!(charge(&database, 0), Some(Credit::Time { left_ms: 1000 }));
 }
 
 #[test]
@@ -198,4 +206,44 @@ fn a_file_of_the_first_format_is_brought_up_to_date() {
     drop(connection);
     let listing = Database::open(&path).unwrap().listing(&FEED).unwrap().unwrap();
     assert_eq!(listing.keep, Retention::default(), "everything is kept");
+}
+
+#[test]
+fn grants_of_an_older_file_become_accounts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("market.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection.execute_batch(MIGRATIONS[1]).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    let sql = "INSERT INTO listing (feed, name, folder, card, unsigned_terms, admission, created_ms)
+        VALUES (?1, 'flights', '/feeds/1', '{}', 0, '{\"type\":\"granted\"}', 5)";
+    connection.execute(sql, [FEED.as_bytes()]).unwrap();
+    let (good, huge) = (IdentityKey([7; 32]), IdentityKey([8; 32]));
+    let grant = "INSERT INTO time_grant (id, feed, buyer, amount_ms, granted_ms) VALUES (?1, ?2, ?3, ?4, 3)";
+    for (id, buyer, amount_ms) in [
+        ("one", BUYER, Some(1000)),
+        ("two", BUYER, Some(500)),
+        ("three", good, None),
+        ("four", huge, Some(i64::MAX)),
+        ("five", huge, Some(i64::MAX)),
+    ] {
+        connection.execute(grant, (id, FEED.as_bytes(), buyer.as_bytes(), amount_ms)).unwrap();
+    }
+    let credit = "INSERT INTO credit (feed, buyer, left_ms, forever) VALUES (?1, ?2, ?3, ?4)";
+    for (buyer, left_ms, forever) in [(BUYER, 1200, false), (good, 0, true), (huge, i64::MAX, false)] {
+        connection.execute(credit, (FEED.as_bytes(), buyer.as_bytes(), left_ms, forever)).unwrap();
+    }
+    drop(connection);
+
+    let database = Database::open(&path).unwrap();
+    assert_eq!(charge(&database, 200), Some(Credit::Time { left_ms: 1000 }));
+    assert_eq!(database.grant("one", &FEED, &BUYER, Some(1000), 9).unwrap(), Credit::Time { left_ms: 1000 });
+    assert_eq!(database.grant("new", &FEED, &BUYER, Some(50), 9).unwrap(), Credit::Time { left_ms: 1050 });
+    assert_eq!(database.credit(&FEED, &good, 0).unwrap(), Some(Credit::Forever));
+    assert_eq!(database.grant("three", &FEED, &good, None, 9).unwrap(), Credit::Forever);
+    let years = 31_557_600_000_000;
+    assert_eq!(database.credit(&FEED, &huge, 0).unwrap(), Some(Credit::Time { left_ms: years }));
+    let account = database.accounts(&FEED, &BUYER).unwrap().remove(0);
+    assert_eq!((account.paid, account.delivered(), account.meter.balance), (1550, 500, 1050));
 }

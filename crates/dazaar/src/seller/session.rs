@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerSession};
+use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::{Config, Event, Role, Security};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -29,6 +30,12 @@ pub(super) struct SellerConnection {
     verdict: Asked,
     replicator: Option<Arc<Replicator>>,
     delivery: Delivery,
+    /// Whether the buyer's software knows our additions.
+    is_native: bool,
+    /// Whether the buyer heard last that they are not served.
+    is_refused: bool,
+    /// Payments that changed nothing.
+    proofs_in_vain: u32,
 }
 
 /// What was delivered on this connection.
@@ -66,6 +73,9 @@ impl SellerConnection {
             verdict: Asked::default(),
             replicator: None,
             delivery,
+            is_native: false,
+            is_refused: false,
+            proofs_in_vain: 0,
         }
     }
 
@@ -109,12 +119,8 @@ impl SellerConnection {
         let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
-            verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
-            Some((name, message)) = next(inbox) => {
-                if let Err(error) = self.machine.send_user_message(&name, &message) {
-                    tracing::warn!(%error, name, "cannot send a message");
-                }
-            }
+            verdict = self.verdict.answer() => self.handle_verdict(verdict),
+            Some((name, message)) = next(inbox) => self.say(&name, &message),
         }
         self.machine.handle_timeout(self.connection.now());
         self.act()
@@ -140,8 +146,8 @@ impl SellerConnection {
         self.buyer = Some((buyer, inbox));
         let authenticated = security == Security::Authenticated;
         self.seller.notify(SellerNotice::Connected { buyer, authenticated });
-        let is_native = self.connection.session().remote_authenticates();
-        let kind = if is_native { PeerKind::Native } else { PeerKind::Classic };
+        self.is_native = self.connection.session().remote_authenticates();
+        let kind = if self.is_native { PeerKind::Native } else { PeerKind::Classic };
         let stored = self.stored_acceptance(&buyer)?;
         self.machine.handle_connected(self.connection.now(), buyer, kind, stored);
         Ok(())
@@ -173,10 +179,56 @@ impl SellerConnection {
                 SellerAction::RefuseOffer { discovery_key } => {
                     self.connection.session().refuse(discovery_key)
                 }
-                SellerAction::Notify(event) => self.seller.notify(SellerNotice::Session { buyer, event }),
+                SellerAction::Notify(SellerEvent::UserMessage { name, message })
+                    if pay::is_payment(&name) =>
+                {
+                    self.handle_payment(buyer, &name, message);
+                }
+                SellerAction::Notify(event) => self.tell(buyer, event),
             }
         }
         Ok(())
+    }
+
+    /// A buyer who hears that they are refused has heard before what is asked. npm dazaar would not know what to do with it.
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        if self.is_native && !self.is_refused && matches!(verdict, Verdict::Refuse { .. }) {
+            self.say_due();
+        }
+        self.machine.handle_verdict(self.connection.now(), verdict);
+    }
+
+    fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
+        match event {
+            SellerEvent::Admitted { .. } => self.is_refused = false,
+            SellerEvent::Refused { .. } => self.is_refused = true,
+            _ => {}
+        }
+        self.seller.notify(SellerNotice::Session { buyer, event });
+    }
+
+    pub(super) fn seller(&self) -> &Shared {
+        &self.seller
+    }
+
+    /// Sends a message of our own.
+    pub(super) fn say(&mut self, name: &str, message: &Value) {
+        if let Err(error) = self.machine.send_user_message(name, message) {
+            tracing::warn!(%error, name, "cannot send a message");
+        }
+    }
+
+    /// Has the validator asked now: something was paid.
+    pub(super) fn ask_at_once(&mut self) {
+        self.machine.handle_payment(self.connection.now());
+    }
+
+    pub(super) const fn proofs_in_vain(&self) -> u32 {
+        self.proofs_in_vain
+    }
+
+    pub(super) const fn count_in_vain(&mut self) {
+        self.proofs_in_vain += 1;
     }
 
     fn ask(&mut self, buyer: IdentityKey) -> Result<(), SessionEnd> {

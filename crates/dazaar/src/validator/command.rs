@@ -31,6 +31,7 @@ impl Command {
             .env("DAZAAR_SERVED_MS", question.served_ms.to_string())
             // The command decides about buyers; our own secrets are none of its business.
             .env_remove("DAZAAR_PASSPHRASE")
+            .env_remove("DAZAAR_VOUCHER")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -50,9 +50,14 @@ impl Scene {
 
     /// Runs our program with `who`'s market.
     pub(crate) fn dazaar(&self, who: &str, arguments: &[&str]) -> Process {
+        self.dazaar_with(who, arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn dazaar_with(&self, who: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
         command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE");
-        command.current_dir(self.folder.path());
+        command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.
         if arguments.first() == Some(&"sell") && !arguments.contains(&"--blocks") {

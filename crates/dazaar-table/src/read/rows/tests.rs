@@ -110,6 +110,7 @@ proptest! {
         from in prop::option::of(0_i64..1000),
         to in prop::option::of(0_i64..1000),
         from_row in prop_oneof![Just(0_u64), 0..3000_u64],
+        to_row in prop::option::of(0_u64..3000),
         limit in prop::option::of(0_u64..100),
         last in prop::option::of(0_u64..3000),
         symbol in prop::option::of(0..SYMBOLS.len()),
@@ -119,6 +120,7 @@ proptest! {
             from,
             to,
             from_row,
+            to_row,
             limit,
             last,
             symbols: symbol.iter().map(|&nth| SYMBOLS[nth].to_owned()).collect(),
@@ -127,6 +129,7 @@ proptest! {
         };
         let wanted = (0..).zip(&rows).filter(|(row, (time, name, number))| {
             *row >= from_row
+                && to_row.is_none_or(|to_row| *row < to_row)
                 && last.is_none_or(|last| *row >= (rows.len() as u64).saturating_sub(last))
                 && from.is_none_or(|from| from <= *time)
                 && to.is_none_or(|to| *time < to)

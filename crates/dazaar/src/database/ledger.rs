@@ -1,0 +1,26 @@
+//! The ledger: what was paid, delivered, refunded and is left, to the last unit.
+//!
+//! An account is one buyer's under one price of one listing: *paid = delivered + left + refunded + revoked*, which the database
+//! itself checks in every row. Methods may report a payment as often as they like; here it counts once, in the transaction that
+//! also moves the method's cursor. Statements are written as PostgreSQL reads them too, but for the placeholders.
+
+mod accounts;
+mod charges;
+mod orders;
+mod receipts;
+mod refunds;
+mod report;
+mod vouchers;
+
+pub use accounts::{Account, Credit};
+pub(super) use accounts::{open as open_account, pay as pay_account, take_all};
+pub use charges::Used;
+pub(super) use charges::time_credit_of;
+pub use orders::{Order, OrderId};
+pub use receipts::{Applied, Finality, Receipt};
+pub use refunds::Refunded;
+pub use report::{LedgerLine, LedgerTotal};
+pub use vouchers::{Redeemed, Voucher, VoucherError};
+
+#[cfg(test)]
+mod tests;

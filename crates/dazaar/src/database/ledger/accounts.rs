@@ -1,0 +1,240 @@
+//! Accounts: opening, reading, crediting them.
+
+use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::meter::Moment;
+use dazaar_market::{Asset, Left, Meter, Price};
+use rusqlite::{Connection, Row, params};
+
+use super::super::{Database, DatabaseError, OptionalExtension, key};
+use super::charges::credit;
+use super::receipts::Line;
+
+/// What a buyer may still use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credit {
+    /// Milliseconds of delivery, never below zero.
+    Time {
+        /// Milliseconds left.
+        left_ms: i64,
+    },
+    /// Bytes of blocks.
+    Bytes {
+        /// Bytes left.
+        left: i64,
+    },
+    /// Rows.
+    Records {
+        /// Rows left.
+        left: i64,
+    },
+    /// Until it is revoked.
+    Forever,
+}
+
+/// One buyer under one price. Amounts are units of the price's asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub(super) id: i64,
+    /// What is sold.
+    pub feed: FeedKey,
+    /// To whom.
+    pub buyer: IdentityKey,
+    /// At which price.
+    pub price: Price,
+    /// Admitted until revoked, whatever the balance.
+    pub forever: bool,
+    /// The balance, and how it is used up.
+    pub meter: Meter,
+    /// All that was paid and not reversed.
+    pub paid: u64,
+    /// All that was given back.
+    pub refunded: u64,
+    /// All that the seller took back.
+    pub revoked: u64,
+    /// What was delivered for payments that were reversed. What is paid next makes up for it.
+    pub short: u64,
+    /// When it was charged last.
+    pub(super) charged_at: Option<Moment>,
+}
+
+impl Account {
+    /// How much may still be used at `now_ms`: nothing, as long as something was delivered for a payment that was reversed.
+    pub fn left(&self, now_ms: i64) -> Left {
+        if self.forever {
+            return Left::Unlimited;
+        }
+        if self.short > 0 {
+            return Left::Quantity(0);
+        }
+        self.meter.left(&self.price, u64::try_from(now_ms).unwrap_or(0))
+    }
+
+    /// What was delivered.
+    pub const fn delivered(&self) -> u64 {
+        self.meter.charged
+    }
+
+    /// What is counted.
+    pub const fn asset(&self) -> &Asset {
+        &self.price.asset
+    }
+}
+
+/// The most that one account may ever have been paid: every sum of two such amounts fits a database's number.
+const PAID_MAX: u64 = 1 << 62;
+
+impl Database {
+    /// A buyer's accounts for a listing, in the order in which they are used.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    pub fn accounts(&self, feed: &FeedKey, buyer: &IdentityKey) -> Result<Vec<Account>, DatabaseError> {
+        accounts(&self.connection(), feed, buyer)
+    }
+}
+
+const SELECT: &str =
+    "SELECT id, feed, buyer, price, forever, balance, delivered, carry, trial_used, free_window,
+    window_used, paid, refunded, revoked, short, run, running_ms, wall_ms FROM account";
+
+/// A buyer's accounts for a listing, the oldest first.
+pub(super) fn accounts(
+    connection: &Connection,
+    feed: &FeedKey,
+    buyer: &IdentityKey,
+) -> Result<Vec<Account>, DatabaseError> {
+    let sql = format!("{SELECT} WHERE feed = ?1 AND buyer = ?2 ORDER BY opened_ms, id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![feed.as_bytes(), buyer.as_bytes()], read)?;
+    rows.collect::<Result<Vec<_>, _>>()?.into_iter().map(complete).collect()
+}
+
+/// The account with this number.
+pub(super) fn account(connection: &Connection, id: i64) -> Result<Account, DatabaseError> {
+    let sql = format!("{SELECT} WHERE id = ?1");
+    complete(connection.prepare_cached(&sql)?.query_row([id], read)?)
+}
+
+/// The number of a buyer's account under a price, which is opened if there is none.
+pub(in crate::database) fn open(
+    connection: &Connection,
+    feed: &FeedKey,
+    buyer: &IdentityKey,
+    price: &Price,
+    now_ms: i64,
+) -> Result<i64, DatabaseError> {
+    let (asset, price) = (price.asset.to_string(), price.to_json().to_string());
+    let sql = "SELECT id FROM account WHERE feed = ?1 AND buyer = ?2 AND asset = ?3 AND price = ?4";
+    let known = params![feed.as_bytes(), buyer.as_bytes(), asset, price];
+    if let Some(id) = connection.prepare_cached(sql)?.query_row(known, |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    let sql =
+        "INSERT INTO account (feed, buyer, asset, price, opened_ms) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id";
+    let new = params![feed.as_bytes(), buyer.as_bytes(), asset, price, now_ms];
+    Ok(connection.prepare_cached(sql)?.query_row(new, |row| row.get(0))?)
+}
+
+/// Adds a payment. What the account is short of is made up for first.
+///
+/// # Errors
+/// [`DatabaseError::TooMuch`] if no account may ever have been paid that much.
+pub(in crate::database) fn pay(connection: &Connection, id: i64, units: u64) -> Result<(), DatabaseError> {
+    let account = account(connection, id)?;
+    if units > PAID_MAX.saturating_sub(account.paid) {
+        return Err(DatabaseError::TooMuch { units });
+    }
+    let sql =
+        "UPDATE account SET paid = paid + ?2 + ?3, short = short - ?2, balance = balance + ?3 WHERE id = ?1";
+    move_units(connection, sql, &account, units)
+}
+
+/// Adds what was meant to be given back and was not.
+pub(super) fn return_refund(connection: &Connection, id: i64, units: u64) -> Result<(), DatabaseError> {
+    let sql = "UPDATE account SET refunded = refunded - ?2 - ?3, short = short - ?2, balance = balance + ?3 WHERE id = ?1";
+    move_units(connection, sql, &account(connection, id)?, units)
+}
+
+/// `?2` makes up for what the account is short of, `?3` is the rest.
+fn move_units(
+    connection: &Connection,
+    sql: &str,
+    account: &Account,
+    units: u64,
+) -> Result<(), DatabaseError> {
+    let short = units.min(account.short);
+    connection.prepare_cached(sql)?.execute(params![account.id, signed(short), signed(units - short)])?;
+    Ok(())
+}
+
+/// Takes a payment back. What is not there any more the account is short of.
+pub(super) fn reverse(connection: &Connection, id: i64, units: u64) -> Result<(), DatabaseError> {
+    let there = account(connection, id)?.meter.balance.min(units);
+    let sql =
+        "UPDATE account SET paid = paid - ?2 - ?3, balance = balance - ?2, short = short + ?3 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![id, signed(there), signed(units - there)])?;
+    Ok(())
+}
+
+/// Takes back whatever a buyer has, and returns what that was.
+pub(in crate::database) fn take_all(
+    connection: &Connection,
+    feed: &FeedKey,
+    buyer: &IdentityKey,
+    now_ms: i64,
+) -> Result<Option<Credit>, DatabaseError> {
+    let accounts = accounts(connection, feed, buyer)?;
+    for account in accounts.iter().filter(|account| account.forever || account.meter.balance > 0) {
+        let sql = "UPDATE account SET revoked = revoked + balance, balance = 0, forever = 0 WHERE id = ?1";
+        connection.execute(sql, [account.id])?;
+        // Nobody else has a name for it.
+        let (reference, units): ([u8; 16], _) = (rand::random(), account.meter.balance);
+        let line = Line { method: "grant", reference: &reference, kind: "revoke", block: &[], units, now_ms };
+        line.insert(connection, Some(account.id), None, &[])?;
+    }
+    Ok(credit(&accounts, now_ms))
+}
+
+/// A number that came out of the database, or is below [`PAID_MAX`].
+pub(super) fn signed(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
+/// An account whose price is still text.
+fn read(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
+    let number = |index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
+    let charged_at = match (row.get(15)?, row.get(16)?, row.get(17)?) {
+        (Some(run), Some(running_ms), Some(wall_ms)) => {
+            let running_ms: i64 = running_ms;
+            Some(Moment { run, running_ms: running_ms.unsigned_abs(), wall_ms })
+        }
+        _ => None,
+    };
+    let account = Account {
+        id: row.get(0)?,
+        feed: key(row, 1)?,
+        buyer: key(row, 2)?,
+        price: Price::new(Asset::Time, dazaar_market::price::Kind::Free),
+        forever: row.get(4)?,
+        meter: Meter {
+            balance: number(5)?,
+            charged: number(6)?,
+            carry: number(7)?,
+            trial_used: number(8)?,
+            window: number(9)?,
+            window_used: number(10)?,
+        },
+        paid: number(11)?,
+        refunded: number(12)?,
+        revoked: number(13)?,
+        short: number(14)?,
+        charged_at,
+    };
+    Ok((account, row.get(3)?))
+}
+
+fn complete((account, price): (Account, String)) -> Result<Account, DatabaseError> {
+    let damaged = || DatabaseError::Damaged { column: "account.price" };
+    let json = serde_json::from_str(&price).map_err(|_| damaged())?;
+    Ok(Account { price: Price::from_json(&json).map_err(|_| damaged())?, ..account })
+}

@@ -1,0 +1,390 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::meter::Moment;
+use dazaar_market::price::{Clock, Kind};
+use dazaar_market::voucher::VoucherCode;
+use dazaar_market::{Asset, Decimal, Price, Rate};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
+
+mod model;
+
+const FEED: FeedKey = FeedKey([1; 32]);
+const OTHER_FEED: FeedKey = FeedKey([2; 32]);
+const ANNA: IdentityKey = IdentityKey([3; 32]);
+const BERT: IdentityKey = IdentityKey([4; 32]);
+
+struct Books {
+    folder: TempDir,
+    database: Database,
+}
+
+impl Books {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = open(&folder);
+        for (feed, name) in [(FEED, "one"), (OTHER_FEED, "two")] {
+            let listing = Listing {
+                feed,
+                name: name.to_owned(),
+                folder: "/feeds".into(),
+                seller_secret: None,
+                card: "{}".to_owned(),
+                terms: None,
+                unsigned_terms: false,
+                admission: Admission::Granted,
+                listen: None,
+                created_ms: 0,
+                keep: Retention::default(),
+            };
+            database.put_listing(&listing).unwrap();
+        }
+        Self { folder, database }
+    }
+
+    /// What a crash leaves: whatever was committed.
+    fn crash(&mut self) {
+        self.database = open(&self.folder);
+    }
+
+    fn account(&self, buyer: &IdentityKey, price: &Price) -> Account {
+        let accounts = self.database.accounts(&FEED, buyer).unwrap();
+        accounts.into_iter().find(|account| account.price == *price).unwrap()
+    }
+
+    fn order(&self, id: u8, price: &Price) {
+        self.database.put_order(&order(id, price), 0).unwrap();
+    }
+
+    fn apply(&self, receipt: Receipt) -> Applied {
+        self.database.apply("chain", &[receipt], None, 5).unwrap().remove(0)
+    }
+}
+
+/// Power cuts are not what is tested here, and waiting for the disk takes most of the time.
+fn open(folder: &TempDir) -> Database {
+    let database = Database::open(&folder.path().join("market.db")).unwrap();
+    database.connection().pragma_update(None, "synchronous", "OFF").unwrap();
+    database
+}
+
+fn time_price(amount: u64, per_ms: u64, clock: Clock) -> Price {
+    let rate = Rate::new(Decimal::new(amount.into(), 0), 0, per_ms).unwrap();
+    Price::new(Asset::Bitcoin, Kind::Time { rate, clock })
+}
+
+fn sats() -> Price {
+    time_price(3, 7, Clock::Open)
+}
+
+fn order(id: u8, price: &Price) -> Order {
+    Order {
+        id: [id; 16],
+        feed: FEED,
+        buyer: ANNA,
+        price: price.clone(),
+        method: "chain".to_owned(),
+        units: 100,
+        expires_ms: 1000,
+    }
+}
+
+fn receipt(reference: u8, block: u8, order: u8, units: u64, finality: Finality) -> Receipt {
+    let evidence = b"proof".to_vec();
+    Receipt {
+        reference: vec![reference],
+        block: vec![block],
+        order: Some([order; 16]),
+        units,
+        finality,
+        evidence,
+    }
+}
+
+fn time(time_ms: u64) -> Used {
+    Used { time_ms, ..Used::default() }
+}
+
+fn at(ms: u64) -> Moment {
+    Moment { run: 1, running_ms: ms, wall_ms: 1_000_000 + i64::try_from(ms).unwrap() }
+}
+
+#[test]
+fn b12_a_payment_that_is_reported_twice_counts_once_and_for_what_was_paid() {
+    let mut books = Books::new();
+    books.order(1, &sats());
+    let paid = receipt(1, 0, 1, 70, Finality::Final);
+    assert_eq!(books.apply(paid.clone()), Applied::New);
+    books.crash();
+    assert_eq!(books.apply(paid), Applied::Again);
+    assert_eq!(books.account(&ANNA, &sats()).meter.balance, 70, "100 were asked, 70 came");
+    assert_eq!(books.apply(receipt(2, 0, 1, 90, Finality::Final)), Applied::New, "and the rest, and more");
+    assert_eq!(books.account(&ANNA, &sats()).meter.balance, 160);
+}
+
+#[test]
+fn b07_two_payments_in_one_block_are_two() {
+    let books = Books::new();
+    books.order(1, &sats());
+    let block = [receipt(1, 9, 1, 10, Finality::Final), receipt(2, 9, 1, 10, Finality::Final)];
+    let applied = books.database.apply("chain", &block, Some(b"9"), 5).unwrap();
+    assert_eq!(applied, [Applied::New, Applied::New]);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 20);
+    assert_eq!(books.database.cursor("chain").unwrap().as_deref(), Some(&b"9"[..]));
+    assert_eq!(books.database.cursor("other").unwrap(), None);
+}
+
+#[test]
+fn what_is_only_seen_counts_for_nothing() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 0, 1, 10, Finality::Seen));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 0);
+    books.apply(receipt(1, 0, 1, 10, Finality::Final));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 10);
+}
+
+#[test]
+fn a_payment_that_is_reversed_and_mined_again_counts_once() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 1, 1, 100, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(140), &at(0)).unwrap();
+    assert_eq!(books.account(&ANNA, &sats()).meter.balance, 40);
+    for _ in 0..2 {
+        books.apply(receipt(1, 1, 1, 100, Finality::Reversed));
+        let account = books.account(&ANNA, &sats());
+        assert_eq!((account.paid, account.meter.balance, account.short), (0, 0, 60));
+    }
+    books.apply(receipt(1, 2, 1, 100, Finality::Final));
+    let account = books.account(&ANNA, &sats());
+    assert_eq!(
+        (account.paid, account.meter.balance, account.short),
+        (100, 40, 0),
+        "as if nothing had happened"
+    );
+    // Nobody told us that it left the second block, but it cannot be in both.
+    books.apply(receipt(1, 3, 1, 100, Finality::Final));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+    // A reversal that comes first takes the credit that comes later along.
+    books.apply(receipt(2, 4, 1, 50, Finality::Reversed));
+    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::Reversed);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+}
+
+#[test]
+fn a_payment_for_nobody_knows_what_waits_to_be_claimed() {
+    let books = Books::new();
+    let lost = receipt(1, 0, 9, 80, Finality::Final);
+    assert_eq!(books.apply(lost.clone()), Applied::Unclaimed);
+    books.order(1, &sats());
+    let account = books.account(&ANNA, &sats());
+    let claim = |reference| books.database.claim("chain", reference, &account, 7);
+    assert!(matches!(claim(&[2]), Err(DatabaseError::NothingUnclaimed)));
+    assert_eq!(claim(&[1]).unwrap(), Applied::New);
+    assert_eq!(claim(&[1]).unwrap(), Applied::Again);
+    assert_eq!(books.apply(lost), Applied::Again);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 80);
+    books.apply(receipt(1, 0, 9, 80, Finality::Reversed));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 0);
+    // More than can be counted is nobody's, but not lost.
+    assert_eq!(books.apply(receipt(3, 0, 1, u64::MAX, Finality::Final)), Applied::Unclaimed);
+}
+
+#[test]
+fn an_order_is_recorded_once_and_only_as_it_was() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.order(1, &sats());
+    let other = Order { units: 99, ..order(1, &sats()) };
+    assert!(matches!(books.database.put_order(&other, 0), Err(DatabaseError::OrderDiffers)));
+    let dearer = Order { price: time_price(4, 7, Clock::Open), ..order(1, &sats()) };
+    assert!(matches!(books.database.put_order(&dearer, 0), Err(DatabaseError::OrderDiffers)));
+    assert_eq!(books.database.accounts(&FEED, &ANNA).unwrap().len(), 1, "nothing of it stays");
+}
+
+#[test]
+fn a_payment_that_comes_late_counts() {
+    let books = Books::new();
+    books.order(1, &sats());
+    let late = [receipt(1, 0, 1, 100, Finality::Final)];
+    let applied = books.database.apply("chain", &late, None, order(1, &sats()).expires_ms + 1).unwrap();
+    assert_eq!((applied[0], books.account(&ANNA, &sats()).paid), (Applied::New, 100));
+}
+
+#[test]
+fn what_was_bought_keeps_its_price() {
+    let books = Books::new();
+    let (old, new) = (time_price(1, 1, Clock::Open), time_price(10, 1, Clock::Open));
+    books.order(1, &old);
+    books.apply(receipt(1, 0, 1, 100, Finality::Final));
+    books.database.put_order(&order(2, &new), 9).unwrap();
+    books.apply(receipt(2, 0, 2, 100, Finality::Final));
+    let left = |used| books.database.charge(&FEED, &ANNA, time(used), &at(0)).unwrap();
+    assert_eq!(left(0), Some(Credit::Time { left_ms: 110 }));
+    assert_eq!(left(50), Some(Credit::Time { left_ms: 60 }), "the old price is used up first");
+    assert_eq!(left(55), Some(Credit::Time { left_ms: 5 }));
+    assert_eq!((books.account(&ANNA, &old).delivered(), books.account(&ANNA, &new).delivered()), (100, 50));
+}
+
+#[test]
+fn who_bought_everything_pays_for_nothing_else() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 0, 1, 30, Finality::Final));
+    let once = Price::new(Asset::Bitcoin, Kind::Once { units: 40 });
+    books.database.put_order(&order(2, &once), 9).unwrap();
+    books.apply(receipt(2, 0, 2, 45, Finality::Final));
+    for _ in 0..2 {
+        let credit = books.database.charge(&FEED, &ANNA, time(1000), &at(0)).unwrap();
+        assert_eq!(credit, Some(Credit::Forever));
+    }
+    assert_eq!(
+        (books.account(&ANNA, &sats()).meter.balance, books.account(&ANNA, &once).meter.balance),
+        (30, 5)
+    );
+    books.apply(receipt(2, 0, 2, 45, Finality::Reversed));
+    let credit = books.database.credit(&FEED, &ANNA, 0).unwrap();
+    assert_eq!(credit, Some(Credit::Time { left_ms: 70 }), "not for a payment that is gone");
+}
+
+#[test]
+fn time_by_the_clock_runs_from_the_first_delivery_whoever_is_away() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 1000, Finality::Final));
+    let left = |used, now: Moment| match books.database.charge(&FEED, &ANNA, time(used), &now).unwrap() {
+        Some(Credit::Time { left_ms }) => left_ms,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(left(0, at(500)), 1000, "nothing was delivered yet");
+    assert_eq!(left(10, at(600)), 990);
+    assert_eq!(left(0, at(700)), 890, "nobody was there");
+    let later = |run, wall_ms| Moment { run, running_ms: 0, wall_ms };
+    assert_eq!(left(0, later(2, 1_000_750)), 840, "the seller was away");
+    assert_eq!(left(0, later(3, 0)), 840, "the clock went back");
+    assert_eq!(left(0, later(4, i64::MAX / 2)), 840, "the clock went far ahead");
+    assert_eq!(left(900, Moment { run: 4, running_ms: 2000, wall_ms: 0 }), 0);
+    // What passes while nothing is left is not charged later.
+    books.order(2, &price);
+    books.apply(receipt(2, 0, 2, 100, Finality::Final));
+    assert_eq!(left(0, Moment { run: 4, running_ms: 9000, wall_ms: 0 }), 100);
+}
+
+#[test]
+fn a_refund_is_off_the_balance_before_it_is_sent() {
+    let mut books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 0, 1, 100, Finality::Final));
+    let refund = |books: &Books, most, name: &[u8]| {
+        books.database.refund((&FEED, &ANNA, &sats()), most, ("chain", name), 5).unwrap()
+    };
+    assert_eq!(refund(&books, 30, b"a"), Refunded::New { units: 30 });
+    books.crash();
+    assert_eq!(refund(&books, 99, b"a"), Refunded::Again { units: 30 });
+    assert_eq!(refund(&books, u64::MAX, b"b"), Refunded::New { units: 70 });
+    assert_eq!(refund(&books, 1, b"c"), Refunded::New { units: 0 }, "nothing is left");
+    assert!(books.database.refund_failed("chain", b"b", 6).unwrap());
+    assert!(!books.database.refund_failed("chain", b"b", 6).unwrap(), "once");
+    assert!(!books.database.refund_failed("chain", b"x", 6).unwrap(), "no such refund");
+    let account = books.account(&ANNA, &sats());
+    assert_eq!((account.paid, account.refunded, account.meter.balance), (100, 30, 70));
+}
+
+fn voucher(seed: u8, amount_ms: Option<i64>, expires_ms: Option<i64>) -> Voucher {
+    let hash = VoucherCode::new([seed; 16]).hash();
+    let feed = FEED;
+    Voucher { hash, feed, amount_ms, made_ms: 1, expires_ms, revoked_ms: None, buyer: None, used_ms: None }
+}
+
+#[test]
+fn a_voucher_is_burnt_once() {
+    let mut books = Books::new();
+    let vouchers = [voucher(1, Some(500), None), voucher(2, None, Some(100)), voucher(3, Some(5), None)];
+    books.database.put_vouchers(&vouchers).unwrap();
+    let redeem = |books: &Books, feed, buyer, seed, now_ms| {
+        books.database.redeem(feed, buyer, &voucher(seed, None, None).hash, now_ms).map_err(|error| {
+            match error {
+                DatabaseError::Voucher(error) => error,
+                error => panic!("{error}"),
+            }
+        })
+    };
+    let good =
+        Redeemed { amount_ms: Some(500), again: false, time_ms: 50, credit: Credit::Time { left_ms: 500 } };
+    assert_eq!(redeem(&books, &OTHER_FEED, &ANNA, 1, 50), Err(VoucherError::Unknown), "another listing's");
+    assert_eq!(redeem(&books, &FEED, &ANNA, 1, 50), Ok(good));
+    books.crash();
+    assert_eq!(redeem(&books, &FEED, &ANNA, 1, 60), Ok(Redeemed { again: true, ..good }));
+    assert_eq!(redeem(&books, &FEED, &BERT, 1, 50), Err(VoucherError::Used));
+    assert_eq!(redeem(&books, &FEED, &BERT, 9, 50), Err(VoucherError::Unknown));
+    assert_eq!(redeem(&books, &FEED, &BERT, 2, 100), Err(VoucherError::Expired));
+    assert_eq!(redeem(&books, &FEED, &BERT, 2, 99).unwrap().credit, Credit::Forever);
+    assert!(redeem(&books, &FEED, &BERT, 2, 100).unwrap().again, "whoever had it in time has it");
+    let revoked = books.database.revoke_voucher(&vouchers[2].hash, 60).unwrap().unwrap();
+    assert_eq!(revoked.revoked_ms, Some(60));
+    assert_eq!(redeem(&books, &FEED, &ANNA, 3, 70), Err(VoucherError::Revoked));
+    let used = books.database.revoke_voucher(&vouchers[0].hash, 60).unwrap().unwrap();
+    assert_eq!((used.revoked_ms, used.buyer, used.used_ms), (None, Some(ANNA), Some(50)), "too late");
+    assert_eq!(books.database.vouchers(&FEED).unwrap().len(), 3);
+}
+
+#[test]
+fn of_many_who_redeem_one_voucher_at_once_one_has_it() {
+    let books = Books::new();
+    let one = voucher(1, Some(500), None);
+    books.database.put_vouchers(std::slice::from_ref(&one)).unwrap();
+    let path = books.folder.path().join("market.db");
+    let attempts: Vec<_> = (0..8_u8)
+        .map(|who| {
+            let (path, hash) = (path.clone(), one.hash);
+            std::thread::spawn(move || {
+                let database = Database::open(&path).unwrap();
+                database.redeem(&FEED, &IdentityKey([who + 10; 32]), &hash, 5).is_ok()
+            })
+        })
+        .collect();
+    let redeemed = attempts.into_iter().map(|attempt| attempt.join().unwrap());
+    assert_eq!(redeemed.filter(|redeemed| *redeemed).count(), 1);
+}
+
+#[test]
+fn the_report_adds_up_to_the_accounts() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 0, 1, 100, Finality::Final));
+    books.apply(receipt(2, 0, 9, 7, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(70), &at(0)).unwrap();
+    books.database.charge(&FEED, &ANNA, time(70), &at(1)).unwrap();
+    books.database.refund((&FEED, &ANNA, &sats()), 10, ("chain", b"a"), 2_000_000).unwrap();
+    let lines = books.database.ledger(i64::MIN, i64::MAX).unwrap();
+    let kinds: Vec<_> = lines.iter().map(|line| (line.kind.as_str(), line.change())).collect();
+    assert_eq!(kinds, [("delivery", -60), ("credit", 100), ("credit", 0), ("refund", -10)]);
+    assert_eq!(lines[2].feed, None, "nobody knows whose");
+    assert_eq!(books.database.ledger(1, 2_000_000).unwrap().len(), 2);
+    let total = books.database.ledger_totals().unwrap().remove(0);
+    assert_eq!((total.paid, total.delivered, total.refunded, total.left), (100, 60, 10, 30));
+    assert_eq!(total.left, lines.iter().map(LedgerLine::change).sum::<i64>());
+}
+
+#[test]
+fn b05_the_five_hundred_and_first_buyer_is_as_good_as_the_first() {
+    let books = Books::new();
+    let buyer = |index: u16| {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&index.to_be_bytes());
+        IdentityKey(key)
+    };
+    for index in 0..600 {
+        books.database.grant(&index.to_string(), &FEED, &buyer(index), Some(100), 0).unwrap();
+    }
+    for index in 0..600 {
+        let left = books.database.charge(&FEED, &buyer(index), time(u64::from(index) % 100), &at(0)).unwrap();
+        assert_eq!(left, Some(Credit::Time { left_ms: 100 - i64::from(index) % 100 }));
+    }
+}
