@@ -83,13 +83,18 @@ impl Remote {
     /// A block, or none if nobody has it any more.
     pub(crate) async fn block(&self, number: u64) -> Result<Option<Bytes>, TableError> {
         self.want(&[number]);
+        let mut was_wanted = false;
         let found = self.when(|feed| {
             // Asked before the log is: what is not there then was not there before.
             let is_settled = feed.gone().is_some();
             match feed.log().lock().block(number) {
-                Ok(None) if !is_settled => None,
-                found => Some(found),
+                Ok(None) if !is_settled => return None,
+                // What was wanted before there was a feed may not have reached it.
+                Ok(None) if !was_wanted => was_wanted = true,
+                found => return Some(found),
             }
+            feed.want(number..number + 1);
+            None
         });
         Ok(found.await??)
     }
@@ -106,7 +111,7 @@ impl Remote {
     }
 
     /// Waits until the feed has what is looked for.
-    async fn when<T>(&self, look: impl Fn(&Replicator) -> Option<T>) -> Result<T, SellerError> {
+    async fn when<T>(&self, mut look: impl FnMut(&Replicator) -> Option<T>) -> Result<T, SellerError> {
         let mut status = self.status.clone();
         loop {
             // What ended is still looked at once: the last news came before the end.

@@ -342,17 +342,8 @@ fn a_stranger_sees_the_free_rows_and_no_others() {
 fn the_first_rows_stay_the_first_when_they_are_cleared() {
     let scene = Scene::new();
     let data = file(&scene, 50_000);
-    let sell = [
-        "sell",
-        &data,
-        "--blocks",
-        "table",
-        "--preview",
-        "first 20000",
-        "--keep-bytes",
-        "100kB",
-        "--no-serve",
-    ];
+    let sell =
+        ["sell", &data, "--blocks", "table", "--preview", "first 20000", "--keep-bytes", "3kB", "--no-serve"];
     scene.dazaar("seller", &sell).succeed();
     let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
     let place = Place::of_ours(&seller.wait_for("listening"));

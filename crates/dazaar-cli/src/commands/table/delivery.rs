@@ -84,13 +84,12 @@ impl TableDelivery {
         output: &Output,
     ) -> Result<bool, Failure> {
         while let Some(number) = rows.wanted() {
+            // What nobody asked for looks as if it were gone.
+            if rows.is_limited() {
+                want(feed, rows.ahead(BLOCKS_AHEAD));
+            }
             let block = match look(feed, number)? {
-                Block::OnItsWay => {
-                    if rows.is_limited() {
-                        want(feed, rows.ahead(BLOCKS_AHEAD));
-                    }
-                    return Ok(false);
-                }
+                Block::OnItsWay => return Ok(false),
                 Block::Here(block) => Some(block),
                 Block::Gone => None,
             };
