@@ -36,17 +36,18 @@ CREATE TABLE orders (
 
 -- Every movement but deliveries, never changed. `reference` is the payment's own name; `block` is where a chain has it.
 CREATE TABLE entry (
-    seq       INTEGER PRIMARY KEY,
-    method    TEXT NOT NULL,
-    reference BLOB NOT NULL,
-    kind      TEXT NOT NULL,
-    block     BLOB NOT NULL,
-    account   INTEGER REFERENCES account (id), -- null: nobody knows for what it was paid
-    order_id  BLOB,
-    units     INTEGER NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    evidence  BLOB,
-    UNIQUE (method, reference, kind, block)
+    seq         INTEGER PRIMARY KEY,
+    method      TEXT NOT NULL,
+    reference   BLOB NOT NULL,
+    kind        TEXT NOT NULL,
+    block       BLOB NOT NULL,
+    incarnation INTEGER NOT NULL DEFAULT 0, -- how often it had gone from this block before
+    account     INTEGER REFERENCES account (id), -- null: nobody knows for what it was paid
+    order_id    BLOB,
+    units       INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    evidence    BLOB,
+    UNIQUE (method, reference, kind, block, incarnation)
 ) STRICT;
 
 -- What was delivered, by day: days since 1970 UTC.

@@ -162,6 +162,11 @@ fn move_units(
     account: &Account,
     units: u64,
 ) -> Result<(), DatabaseError> {
+    // A clock does not run while nothing is left.
+    let is_stale = account.charged_at.is_some_and(|last| !account.left(last.wall_ms).is_open());
+    if is_stale {
+        stop_clock(connection, account.id)?;
+    }
     let short = units.min(account.short);
     connection.prepare_cached(sql)?.execute(params![account.id, signed(short), signed(units - short)])?;
     Ok(())
@@ -187,12 +192,28 @@ pub(in crate::database) fn take_all(
     for account in accounts.iter().filter(|account| account.forever || account.meter.balance > 0) {
         let sql = "UPDATE account SET revoked = revoked + balance, balance = 0, forever = 0 WHERE id = ?1";
         connection.execute(sql, [account.id])?;
+        stop_clock(connection, account.id)?;
         // Nobody else has a name for it.
         let (reference, units): ([u8; 16], _) = (rand::random(), account.meter.balance);
-        let line = Line { method: "grant", reference: &reference, kind: "revoke", block: &[], units, now_ms };
+        let line = Line {
+            method: "grant",
+            reference: &reference,
+            kind: "revoke",
+            block: &[],
+            incarnation: 0,
+            units,
+            now_ms,
+        };
         line.insert(connection, Some(account.id), None, &[])?;
     }
     Ok(credit(&accounts, now_ms))
+}
+
+/// Stops a clock: the next delivery starts it again.
+pub(super) fn stop_clock(connection: &Connection, id: i64) -> Result<(), DatabaseError> {
+    let sql = "UPDATE account SET run = NULL, running_ms = NULL, wall_ms = NULL WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute([id])?;
+    Ok(())
 }
 
 /// A number that came out of the database, or is below [`PAID_MAX`].

@@ -43,7 +43,7 @@ impl Database {
         }
         let id = open(&transaction, feed, buyer, price, now_ms)?;
         let units = account(&transaction, id)?.meter.balance.min(most);
-        let line = Line { method, reference, kind: "refund", block: &[], units, now_ms };
+        let line = Line { method, reference, kind: "refund", block: &[], incarnation: 0, units, now_ms };
         line.insert(&transaction, Some(id), None, &[])?;
         let sql = "UPDATE account SET balance = balance - ?2, refunded = refunded + ?2 WHERE id = ?1";
         transaction.execute(sql, params![id, signed(units)])?;
@@ -59,7 +59,8 @@ impl Database {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some((id, units)) = refund_of(&transaction, method, reference)? else { return Ok(false) };
-        let line = Line { method, reference, kind: "refund-failed", block: &[], units, now_ms };
+        let line =
+            Line { method, reference, kind: "refund-failed", block: &[], incarnation: 0, units, now_ms };
         let is_new = line.insert(&transaction, Some(id), None, &[])?;
         if is_new {
             return_refund(&transaction, id, units)?;

@@ -170,10 +170,52 @@ fn a_payment_that_is_reversed_and_mined_again_counts_once() {
     // Nobody told us that it left the second block, but it cannot be in both.
     books.apply(receipt(1, 3, 1, 100, Finality::Final));
     assert_eq!(books.account(&ANNA, &sats()).paid, 100);
-    // A reversal that comes first takes the credit that comes later along.
+    // What was never credited is taken from nobody, and counts once it comes.
     books.apply(receipt(2, 4, 1, 50, Finality::Reversed));
-    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::Reversed);
-    assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::New);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 150);
+}
+
+#[test]
+fn a_payment_whose_block_comes_back_counts_again_and_a_repeat_does_not() {
+    let mut books = Books::new();
+    books.order(1, &sats());
+    let report = |books: &Books, block, finality| books.apply(receipt(1, block, 1, 100, finality));
+    for _ in 0..3 {
+        for finality in [Finality::Final, Finality::Reversed] {
+            assert_eq!(report(&books, 7, finality), Applied::New);
+            books.crash();
+            assert_eq!(report(&books, 7, finality), Applied::Again);
+            let paid = if finality == Finality::Final { 100 } else { 0 };
+            assert_eq!(books.account(&ANNA, &sats()).paid, paid);
+        }
+    }
+    // From one block to another and back, and nobody says that it left.
+    for block in [7, 8, 7, 7, 8] {
+        report(&books, block, Finality::Final);
+        assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+    }
+    report(&books, 7, Finality::Reversed);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100, "it was not there any more");
+    report(&books, 8, Finality::Reversed);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 0);
+}
+
+#[test]
+fn a_payment_that_nobody_claimed_and_that_changed_its_block_is_claimed_once() {
+    let books = Books::new();
+    books.order(1, &sats());
+    let account = books.account(&ANNA, &sats());
+    let claim = || books.database.claim("chain", &[1], &account, 7).unwrap();
+    for block in [1, 2] {
+        assert_eq!(books.apply(receipt(1, block, 9, 100, Finality::Final)), Applied::Unclaimed);
+    }
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::New, 100));
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::Again, 100));
+    books.apply(receipt(1, 1, 9, 100, Finality::Reversed));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100, "it is in the second block");
+    books.apply(receipt(1, 2, 9, 100, Finality::Reversed));
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::Reversed, 0));
 }
 
 #[test]
@@ -274,6 +316,54 @@ fn time_by_the_clock_runs_from_the_first_delivery_whoever_is_away() {
     books.order(2, &price);
     books.apply(receipt(2, 0, 2, 100, Finality::Final));
     assert_eq!(left(0, Moment { run: 4, running_ms: 9000, wall_ms: 0 }), 100);
+}
+
+#[test]
+fn one_delivery_is_charged_to_one_account() {
+    let books = Books::new();
+    let rate = Rate::new(Decimal::new(1, 0), 0, 1).unwrap();
+    let bytes = Price::new(Asset::Bitcoin, Kind::Bytes { rate });
+    let (first, second) = (time_price(1, 1, Clock::Wall), time_price(2, 1, Clock::Wall));
+    for (id, price, units) in [(1, &bytes, 100), (2, &first, 500), (3, &second, 1000)] {
+        books.database.put_order(&order(id, price), id.into()).unwrap();
+        books.apply(receipt(id, 0, id, units, Finality::Final));
+    }
+    let charge = |time_ms, bytes, now| {
+        let used = Used { time_ms, bytes, records: 0 };
+        books.database.charge(&FEED, &ANNA, used, &at(now)).unwrap();
+        [&price_at(&books, 0), &price_at(&books, 1), &price_at(&books, 2)]
+            .map(|account| account.meter.balance)
+    };
+    assert_eq!(charge(10, 60, 10), [40, 500, 1000], "bytes pay for it, and time does not");
+    assert_eq!(charge(10, 80, 20), [0, 495, 1000], "and half of it");
+    assert_eq!(charge(0, 0, 120), [0, 395, 1000], "one clock runs");
+    books.apply(receipt(4, 0, 1, 100, Finality::Final));
+    assert_eq!(charge(5, 50, 125), [50, 395, 1000], "and stops for what was opened before it");
+    assert_eq!(charge(0, 0, 500), [50, 395, 1000]);
+    assert_eq!(charge(10, 100, 600), [0, 390, 1000], "it runs from the delivery on that it pays for");
+    assert_eq!(
+        charge(400, 0, 1000),
+        [0, 0, 980],
+        "400 ms passed, and one in forty of what was delivered is left to pay"
+    );
+    assert_eq!(charge(0, 0, 1010), [0, 0, 960]);
+}
+
+fn price_at(books: &Books, place: usize) -> Account {
+    books.database.accounts(&FEED, &ANNA).unwrap().swap_remove(place)
+}
+
+#[test]
+fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 1000, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(10), &at(10)).unwrap();
+    books.database.refund((&FEED, &ANNA, &price), u64::MAX, ("chain", b"a"), 0).unwrap();
+    books.apply(receipt(2, 0, 1, 100, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(0), &at(5000)).unwrap();
+    assert_eq!(price_at(&books, 0).meter.balance, 100);
 }
 
 #[test]
