@@ -6,6 +6,7 @@ CREATE TABLE account (
     asset       TEXT NOT NULL,
     price       TEXT NOT NULL,            -- JSON
     forever     INTEGER NOT NULL DEFAULT 0,
+    closed      INTEGER NOT NULL DEFAULT 0, -- the seller took everything back, and nothing was paid since
     balance     INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0),
     paid        INTEGER NOT NULL DEFAULT 0,
     delivered   INTEGER NOT NULL DEFAULT 0,

@@ -381,9 +381,41 @@ fn a_refund_is_off_the_balance_before_it_is_sent() {
     assert_eq!(refund(&books, 1, b"c"), Refunded::New { units: 0 }, "nothing is left");
     assert!(books.database.refund_failed("chain", b"b", 6).unwrap());
     assert!(!books.database.refund_failed("chain", b"b", 6).unwrap(), "once");
+    assert_eq!(refund(&books, 99, b"b"), Refunded::Failed { units: 70 }, "nothing is to be sent");
+    let dearer = time_price(9, 1, Clock::Open);
+    let other = books.database.refund((&FEED, &ANNA, &dearer), 1, ("chain", b"a"), 5);
+    assert!(matches!(other, Err(DatabaseError::RefundDiffers)));
+    assert_eq!(books.database.accounts(&FEED, &ANNA).unwrap().len(), 1, "nothing of it stays");
     assert!(!books.database.refund_failed("chain", b"x", 6).unwrap(), "no such refund");
     let account = books.account(&ANNA, &sats());
     assert_eq!((account.paid, account.refunded, account.meter.balance), (100, 30, 70));
+}
+
+#[test]
+fn what_is_revoked_is_closed_until_the_next_payment() {
+    let rate = Rate::new(Decimal::new(1, 0), 0, 1).unwrap();
+    let bytes = Price::new(Asset::Bitcoin, Kind::Bytes { rate });
+    let free = Some(dazaar_market::price::FreeQuota { quantity: 10, every_ms: 1000 });
+    for price in [
+        Price::new(Asset::Bitcoin, Kind::Once { units: 40 }),
+        Price { cap: Some(40), ..bytes.clone() },
+        Price { trial: 500, ..bytes.clone() },
+        Price { free, ..bytes },
+    ] {
+        let books = Books::new();
+        books.order(1, &price);
+        books.apply(receipt(1, 0, 1, 40, Finality::Final));
+        let used = Used { bytes: 40, ..Used::default() };
+        books.database.charge(&FEED, &ANNA, used, &at(0)).unwrap();
+        let is_open = |now_ms| books.account(&ANNA, &price).left(now_ms).is_open();
+        assert!(is_open(2_000_000), "{price:?}");
+        books.database.revoke(&FEED, &ANNA, 0).unwrap();
+        assert!(!is_open(0) && !is_open(2_000_000), "{price:?}");
+        books.database.charge(&FEED, &ANNA, used, &at(1)).unwrap();
+        assert!(!is_open(2_000_000));
+        books.apply(receipt(2, 0, 1, 40, Finality::Final));
+        assert!(is_open(2_000_000), "{price:?}");
+    }
 }
 
 fn voucher(seed: u8, amount_ms: Option<i64>, expires_ms: Option<i64>) -> Voucher {
@@ -460,6 +492,27 @@ fn the_report_adds_up_to_the_accounts() {
     let total = books.database.ledger_totals().unwrap().remove(0);
     assert_eq!((total.paid, total.delivered, total.refunded, total.left), (100, 60, 10, 30));
     assert_eq!(total.left, lines.iter().map(LedgerLine::change).sum::<i64>());
+}
+
+#[test]
+fn more_than_can_be_summed_up_is_refused() {
+    let books = Books::new();
+    let years_ms = 31_557_600_000_000;
+    let grant = |id, ms| books.database.grant(id, &FEED, &ANNA, Some(ms), 0);
+    assert!(matches!(grant("a", years_ms + 1), Err(DatabaseError::TooMuch { .. })));
+    grant("a", years_ms).unwrap();
+    let vouchers = [voucher(1, Some(years_ms), None), voucher(2, Some(years_ms + 1), None)];
+    assert!(matches!(books.database.put_vouchers(&vouchers), Err(DatabaseError::TooMuch { .. })));
+    books.database.put_vouchers(&vouchers[..1]).unwrap();
+    books.order(1, &sats());
+    assert_eq!(books.apply(receipt(1, 0, 1, (1 << 53) + 1, Finality::Final)), Applied::Unclaimed);
+    for buyer in 10..110 {
+        let order = Order { id: [buyer; 16], buyer: IdentityKey([buyer; 32]), ..order(1, &sats()) };
+        books.database.put_order(&order, 0).unwrap();
+        assert_eq!(books.apply(receipt(2 + buyer, 0, buyer, 1 << 53, Finality::Final)), Applied::New);
+    }
+    let totals = books.database.ledger_totals().unwrap();
+    assert!(totals.iter().any(|total| total.paid == 100 << 53), "{totals:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ enum Step {
     Claim { reference: u8, what: What },
     Use { time_ms: u64, bytes_per_ms: u64 },
     Wait { time_ms: u64 },
-    Refund { name: u8, most: u64 },
+    Refund { what: What, name: u8, most: u64 },
     RefundFailed { name: u8 },
     Grant { name: u8 },
     Voucher { seed: u8 },
@@ -64,7 +64,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..6_u8, what()).prop_map(|(reference, what)| Step::Claim { reference, what }),
         4 => (0..400_u64, 0..4_u64).prop_map(|(time_ms, bytes_per_ms)| Step::Use { time_ms, bytes_per_ms }),
         2 => (0..200_u64).prop_map(|time_ms| Step::Wait { time_ms }),
-        3 => (0..3_u8, 0..200_u64).prop_map(|(name, most)| Step::Refund { name, most }),
+        3 => (what(), 0..3_u8, 0..200_u64).prop_map(|(what, name, most)| Step::Refund { what, name, most }),
         2 => (0..3_u8).prop_map(|name| Step::RefundFailed { name }),
         1 => (0..3_u8).prop_map(|name| Step::Grant { name }),
         1 => (0..3_u8).prop_map(|seed| Step::Voucher { seed }),
@@ -88,6 +88,7 @@ struct Sums {
     revoked: i64,
     /// Half units that were used and not taken.
     carry: i64,
+    closed: bool,
 }
 
 impl Sums {
@@ -108,7 +109,7 @@ impl Sums {
     }
 
     fn can_pay(&self, what: What) -> bool {
-        self.carry + what.half_units() <= 2 * self.left().max(0)
+        !self.closed && self.carry + what.half_units() <= 2 * self.left().max(0)
     }
 }
 
@@ -122,8 +123,8 @@ struct Model {
     orders: BTreeMap<u8, What>,
     /// Where each payment is now that is anywhere, and whose it is, if that is known: the chain as it is, not what was said of it.
     chain: BTreeMap<u8, (u8, Option<What>)>,
-    refunds: BTreeMap<u8, i64>,
-    failed: BTreeSet<u8>,
+    /// Whose each refund is, how much, and whether it failed.
+    refunds: BTreeMap<u8, (What, i64, bool)>,
     granted: BTreeSet<(bool, u8)>,
 }
 
@@ -146,7 +147,9 @@ impl Model {
         let Some(place) = place else { return };
         self.chain.insert(reference, place);
         if let (_, Some(what)) = place {
-            self.account(what).paid += amount;
+            let sums = self.account(what);
+            sums.paid += amount;
+            sums.closed = false;
         }
     }
 
@@ -213,35 +216,43 @@ impl Model {
         }
     }
 
-    /// What a refund takes off the balance; none if it is on record.
-    fn refund(&mut self, name: u8, most: u64) -> Option<i64> {
-        if self.refunds.contains_key(&name) {
-            return None;
+    /// What must come of a refund; none if the name is another account's.
+    fn refund(&mut self, what: What, name: u8, most: u64) -> Option<Refunded> {
+        let number = |units: i64| units.unsigned_abs();
+        match self.refunds.get(&name).copied() {
+            Some((whose, ..)) if whose != what => None,
+            Some((_, units, true)) => Some(Refunded::Failed { units: number(units) }),
+            Some((_, units, false)) => Some(Refunded::Again { units: number(units) }),
+            None => {
+                let sums = self.account(what);
+                let units = sums.left().max(0).min(i64::try_from(most).unwrap());
+                sums.refunded += units;
+                self.refunds.insert(name, (what, units, false));
+                Some(Refunded::New { units: number(units) })
+            }
         }
-        let sums = self.account(What::Cheap);
-        let units = sums.left().max(0).min(i64::try_from(most).unwrap());
-        sums.refunded += units;
-        self.refunds.insert(name, units);
-        Some(units)
     }
 
     fn refund_failed(&mut self, name: u8) {
-        if let Some(units) = self.refunds.get(&name).copied()
-            && self.failed.insert(name)
-        {
-            self.account(What::Cheap).refunded -= units;
+        if let Some((what, units, failed @ false)) = self.refunds.get_mut(&name) {
+            *failed = true;
+            let (what, units) = (*what, *units);
+            self.account(what).refunded -= units;
         }
     }
 
     fn revoke(&mut self) {
-        for (_, sums) in &mut self.accounts {
+        for (what, sums) in &mut self.accounts {
+            sums.closed |= sums.left() > 0 || sums.can_pay(*what);
             sums.revoked += sums.left().max(0);
         }
     }
 
     fn grant(&mut self, is_voucher: bool, name: u8) {
         if self.granted.insert((is_voucher, name)) {
-            self.account(What::Granted).paid += 100;
+            let sums = self.account(What::Granted);
+            sums.paid += 100;
+            sums.closed = false;
         }
     }
 }
@@ -277,18 +288,9 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model) {
             model.consume(time_ms, false, 0);
             books.database.charge(&FEED, &ANNA, Used::default(), &at(model.now_ms)).unwrap();
         }
-        Step::Refund { name, most } => {
-            let refunded = books
-                .database
-                .refund((&FEED, &ANNA, &What::Cheap.price()), most, ("chain", &[name]), 0)
-                .unwrap();
-            match (refunded, model.refund(name, most)) {
-                (Refunded::New { units }, Some(expected)) => {
-                    assert_eq!(i64::try_from(units).unwrap(), expected)
-                }
-                (Refunded::Again { .. }, None) => {}
-                other => panic!("{other:?}"),
-            }
+        Step::Refund { what, name, most } => {
+            let refunded = books.database.refund((&FEED, &ANNA, &what.price()), most, ("chain", &[name]), 0);
+            assert_eq!(refunded.ok(), model.refund(what, name, most));
         }
         Step::RefundFailed { name } => {
             books.database.refund_failed("chain", &[name], 0).unwrap();
