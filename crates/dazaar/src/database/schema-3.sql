@@ -17,8 +17,7 @@ CREATE TABLE account (
     trial_used  INTEGER NOT NULL DEFAULT 0,
     free_window INTEGER NOT NULL DEFAULT 0,
     window_used INTEGER NOT NULL DEFAULT 0,
-    run         INTEGER,                  -- when it was charged last, by both clocks
-    running_ms  INTEGER,
+    clock_ms    INTEGER,                  -- if it runs by the clock: when it was charged last, by the program's and the wall clock
     wall_ms     INTEGER,
     opened_ms   INTEGER NOT NULL,
     UNIQUE (feed, buyer, asset, price),
@@ -115,3 +114,12 @@ ORDER BY granted_ms, time_grant.id;
 
 DROP TABLE credit;
 DROP TABLE time_grant;
+
+-- The time that is believed to have passed, and when the program was alive last. One row.
+CREATE TABLE program_clock (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    run        INTEGER NOT NULL,
+    running_ms INTEGER NOT NULL,
+    wall_ms    INTEGER NOT NULL,
+    clock_ms   INTEGER NOT NULL
+) STRICT;

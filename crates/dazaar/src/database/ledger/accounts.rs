@@ -1,7 +1,6 @@
 //! Accounts: opening, reading, crediting them.
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::meter::Moment;
 use dazaar_market::{Asset, Left, Meter, Price};
 use rusqlite::{Connection, Row, params};
 
@@ -55,8 +54,17 @@ pub struct Account {
     pub revoked: u64,
     /// What was delivered for payments that were reversed. What is paid next makes up for it.
     pub short: u64,
-    /// When it was charged last.
-    pub(super) charged_at: Option<Moment>,
+    /// When it was charged last, if its clock runs.
+    pub(super) charged_at: Option<ChargedAt>,
+}
+
+/// When an account was charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChargedAt {
+    /// By the program's clock.
+    pub(super) clock_ms: u64,
+    /// By the wall clock.
+    pub(super) wall_ms: i64,
 }
 
 impl Account {
@@ -102,7 +110,7 @@ impl Database {
 
 const SELECT: &str =
     "SELECT id, feed, buyer, price, forever, balance, delivered, carry, trial_used, free_window,
-    window_used, paid, refunded, revoked, short, closed, run, running_ms, wall_ms FROM account";
+    window_used, paid, refunded, revoked, short, closed, clock_ms, wall_ms FROM account";
 
 /// A buyer's accounts for a listing, the oldest first.
 pub(super) fn accounts(
@@ -219,7 +227,7 @@ pub(in crate::database) fn take_all(
 
 /// Stops a clock: the next delivery starts it again.
 pub(super) fn stop_clock(connection: &Connection, id: i64) -> Result<(), DatabaseError> {
-    let sql = "UPDATE account SET run = NULL, running_ms = NULL, wall_ms = NULL WHERE id = ?1";
+    let sql = "UPDATE account SET clock_ms = NULL, wall_ms = NULL WHERE id = ?1";
     connection.prepare_cached(sql)?.execute([id])?;
     Ok(())
 }
@@ -232,11 +240,8 @@ pub(super) fn signed(units: u64) -> i64 {
 /// An account whose price is still text.
 fn read(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
     let number = |index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
-    let charged_at = match (row.get(16)?, row.get(17)?, row.get(18)?) {
-        (Some(run), Some(running_ms), Some(wall_ms)) => {
-            let running_ms: i64 = running_ms;
-            Some(Moment { run, running_ms: running_ms.unsigned_abs(), wall_ms })
-        }
+    let charged_at = match (row.get::<_, Option<i64>>(16)?, row.get(17)?) {
+        (Some(clock_ms), Some(wall_ms)) => Some(ChargedAt { clock_ms: clock_ms.unsigned_abs(), wall_ms }),
         _ => None,
     };
     let account = Account {

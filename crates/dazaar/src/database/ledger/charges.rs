@@ -1,13 +1,14 @@
 //! Charging what was delivered.
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::meter::{Moment, elapsed};
+use dazaar_market::meter::Moment;
 use dazaar_market::price::{Basis, Clock, Kind};
 use dazaar_market::{Asset, Left, Price};
 use rusqlite::{Connection, params};
 
 use super::super::{Database, DatabaseError};
-use super::accounts::{self, accounts, signed};
+use super::accounts::{self, ChargedAt, accounts, signed};
+use super::clock;
 use super::{Account, Credit};
 
 /// What was delivered since the last charge.
@@ -50,7 +51,7 @@ impl Database {
     ) -> Result<Option<Credit>, DatabaseError> {
         let connection = &mut self.charges(now.running_ms)?.connection;
         let before = accounts(connection, feed, buyer)?;
-        let is_running = |account: &Account| is_by_the_clock(&account.price) && account.charged_at.is_some();
+        let is_running = |account: &Account| account.charged_at.is_some();
         let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
         if (is_forever || used == Used::default()) && !before.iter().any(is_running) {
@@ -58,7 +59,9 @@ impl Database {
         }
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut accounts = accounts(&transaction, feed, buyer)?;
-        charge_all(&transaction, &mut accounts, used, now)?;
+        let clock_ms = clock::advance(&transaction, now)?;
+        let now_at = ChargedAt { clock_ms, wall_ms: now.wall_ms };
+        charge_all(&transaction, &mut accounts, used, now_at)?;
         transaction.commit()?;
         Ok(credit(&accounts, now.wall_ms))
     }
@@ -95,7 +98,7 @@ fn charge_all(
     connection: &Connection,
     accounts: &mut [Account],
     mut used: Used,
-    now: &Moment,
+    now: ChargedAt,
 ) -> Result<(), DatabaseError> {
     let payer = payer(accounts, now);
     for (index, account) in accounts.iter_mut().enumerate() {
@@ -118,7 +121,7 @@ fn charge_all(
 
 /// Which account is charged first; none if the buyer is admitted for good or has nothing. Who bought everything pays for nothing
 /// else, but for that once.
-fn payer(accounts: &[Account], now: &Moment) -> Option<usize> {
+fn payer(accounts: &[Account], now: ChargedAt) -> Option<usize> {
     if accounts.iter().any(|account| account.forever) {
         return None;
     }
@@ -132,11 +135,11 @@ fn charge_one(
     connection: &Connection,
     account: &mut Account,
     used: Used,
-    now: &Moment,
+    now: ChargedAt,
 ) -> Result<(u64, u64), DatabaseError> {
     let amount = match account.price.metered() {
         _ if is_by_the_clock(&account.price) => match account.charged_at {
-            Some(last) => passed_ms(account, &last, now),
+            Some(last) => now.clock_ms.saturating_sub(last.clock_ms),
             None if used == Used::default() => return Ok((0, 0)),
             // The clock starts with the first delivery and then runs by itself, until nothing is left: what comes then is not
             // charged later.
@@ -158,14 +161,6 @@ fn charge_one(
     Ok((amount, charge.unpaid))
 }
 
-fn passed_ms(account: &Account, last: &Moment, now: &Moment) -> u64 {
-    let passed = elapsed(last, now, Clock::Wall);
-    if let Some(anomaly) = passed.anomaly {
-        tracing::warn!(%anomaly, buyer = %account.buyer, "this time is not charged");
-    }
-    passed.ms
-}
-
 fn stop_clock(connection: &Connection, account: &mut Account) -> Result<(), DatabaseError> {
     if account.charged_at.take().is_some() {
         accounts::stop_clock(connection, account.id)?;
@@ -177,13 +172,13 @@ fn store(
     connection: &Connection,
     account: &mut Account,
     units: u64,
-    now: &Moment,
+    now: ChargedAt,
 ) -> Result<(), DatabaseError> {
-    account.charged_at = Some(*now);
+    account.charged_at = is_by_the_clock(&account.price).then_some(now);
     let meter = &account.meter;
     let sql =
         "UPDATE account SET balance = ?2, delivered = ?3, carry = ?4, trial_used = ?5, free_window = ?6,
-        window_used = ?7, run = ?8, running_ms = ?9, wall_ms = ?10 WHERE id = ?1";
+        window_used = ?7, clock_ms = ?8, wall_ms = ?9 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         account.id,
         signed(meter.balance),
@@ -192,9 +187,8 @@ fn store(
         signed(meter.trial_used),
         signed(meter.window),
         signed(meter.window_used),
-        now.run,
-        signed(now.running_ms),
-        now.wall_ms,
+        account.charged_at.map(|at| signed(at.clock_ms)),
+        account.charged_at.map(|at| at.wall_ms),
     ])?;
     if units > 0 {
         let sql = "INSERT INTO delivery (account, day, units) VALUES (?1, ?2, ?3)
@@ -205,11 +199,11 @@ fn store(
     Ok(())
 }
 
-fn is_open(account: &Account, now: &Moment) -> bool {
+fn is_open(account: &Account, now: ChargedAt) -> bool {
     account.left(now.wall_ms).is_open()
 }
 
-fn wall(now: &Moment) -> u64 {
+fn wall(now: ChargedAt) -> u64 {
     u64::try_from(now.wall_ms).unwrap_or(0)
 }
 

@@ -319,6 +319,32 @@ fn time_by_the_clock_runs_from_the_first_delivery_whoever_is_away() {
 }
 
 #[test]
+fn what_counts_is_how_long_the_program_was_away_and_not_the_buyer() {
+    let books = Books::new();
+    let (price, day_ms) = (time_price(1, 1, Clock::Wall), 86_400_000_u64);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 100 * day_ms, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(day_ms), &at(0)).unwrap();
+    let days_left = |now: Moment| {
+        books.database.charge(&FEED, &ANNA, Used::default(), &now).unwrap();
+        price_at(&books, 0).meter.balance / day_ms
+    };
+    let day = i64::try_from(day_ms).unwrap();
+    // Nobody is there for twenty days; then the program starts again, and once more on the next day.
+    books.database.alive(&at(20 * day_ms)).unwrap();
+    let later = |run, days: i64| Moment { run, running_ms: 0, wall_ms: 1_000_000 + days * day };
+    books.database.alive(&later(2, 21)).unwrap();
+    assert_eq!(days_left(later(3, 22)), 100 - 1 - 22);
+    // Eight days without the program are not believed, nor charged later.
+    assert_eq!(days_left(later(4, 30)), 100 - 1 - 22);
+    assert_eq!(days_left(later(5, 31)), 100 - 1 - 23);
+    // Of two that ask at once the later may be served first.
+    books.database.alive(&Moment { run: 5, running_ms: 2 * day_ms, wall_ms: 0 }).unwrap();
+    books.database.alive(&Moment { run: 5, running_ms: day_ms, wall_ms: 0 }).unwrap();
+    assert_eq!(days_left(Moment { run: 5, running_ms: 2 * day_ms, wall_ms: 0 }), 100 - 1 - 25);
+}
+
+#[test]
 fn one_delivery_is_charged_to_one_account() {
     let books = Books::new();
     let rate = Rate::new(Decimal::new(1, 0), 0, 1).unwrap();
