@@ -393,6 +393,24 @@ fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
 }
 
 #[test]
+fn a_clock_stands_still_while_the_buyer_is_admitted_for_good() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 1000, Finality::Final));
+    let charge = |used, now| {
+        books.database.charge(&FEED, &ANNA, time(used), &at(now)).unwrap();
+        price_at(&books, 0).meter.balance
+    };
+    assert_eq!(charge(10, 10), 990);
+    books.database.grant("good", &FEED, &ANNA, None, 0).unwrap();
+    assert_eq!((charge(90, 100), charge(0, 500)), (990, 990));
+    books.database.revoke(&FEED, &ANNA, 0).unwrap();
+    books.apply(receipt(2, 0, 1, 1000, Finality::Final));
+    assert_eq!((charge(0, 600), charge(10, 700), charge(0, 800)), (1000, 990, 890));
+}
+
+#[test]
 fn a_refund_is_off_the_balance_before_it_is_sent() {
     let mut books = Books::new();
     books.order(1, &sats());
