@@ -55,15 +55,16 @@ fn what() -> impl Strategy<Value = What> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let finality = prop_oneof![Just(Finality::Final), Just(Finality::Reversed), Just(Finality::Seen)];
-    let report = (0..6_u8, 0..2_u8, 0..5_u8, finality)
+    let finality =
+        prop_oneof![6 => Just(Finality::Final), 2 => Just(Finality::Reversed), 1 => Just(Finality::Seen)];
+    let report = (0..12_u8, 0..2_u8, 0..5_u8, finality)
         .prop_map(|(reference, block, order, finality)| Step::Report { reference, block, order, finality });
     let step = prop_oneof![
         3 => (0..4_u8, what()).prop_map(|(id, what)| Step::Order { id, what }),
         8 => report,
-        2 => (0..6_u8, what()).prop_map(|(reference, what)| Step::Claim { reference, what }),
-        4 => (0..400_u64, 0..4_u64).prop_map(|(time_ms, bytes_per_ms)| Step::Use { time_ms, bytes_per_ms }),
-        2 => (0..200_u64).prop_map(|time_ms| Step::Wait { time_ms }),
+        2 => (0..12_u8, what()).prop_map(|(reference, what)| Step::Claim { reference, what }),
+        6 => (0..100_u64, 0..4_u64).prop_map(|(time_ms, bytes_per_ms)| Step::Use { time_ms, bytes_per_ms }),
+        2 => (0..50_u64).prop_map(|time_ms| Step::Wait { time_ms }),
         3 => (what(), 0..3_u8, 0..200_u64).prop_map(|(what, name, most)| Step::Refund { what, name, most }),
         2 => (0..3_u8).prop_map(|name| Step::RefundFailed { name }),
         1 => (0..3_u8).prop_map(|name| Step::Grant { name }),
@@ -71,7 +72,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Revoke),
         2 => Just(Step::Crash),
     ];
-    prop::collection::vec(step, 0..60)
+    prop::collection::vec(step, 0..90)
 }
 
 /// What a payment comes to, whoever reports it: always the same.
