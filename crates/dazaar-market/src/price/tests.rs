@@ -378,7 +378,7 @@ fn read_both(
 }
 
 #[test]
-fn no_entry_panics_and_what_is_read_is_written_and_read_again() {
+fn no_entry_panics() {
     let texts = (
         "(lightning|credit|eth|free|.{0,6})",
         "(SATS|EUR|ETH|wei|.{0,6})",
