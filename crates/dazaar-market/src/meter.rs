@@ -7,7 +7,7 @@ mod elapsed;
 
 pub use elapsed::{Anomaly, DOWN_MAX_MS, Elapsed, Moment, elapsed};
 
-use crate::price::{FreeQuota, Price};
+use crate::price::{FreeQuota, Kind, Price};
 
 /// Where a buyer stands under one price. All but the carry and the quantities are units of the price's asset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,6 +86,8 @@ impl Meter {
                 self.carry = carry;
                 self.take(narrow(cost), used - paid)
             }
+            // Ranges are not enforced yet: everything would be given for the price of a part.
+            None if matches!(price.kind, Kind::Range { .. }) => Charge { units: 0, unpaid: used },
             None => {
                 let missing = price.quote(0).saturating_sub(self.charged);
                 if missing > self.balance { Charge { units: 0, unpaid: used } } else { self.take(missing, 0) }
@@ -96,6 +98,9 @@ impl Meter {
     /// How much may still be used at `now_ms`.
     pub fn left(&self, price: &Price, now_ms: u64) -> Left {
         let Some((_, rate)) = price.metered() else {
+            if matches!(price.kind, Kind::Range { .. }) {
+                return Left::Quantity(0);
+            }
             let missing = price.quote(0).saturating_sub(self.charged);
             return if missing > self.balance { Left::Quantity(0) } else { Left::Unlimited };
         };
@@ -135,10 +140,12 @@ impl Meter {
         used - free
     }
 
-    /// The window at a time, and how much of it is used. A clock that is set back opens no new one.
+    /// The window at a time, and how much of it is used. A clock that is set back a little opens no new one; one that was far ahead
+    /// for a moment does not close those that come.
     fn window_at(&self, quota: FreeQuota, now_ms: u64) -> (u64, u64) {
         let window = now_ms / quota.every_ms.max(1);
-        if window > self.window { (window, 0) } else { (self.window, self.window_used) }
+        let is_same = window == self.window || self.window.checked_sub(1) == Some(window);
+        if is_same { (self.window, self.window_used) } else { (window, 0) }
     }
 }
 

@@ -149,8 +149,11 @@ pub enum DatabaseError {
     /// Another order has this name.
     #[error("another order has this name")]
     OrderDiffers,
-    /// More than an account may ever have been paid.
-    #[error("{units} more are more than an account can count")]
+    /// Another account's refund has this name.
+    #[error("another refund has this name")]
+    RefundDiffers,
+    /// More than an account may have been paid.
+    #[error("{units} units are too much: at most a thousand years at once, and 2^53 units in all")]
     TooMuch {
         /// Units that were to be paid.
         units: u64,

@@ -1,9 +1,7 @@
-//! How much time passed between two charges, by a clock that may be wrong.
+//! How much time passed between two moments, by a clock that may be wrong.
 //!
 //! Grade: plain. Only the seller's clock counts. Within one run of the program it is the steady one; across runs it is the wall
 //! clock, which people and computers set. In doubt nobody is charged.
-
-use crate::price::Clock;
 
 /// The longest time without the program that is believed: a week.
 pub const DOWN_MAX_MS: u64 = 7 * 86_400_000;
@@ -46,17 +44,13 @@ pub enum Anomaly {
     },
 }
 
-/// The time to charge between two moments in which the gate was open at the first.
+/// The time that passed since the program was alive last.
 ///
 /// - In one run: what passed by the steady clock.
-/// - Across runs: nothing, if only delivery is paid for; else what passed by the wall clock, unless it went back, or forward by
-///   more than [`DOWN_MAX_MS`].
-pub fn elapsed(last: &Moment, now: &Moment, clock: Clock) -> Elapsed {
+/// - Across runs: what passed by the wall clock, unless it went back, or forward by more than [`DOWN_MAX_MS`].
+pub fn elapsed(last: &Moment, now: &Moment) -> Elapsed {
     if last.run == now.run {
         return Elapsed { ms: now.running_ms.saturating_sub(last.running_ms), anomaly: None };
-    }
-    if clock == Clock::Open {
-        return Elapsed { ms: 0, anomaly: None };
     }
     let passed = i128::from(now.wall_ms) - i128::from(last.wall_ms);
     let ms = u64::try_from(passed.unsigned_abs()).unwrap_or(u64::MAX);
@@ -73,34 +67,31 @@ mod tests {
 
     const LAST: Moment = Moment { run: 1, running_ms: 5_000, wall_ms: 1_000_000 };
 
-    fn passed(now: Moment, clock: Clock) -> Elapsed {
-        elapsed(&LAST, &now, clock)
+    fn passed(now: Moment) -> Elapsed {
+        elapsed(&LAST, &now)
     }
 
     #[test]
     fn in_one_run_nobody_can_set_the_clock() {
         for wall_ms in [0, 1_000_000, i64::MAX, i64::MIN] {
-            for clock in [Clock::Open, Clock::Wall] {
-                let now = Moment { run: 1, running_ms: 6_500, wall_ms };
-                assert_eq!(passed(now, clock), Elapsed { ms: 1_500, anomaly: None });
-            }
+            let now = Moment { run: 1, running_ms: 6_500, wall_ms };
+            assert_eq!(passed(now), Elapsed { ms: 1_500, anomaly: None });
         }
     }
 
     #[test]
-    fn what_passed_while_the_seller_was_away_is_charged_by_the_wall_only() {
+    fn what_passed_while_the_program_did_not_run_is_what_the_wall_says() {
         let now = Moment { run: 2, running_ms: 0, wall_ms: 1_060_000 };
-        assert_eq!(passed(now, Clock::Open).ms, 0);
-        assert_eq!(passed(now, Clock::Wall), Elapsed { ms: 60_000, anomaly: None });
+        assert_eq!(passed(now), Elapsed { ms: 60_000, anomaly: None });
     }
 
     #[test]
     fn a_clock_that_jumps_a_year_costs_nothing() {
         let year_ms = 365 * 86_400_000_i64;
-        let forward = passed(Moment { run: 2, running_ms: 0, wall_ms: LAST.wall_ms + year_ms }, Clock::Wall);
+        let forward = passed(Moment { run: 2, running_ms: 0, wall_ms: LAST.wall_ms + year_ms });
         assert_eq!(forward, Elapsed { ms: 0, anomaly: Some(Anomaly::Jump { ms: year_ms.unsigned_abs() }) });
-        let back = passed(Moment { run: 2, running_ms: 0, wall_ms: LAST.wall_ms - year_ms }, Clock::Wall);
+        let back = passed(Moment { run: 2, running_ms: 0, wall_ms: LAST.wall_ms - year_ms });
         assert_eq!(back, Elapsed { ms: 0, anomaly: Some(Anomaly::Back { ms: year_ms.unsigned_abs() }) });
-        assert_eq!(passed(Moment { run: 2, running_ms: 0, wall_ms: i64::MIN }, Clock::Wall).ms, 0);
+        assert_eq!(passed(Moment { run: 2, running_ms: 0, wall_ms: i64::MIN }).ms, 0);
     }
 }

@@ -65,6 +65,30 @@ fn a_trial_comes_once_and_a_free_quota_again() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_moment_takes_no_quota_away_for_good() {
+    let free = Some(FreeQuota { quantity: 10, every_ms: 1000 });
+    let price = Price { free, ..time_price(1, 1) };
+    let mut meter = Meter::new(0);
+    meter.charge(&price, 10, 1_000_000_000);
+    assert_eq!(meter.left(&price, 1_000_000_999), Left::Quantity(0));
+    for now_ms in [5000, 6000, 7000] {
+        assert_eq!(meter.left(&price, now_ms), Left::Quantity(10));
+        meter.charge(&price, 10, now_ms);
+        assert_eq!(meter.left(&price, now_ms - 1), Left::Quantity(0));
+    }
+}
+
+#[test]
+fn a_range_opens_nothing_as_long_as_nobody_enforces_it() {
+    let (from, to) = ("2024".to_owned(), "2025".to_owned());
+    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, from, to });
+    let mut meter = Meter::new(5);
+    assert_eq!(meter.left(&price, 0), Left::Quantity(0));
+    assert_eq!(meter.charge(&price, 7, 0), Charge { units: 0, unpaid: 7 });
+    assert_eq!(meter.balance, 5);
+}
+
+#[test]
 fn beyond_the_cap_everything_is_free() {
     let price = Price { cap: Some(100), ..time_price(3, 2) };
     let mut meter = Meter::new(150);

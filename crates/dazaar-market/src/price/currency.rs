@@ -5,7 +5,7 @@
 use super::fields::Fields;
 use super::{Method, OfferError, Shown};
 use crate::extension::display_text;
-use crate::money::{Asset, parse_contract};
+use crate::money::{Asset, AssetError, parse_contract};
 
 /// What one of a currency is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,15 +74,17 @@ impl Currency {
     }
 
     fn ether(name: &str, chain: u64) -> Result<Self, OfferError> {
-        let lower = name.to_ascii_lowercase();
-        let known = ETHER.iter().find(|(names, _)| names.contains(&lower.as_str()));
-        let (_, exponent) =
-            known.ok_or_else(|| OfferError::UnknownCurrency { currency: display_text(name) })?;
-        Ok(Self::new(Asset::Ether { chain }, *exponent))
+        let exponent = ether_exponent(name)
+            .ok_or_else(|| OfferError::UnknownCurrency { currency: display_text(name) })?;
+        Ok(Self::new(Asset::Ether { chain }, exponent))
     }
 
     /// The token is what its contract says; its name is only for people.
     fn token(name: &str, fields: Fields<'_>, asset: Option<&Asset>) -> Result<Self, OfferError> {
+        // Nobody shall take it for ether.
+        if ether_exponent(name).is_some() {
+            return Err(OfferError::Contradiction);
+        }
         let asset = match fields.text(&["erc20Contract", "contract"])? {
             Some(contract) => Asset::Erc20 { chain: chain(fields)?, contract: parse_contract(contract)? },
             None => asset.cloned().ok_or(OfferError::Missing { field: "asset" })?,
@@ -99,10 +101,16 @@ impl Currency {
     }
 }
 
+/// How many tenfolds of a gwei an amount of this name is, if it is one of ether.
+fn ether_exponent(name: &str) -> Option<i32> {
+    let lower = name.to_ascii_lowercase();
+    ETHER.iter().find(|(names, _)| names.contains(&lower.as_str())).map(|(_, exponent)| *exponent)
+}
+
 /// The chain: the main one, if nothing is said.
 fn chain(fields: Fields<'_>) -> Result<u64, OfferError> {
     if let Ok(Some(number)) = fields.whole(&["chain"]) {
-        return Ok(number);
+        return if number > 0 { Ok(number) } else { Err(AssetError::Chain.into()) };
     }
     let name = fields.text(&["chain"])?.unwrap_or("mainnet");
     let known = CHAINS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

@@ -44,6 +44,9 @@ impl Terms {
         let method = Method::of(fields)?;
         let (price, currency) = parse(method, fields)?;
         let pay_to = fields.text(&["payTo"])?.map(display_text);
+        if matches!(price.kind, Kind::Range { .. }) {
+            return Err(OfferError::NotYet { price: currency.shown.price(&price) });
+        }
         Ok(Self { method, price, shown: currency.shown, pay_to, grace_ms: 0 })
     }
 }
@@ -104,6 +107,7 @@ impl Price {
 
 fn parse(method: Method, fields: Fields<'_>) -> Result<(Price, Currency), OfferError> {
     fields.only(&FIELDS)?;
+    fields.without(unused(method, fields))?;
     let currency = Currency::of(method, fields)?;
     let kind = kind(fields, currency.exponent)?;
     let mut price = Price::new(currency.asset.clone(), kind);
@@ -128,22 +132,50 @@ fn parse(method: Method, fields: Fields<'_>) -> Result<(Price, Currency), OfferE
 fn kind(fields: Fields<'_>, exponent: i32) -> Result<Kind, OfferError> {
     let per = fields.text(&["per"])?.ok_or(OfferError::Missing { field: "per" })?;
     if per == "free" {
+        fields.without(&["amount", "cap", "from", "interval", "min", "to"])?;
         return Ok(Kind::Free);
     }
     let amount = fields.decimal(&["amount"])?.ok_or(OfferError::Missing { field: "amount" })?;
+    let kind = match per {
+        "once" => {
+            fields.without(&["from", "interval", "to"])?;
+            Kind::Once { units: units("amount", amount, exponent)? }
+        }
+        "range" => {
+            fields.without(&["interval"])?;
+            let (from, to) = (bound(fields, "from")?, bound(fields, "to")?);
+            Kind::Range { units: units("amount", amount, exponent)?, from, to }
+        }
+        _ => metered(fields, per, amount, exponent)?,
+    };
     if amount.is_zero() {
+        fields.without(&["cap", "min"])?;
         return Ok(Kind::Free);
     }
-    let flat = || units("amount", amount, exponent);
-    match per {
-        "once" => return Ok(Kind::Once { units: flat()? }),
-        "range" => {
-            let (from, to) = (bound(fields, "from")?, bound(fields, "to")?);
-            return Ok(Kind::Range { units: flat()?, from, to });
-        }
-        _ => {}
+    Ok(kind)
+}
+
+/// The fields about a token that mean nothing with a method.
+fn unused(method: Method, fields: Fields<'_>) -> &'static [&'static str] {
+    let all: &[_] = &["contract", "decimals", "chain"];
+    match method {
+        // The asset says it all.
+        _ if !fields.has("currency") => all,
+        Method::Ether => &["contract", "decimals"],
+        Method::Erc20 if fields.has("contract") => &[],
+        Method::Erc20 => &["chain"],
+        Method::Free | Method::Credit | Method::Bolt11 | Method::Bolt12 | Method::Cashu => all,
     }
+}
+
+/// A price for a quantity, or nothing.
+fn metered(fields: Fields<'_>, per: &str, amount: Decimal, exponent: i32) -> Result<Kind, OfferError> {
+    fields.without(&["from", "to"])?;
     let (basis, count) = unit::unit(per)?;
+    if amount.is_zero() {
+        fields.whole(&["interval"])?;
+        return Ok(Kind::Free);
+    }
     let rate = rate(fields, amount, exponent, count)?;
     Ok(match basis {
         Basis::Time => Kind::Time { rate, clock: clock(fields)? },

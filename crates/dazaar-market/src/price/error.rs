@@ -48,6 +48,28 @@ pub enum OfferError {
         /// The field.
         field: &'static str,
     },
+    /// More digits than a JSON number carries.
+    #[error(
+        "`{field}` has more than {max} digits, which a JSON number does not carry exactly: write it as text"
+    )]
+    Inexact {
+        /// The field.
+        field: &'static str,
+        /// Digits that it carries.
+        max: usize,
+    },
+    /// A field that means nothing with this method or in this kind of price.
+    #[error("`{field}` means nothing in such a price")]
+    Unused {
+        /// The field.
+        field: &'static str,
+    },
+    /// A price that is understood, and that nobody can pay yet.
+    #[error("{price}: a range of time cannot be paid yet")]
+    NotYet {
+        /// What is asked.
+        price: String,
+    },
     /// A field that may change what is asked, and that we do not know.
     #[error("`{field}` is not known, and may change the price")]
     UnknownField {

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::OfferError;
 use crate::money::Decimal;
 
+/// Digits that a JSON number carries exactly, whoever reads it.
+const NUMBER_DIGITS_MAX: usize = 15;
+
 /// The fields of one JSON object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
@@ -27,8 +30,8 @@ impl<'a> Fields<'a> {
     pub(super) fn decimal(self, names: &[&'static str]) -> Result<Option<Decimal>, OfferError> {
         let Some((field, value)) = self.value(names) else { return Ok(None) };
         let text = match value {
-            // Its shortest text is the number that the card's writer wrote.
-            Value::Number(number) => number.to_string(),
+            // Its shortest text is the number that the card's writer wrote, unless that had more digits.
+            Value::Number(number) => exact(field, number.to_string())?,
             Value::String(text) => text.trim().to_owned(),
             _ => return Err(OfferError::Form { field, expected: "a number" }),
         };
@@ -57,6 +60,14 @@ impl<'a> Fields<'a> {
         self.value(&[name]).is_some()
     }
 
+    /// Complains about a field that is known, and means nothing in this entry: who wrote it meant another price.
+    pub(super) fn without(self, unused: &[&'static str]) -> Result<(), OfferError> {
+        match unused.iter().find(|field| self.has(field)) {
+            Some(field) => Err(OfferError::Unused { field }),
+            None => Ok(()),
+        }
+    }
+
     /// Complains about a field that is none of these. Those that begin with `x-` say nothing about the price.
     pub(super) fn only(self, known: &[&str]) -> Result<(), OfferError> {
         let unknown = self.0.keys().find(|name| !known.contains(&name.as_str()) && !name.starts_with("x-"));
@@ -65,4 +76,12 @@ impl<'a> Fields<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The text of a number, if every program that reads JSON reads the same number.
+fn exact(field: &'static str, text: String) -> Result<String, OfferError> {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let is_exact = digits.trim_matches('0').len() <= NUMBER_DIGITS_MAX;
+    is_exact.then_some(text).ok_or(OfferError::Inexact { field, max: NUMBER_DIGITS_MAX })
 }

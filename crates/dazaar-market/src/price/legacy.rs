@@ -37,7 +37,8 @@ impl Terms {
         // npm dazaar takes these seconds off what was bought. Meant, and here, they are the least that can be bought.
         if let Some(seconds) = fields.whole(&["minSeconds"])? {
             let ms = seconds.checked_mul(1000).ok_or(OfferError::NotWhole { field: "minSeconds" })?;
-            price.minimum = price.quote(ms);
+            let minimum = Some(price.quote(ms)).filter(|units| i64::try_from(*units).is_ok());
+            price.minimum = minimum.ok_or(OfferError::NotWhole { field: "minSeconds" })?;
         }
         let grace_ms = fields.whole(&["paymentDelay"])?.unwrap_or(0);
         let pay_to = pay_to(method, fields)?;

@@ -1,4 +1,7 @@
+use std::cell::Cell;
+
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::*;
@@ -199,10 +202,6 @@ fn every_kind_of_price_is_read() {
             "2 sat per row, 100 rows free every 24 hours by cashu",
         ),
         (
-            json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" }),
-            "20000 sat for 2024-01-01 to 2025-01-01 by bolt11",
-        ),
-        (
             json!({ "method": "bolt12", "currency": "BTC", "amount": "0.001", "per": "day", "interval": 30, "clock": "wall", "cap": "0.01" }),
             "10000 sat per 3 days by the clock, at most 1000000 sat in all by bolt12",
         ),
@@ -217,6 +216,88 @@ fn every_kind_of_price_is_read() {
         assert_eq!(again.as_ref(), Ok(&terms.price), "{shown}");
         assert_eq!(terms.to_string(), shown);
     }
+}
+
+#[test]
+fn a_range_is_read_and_shown_and_cannot_be_paid_yet() {
+    let range = json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" });
+    let offer = offers("prices", json!([range])).remove(0);
+    assert_eq!(
+        offer.to_string(),
+        "entry 0 of `prices` cannot be used: 20000 sat for 2024-01-01 to 2025-01-01: a range of time cannot be paid yet"
+    );
+    let (from, to) = ("2024".to_owned(), "2025".to_owned());
+    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, from, to });
+    assert_eq!(Price::from_json(&price.to_json()), Ok(price), "records may have it");
+}
+
+#[test]
+fn a_field_that_means_nothing_in_a_price_makes_it_unusable() {
+    let base = json!({ "method": "credit", "currency": "EUR", "amount": "1", "per": "hour" });
+    let token = json!({ "method": "erc20", "currency": "USDC", "contract": CONTRACT, "chain": 8453, "decimals": 6,
+        "amount": "1", "per": "hour" });
+    let asset = format!("eip155:8453/erc20:{CONTRACT}");
+    for (base, changes, field) in [
+        (&base, json!({ "from": "2024" }), "from"),
+        (&base, json!({ "to": "2024" }), "to"),
+        (&base, json!({ "per": "MB", "to": "2024" }), "to"),
+        (&base, json!({ "per": "once", "from": "2024", "to": "2025" }), "from"),
+        (&base, json!({ "per": "once", "interval": 2 }), "interval"),
+        (&base, json!({ "per": "range", "from": "2024", "to": "2025", "interval": 2 }), "interval"),
+        (&base, json!({ "per": "free" }), "amount"),
+        (&base, json!({ "per": "free", "amount": null, "min": "1" }), "min"),
+        (&base, json!({ "amount": 0, "min": "1" }), "min"),
+        (&base, json!({ "contract": CONTRACT }), "contract"),
+        (&base, json!({ "chain": 1 }), "chain"),
+        (&base, json!({ "method": "lightning", "currency": "SATS", "decimals": 3 }), "decimals"),
+        (&base, json!({ "method": "eth", "currency": "ETH", "contract": CONTRACT }), "contract"),
+        (&base, json!({ "method": "eth", "currency": "ETH", "decimals": 18 }), "decimals"),
+        (&base, json!({ "currency": null, "asset": "btc", "decimals": 3 }), "decimals"),
+        (&token, json!({ "contract": null, "asset": asset }), "chain"),
+    ] {
+        let mut value = base.clone();
+        for (name, change) in changes.as_object().unwrap() {
+            value[name] = change.clone();
+        }
+        assert_eq!(entry(value), Err(OfferError::Unused { field }), "{changes}");
+    }
+    assert!(entry(token.clone()).is_ok());
+    let mut ether = token;
+    ether["currency"] = "ETH".into();
+    assert_eq!(entry(ether), Err(OfferError::Contradiction), "a token that is called ether");
+    let nothing = |per: &str| entry(json!({ "method": "free", "currency": "EUR", "amount": 0, "per": per }));
+    assert_eq!(nothing("fortnight"), Err(OfferError::UnknownUnit { unit: "fortnight".to_owned() }));
+    assert_eq!(nothing("hour").unwrap().price.kind, Kind::Free);
+}
+
+#[test]
+fn what_could_not_be_read_again_is_refused() {
+    let sats = |changes: Value| {
+        let mut value = json!({ "method": "Lightning", "currency": "BTC", "amount": 1, "unit": "seconds", "interval": 1 });
+        for (name, change) in changes.as_object().unwrap() {
+            value[name] = change.clone();
+        }
+        payment(value)
+    };
+    let most = i64::MAX / 100_000_000_000;
+    assert!(sats(json!({ "minSeconds": most })).is_ok());
+    assert_eq!(sats(json!({ "minSeconds": most + 1 })), Err(OfferError::NotWhole { field: "minSeconds" }));
+    assert_eq!(payment(eth(json!({ "chain": 0 }))), Err(OfferError::Asset(crate::money::AssetError::Chain)));
+}
+
+#[test]
+fn a_number_with_more_digits_than_json_carries_is_refused() {
+    let amount = |amount: Value| {
+        entry(json!({ "method": "lightning", "currency": "SATS", "amount": amount, "per": "kilobyte" }))
+    };
+    for text in ["0.1234567890123456", "1.2345678901234567", "1234567890123456"] {
+        let number: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(amount(number), Err(OfferError::Inexact { field: "amount", max: 15 }), "{text}");
+    }
+    for number in [json!(0.07), json!(123_456.789), json!(1e-8), json!(1_000_000_000_000_000_u64)] {
+        assert_ne!(amount(number.clone()), Err(OfferError::Inexact { field: "amount", max: 15 }), "{number}");
+    }
+    assert!(amount(json!("0.1234567890123456")).is_ok(), "as text it is exact");
 }
 
 #[test]
@@ -272,18 +353,48 @@ fn quotes_are_rounded_up_and_kept_within_their_bounds() {
     assert_eq!([1, 3001, 9999, 1 << 60].map(|bytes| price.quote(bytes)), [3, 4, 10, 10]);
 }
 
-proptest! {
-    #[test]
-    fn no_entry_panics(
-        method in "(lightning|credit|eth|erc20|free|eos|.{0,6})", currency in "(SATS|EUR|ETH|wei|.{0,6})",
-        per in "(hour|once|range|MB|row|.{0,6})", amount in "[0-9.e-]{0,12}", interval: u64, trial: u64
-    ) {
-        let value = json!({ "method": method, "currency": currency, "per": per, "unit": per, "amount": amount,
-            "interval": interval.to_string(), "trial": { "time": trial.to_string() } });
-        if let Ok(terms) = entry(value.clone()) {
-            prop_assert_eq!(Price::from_json(&terms.price.to_json()), Ok(terms.price.clone()));
-            let _ = terms.to_string();
-        }
-        let _ = payment(value);
+/// Reads a random entry in both ways; how many of them can be used.
+fn read_both(
+    (method, currency, per): (&str, &str, &str),
+    amount: &str,
+    (interval, trial): (u32, u32),
+) -> Result<u32, TestCaseError> {
+    let mut ours = json!({ "method": method, "currency": currency, "per": per, "amount": amount });
+    if interval > 0 {
+        ours["interval"] = interval.to_string().into();
     }
+    if trial > 0 {
+        ours["trial"] = json!({ "time": trial.to_string() });
+    }
+    let npms = json!({ "method": method, "currency": currency, "unit": per, "amount": amount,
+        "interval": interval.to_string(), "minSeconds": trial, "pubKey": "02".repeat(33) });
+    let mut usable = 0;
+    for terms in [entry(ours), payment(npms)].into_iter().flatten() {
+        prop_assert_eq!(Price::from_json(&terms.price.to_json()), Ok(terms.price.clone()));
+        prop_assert!(!terms.to_string().is_empty());
+        usable += 1;
+    }
+    Ok(usable)
+}
+
+#[test]
+fn no_entry_panics() {
+    let texts = (
+        "(lightning|credit|eth|free|.{0,6})",
+        "(SATS|EUR|ETH|wei|.{0,6})",
+        "(hour|hours|seconds|once|MB|row|.{0,6})",
+        "([1-9][0-9]{0,3}|[0-9.e-]{0,12})",
+    );
+    let (read, usable) = (Cell::new(0), Cell::new(0));
+    let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+    let run = TestRunner::new(config).run(
+        &(texts, (0..3_u32, prop_oneof![3 => Just(0), 1 => any::<u32>()])),
+        |((method, currency, per, amount), numbers)| {
+            read.set(read.get() + 1);
+            usable.set(usable.get() + read_both((&method, &currency, &per), &amount, numbers)?);
+            Ok(())
+        },
+    );
+    run.unwrap();
+    assert!(usable.get() > read.get() / 50, "{usable:?} of twice {read:?} could be used: too few are tested");
 }

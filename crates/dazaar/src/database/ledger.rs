@@ -2,10 +2,14 @@
 //!
 //! An account is one buyer's under one price of one listing: *paid = delivered + left + refunded + revoked*, which the database
 //! itself checks in every row. Methods may report a payment as often as they like; here it counts once, in the transaction that
-//! also moves the method's cursor. Statements are written as PostgreSQL reads them too, but for the placeholders.
+//! also moves the method's cursor.
+//!
+//! All of it is tested with SQLite, and with nothing else. Statements keep to what PostgreSQL has too, where that costs nothing; but
+//! no test runs them there, and placeholders, types of columns and the tables' `STRICT` would have to be changed.
 
 mod accounts;
 mod charges;
+mod clock;
 mod orders;
 mod receipts;
 mod refunds;

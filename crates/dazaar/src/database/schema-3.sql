@@ -6,6 +6,7 @@ CREATE TABLE account (
     asset       TEXT NOT NULL,
     price       TEXT NOT NULL,            -- JSON
     forever     INTEGER NOT NULL DEFAULT 0,
+    closed      INTEGER NOT NULL DEFAULT 0, -- the seller took everything back, and nothing was paid since
     balance     INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0),
     paid        INTEGER NOT NULL DEFAULT 0,
     delivered   INTEGER NOT NULL DEFAULT 0,
@@ -16,8 +17,7 @@ CREATE TABLE account (
     trial_used  INTEGER NOT NULL DEFAULT 0,
     free_window INTEGER NOT NULL DEFAULT 0,
     window_used INTEGER NOT NULL DEFAULT 0,
-    run         INTEGER,                  -- when it was charged last, by both clocks
-    running_ms  INTEGER,
+    clock_ms    INTEGER,                  -- if it runs by the clock: when it was charged last, by the program's and the wall clock
     wall_ms     INTEGER,
     opened_ms   INTEGER NOT NULL,
     UNIQUE (feed, buyer, asset, price),
@@ -36,17 +36,18 @@ CREATE TABLE orders (
 
 -- Every movement but deliveries, never changed. `reference` is the payment's own name; `block` is where a chain has it.
 CREATE TABLE entry (
-    seq       INTEGER PRIMARY KEY,
-    method    TEXT NOT NULL,
-    reference BLOB NOT NULL,
-    kind      TEXT NOT NULL,
-    block     BLOB NOT NULL,
-    account   INTEGER REFERENCES account (id), -- null: nobody knows for what it was paid
-    order_id  BLOB,
-    units     INTEGER NOT NULL,
-    at_ms     INTEGER NOT NULL,
-    evidence  BLOB,
-    UNIQUE (method, reference, kind, block)
+    seq         INTEGER PRIMARY KEY,
+    method      TEXT NOT NULL,
+    reference   BLOB NOT NULL,
+    kind        TEXT NOT NULL,
+    block       BLOB NOT NULL,
+    incarnation INTEGER NOT NULL DEFAULT 0, -- how often it had gone from this block before
+    account     INTEGER REFERENCES account (id), -- null: nobody knows for what it was paid
+    order_id    BLOB,
+    units       INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    evidence    BLOB,
+    UNIQUE (method, reference, kind, block, incarnation)
 ) STRICT;
 
 -- What was delivered, by day: days since 1970 UTC.
@@ -113,3 +114,12 @@ ORDER BY granted_ms, time_grant.id;
 
 DROP TABLE credit;
 DROP TABLE time_grant;
+
+-- The time that is believed to have passed, and when the program was alive last. One row.
+CREATE TABLE program_clock (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    run        INTEGER NOT NULL,
+    running_ms INTEGER NOT NULL,
+    wall_ms    INTEGER NOT NULL,
+    clock_ms   INTEGER NOT NULL
+) STRICT;

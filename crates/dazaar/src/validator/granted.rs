@@ -1,6 +1,8 @@
 //! Admits those who have credit in the ledger, and charges the time that was delivered.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use dazaar_market::Verdict;
 use serde_json::{Value, json};
@@ -9,15 +11,39 @@ use super::{Answer, Question, Validator, undecided};
 use crate::clock::moment;
 use crate::database::{Credit, Database, Used};
 
+/// How often the records hear that the program runs.
+const ALIVE_EVERY: Duration = Duration::from_secs(60);
+
 /// Looks buyers up in the market's records.
 #[derive(Debug)]
 pub(super) struct Granted {
     database: Arc<Database>,
+    /// Dropped with the rest, it ends the thread that keeps the clock.
+    _alive: Sender<()>,
 }
 
 impl Granted {
-    pub(super) const fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        let (alive, over) = channel();
+        let records = Arc::clone(&database);
+        // A thread, since nothing says that there is an async runtime yet.
+        let thread = std::thread::Builder::new().name("dazaar-clock".to_owned());
+        if let Err(error) = thread.spawn(move || keep_clock(&records, &over)) {
+            tracing::error!(%error, "nothing records that the program runs");
+        }
+        Self { database, _alive: alive }
+    }
+}
+
+/// What passes while no buyer is there passes, too.
+fn keep_clock(database: &Database, over: &Receiver<()>) {
+    loop {
+        if let Err(error) = database.alive(&moment()) {
+            tracing::error!(%error, "cannot record that the program runs");
+        }
+        if over.recv_timeout(ALIVE_EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
     }
 }
 
@@ -49,5 +75,26 @@ pub(crate) fn info(credit: Credit) -> Value {
         Credit::Bytes { left } => json!({ "type": "bytes", "remaining": left }),
         Credit::Records { left } => json!({ "type": "records", "remaining": left }),
         Credit::Forever => json!({ "type": "free", "uniqueFeed": true }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_kept_without_a_runtime_and_no_longer_than_anybody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Arc::new(Database::open(&folder.path().join("market.db")).unwrap());
+        let validator = Granted::new(Arc::clone(&database));
+        assert!(Arc::strong_count(&database) > 1);
+        drop(validator);
+        for _ in 0..500 {
+            if Arc::strong_count(&database) == 1 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the thread goes on");
     }
 }

@@ -1,7 +1,6 @@
 //! Accounts: opening, reading, crediting them.
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::meter::Moment;
 use dazaar_market::{Asset, Left, Meter, Price};
 use rusqlite::{Connection, Row, params};
 
@@ -43,6 +42,8 @@ pub struct Account {
     pub price: Price,
     /// Admitted until revoked, whatever the balance.
     pub forever: bool,
+    /// Closed by the seller until the next payment, whatever would be free or is bought.
+    pub closed: bool,
     /// The balance, and how it is used up.
     pub meter: Meter,
     /// All that was paid and not reversed.
@@ -53,17 +54,27 @@ pub struct Account {
     pub revoked: u64,
     /// What was delivered for payments that were reversed. What is paid next makes up for it.
     pub short: u64,
-    /// When it was charged last.
-    pub(super) charged_at: Option<Moment>,
+    /// When it was charged last, if its clock runs.
+    pub(super) charged_at: Option<ChargedAt>,
+}
+
+/// When an account was charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChargedAt {
+    /// By the program's clock.
+    pub(super) clock_ms: u64,
+    /// By the wall clock.
+    pub(super) wall_ms: i64,
 }
 
 impl Account {
-    /// How much may still be used at `now_ms`: nothing, as long as something was delivered for a payment that was reversed.
+    /// How much may still be used at `now_ms`: nothing, as long as something was delivered for a payment that was reversed, or if
+    /// the seller took everything back.
     pub fn left(&self, now_ms: i64) -> Left {
         if self.forever {
             return Left::Unlimited;
         }
-        if self.short > 0 {
+        if self.closed || self.short > 0 {
             return Left::Quantity(0);
         }
         self.meter.left(&self.price, u64::try_from(now_ms).unwrap_or(0))
@@ -80,8 +91,12 @@ impl Account {
     }
 }
 
-/// The most that one account may ever have been paid: every sum of two such amounts fits a database's number.
-const PAID_MAX: u64 = 1 << 62;
+/// The most that one account may have been paid, and so that one payment may be: the sums of a thousand such accounts fit a
+/// database's number.
+const PAID_MAX: u64 = 1 << 53;
+
+/// The most time that may be granted at once: a thousand years.
+pub(super) const TIME_MAX_MS: u64 = 31_557_600_000_000;
 
 impl Database {
     /// A buyer's accounts for a listing, in the order in which they are used.
@@ -95,7 +110,7 @@ impl Database {
 
 const SELECT: &str =
     "SELECT id, feed, buyer, price, forever, balance, delivered, carry, trial_used, free_window,
-    window_used, paid, refunded, revoked, short, run, running_ms, wall_ms FROM account";
+    window_used, paid, refunded, revoked, short, closed, clock_ms, wall_ms FROM account";
 
 /// A buyer's accounts for a listing, the oldest first.
 pub(super) fn accounts(
@@ -138,14 +153,14 @@ pub(in crate::database) fn open(
 /// Adds a payment. What the account is short of is made up for first.
 ///
 /// # Errors
-/// [`DatabaseError::TooMuch`] if no account may ever have been paid that much.
+/// [`DatabaseError::TooMuch`] for more than a thousand years at once, or 2^53 units in all.
 pub(in crate::database) fn pay(connection: &Connection, id: i64, units: u64) -> Result<(), DatabaseError> {
     let account = account(connection, id)?;
-    if units > PAID_MAX.saturating_sub(account.paid) {
+    let is_too_long = account.price.asset == Asset::Time && units > TIME_MAX_MS;
+    if is_too_long || units > PAID_MAX.saturating_sub(account.paid) {
         return Err(DatabaseError::TooMuch { units });
     }
-    let sql =
-        "UPDATE account SET paid = paid + ?2 + ?3, short = short - ?2, balance = balance + ?3 WHERE id = ?1";
+    let sql = "UPDATE account SET paid = paid + ?2 + ?3, short = short - ?2, balance = balance + ?3, closed = 0 WHERE id = ?1";
     move_units(connection, sql, &account, units)
 }
 
@@ -162,6 +177,11 @@ fn move_units(
     account: &Account,
     units: u64,
 ) -> Result<(), DatabaseError> {
+    // A clock does not run while nothing is left.
+    let is_stale = account.charged_at.is_some_and(|last| !account.left(last.wall_ms).is_open());
+    if is_stale {
+        stop_clock(connection, account.id)?;
+    }
     let short = units.min(account.short);
     connection.prepare_cached(sql)?.execute(params![account.id, signed(short), signed(units - short)])?;
     Ok(())
@@ -184,15 +204,32 @@ pub(in crate::database) fn take_all(
     now_ms: i64,
 ) -> Result<Option<Credit>, DatabaseError> {
     let accounts = accounts(connection, feed, buyer)?;
-    for account in accounts.iter().filter(|account| account.forever || account.meter.balance > 0) {
-        let sql = "UPDATE account SET revoked = revoked + balance, balance = 0, forever = 0 WHERE id = ?1";
+    let has_anything = |account: &&Account| account.meter.balance > 0 || account.left(now_ms).is_open();
+    for account in accounts.iter().filter(has_anything) {
+        let sql = "UPDATE account SET revoked = revoked + balance, balance = 0, forever = 0, closed = 1 WHERE id = ?1";
         connection.execute(sql, [account.id])?;
+        stop_clock(connection, account.id)?;
         // Nobody else has a name for it.
         let (reference, units): ([u8; 16], _) = (rand::random(), account.meter.balance);
-        let line = Line { method: "grant", reference: &reference, kind: "revoke", block: &[], units, now_ms };
+        let line = Line {
+            method: "grant",
+            reference: &reference,
+            kind: "revoke",
+            block: &[],
+            incarnation: 0,
+            units,
+            now_ms,
+        };
         line.insert(connection, Some(account.id), None, &[])?;
     }
     Ok(credit(&accounts, now_ms))
+}
+
+/// Stops a clock: the next delivery starts it again.
+pub(super) fn stop_clock(connection: &Connection, id: i64) -> Result<(), DatabaseError> {
+    let sql = "UPDATE account SET clock_ms = NULL, wall_ms = NULL WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute([id])?;
+    Ok(())
 }
 
 /// A number that came out of the database, or is below [`PAID_MAX`].
@@ -203,11 +240,8 @@ pub(super) fn signed(units: u64) -> i64 {
 /// An account whose price is still text.
 fn read(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
     let number = |index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
-    let charged_at = match (row.get(15)?, row.get(16)?, row.get(17)?) {
-        (Some(run), Some(running_ms), Some(wall_ms)) => {
-            let running_ms: i64 = running_ms;
-            Some(Moment { run, running_ms: running_ms.unsigned_abs(), wall_ms })
-        }
+    let charged_at = match (row.get::<_, Option<i64>>(16)?, row.get(17)?) {
+        (Some(clock_ms), Some(wall_ms)) => Some(ChargedAt { clock_ms: clock_ms.unsigned_abs(), wall_ms }),
         _ => None,
     };
     let account = Account {
@@ -228,6 +262,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
         refunded: number(12)?,
         revoked: number(13)?,
         short: number(14)?,
+        closed: row.get(15)?,
         charged_at,
     };
     Ok((account, row.get(3)?))

@@ -1,13 +1,14 @@
 //! Charging what was delivered.
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::meter::{Moment, elapsed};
+use dazaar_market::meter::Moment;
 use dazaar_market::price::{Basis, Clock, Kind};
 use dazaar_market::{Asset, Left, Price};
 use rusqlite::{Connection, params};
 
 use super::super::{Database, DatabaseError};
-use super::accounts::{accounts, signed};
+use super::accounts::{self, ChargedAt, accounts, signed};
+use super::clock;
 use super::{Account, Credit};
 
 /// What was delivered since the last charge.
@@ -21,12 +22,23 @@ pub struct Used {
     pub records: u64,
 }
 
+impl Used {
+    /// `share` of each `whole` of it, rounded down: fractions are nobody's.
+    fn part(self, share: u64, whole: u64) -> Self {
+        let part = |all: u64| {
+            let part = u128::from(all) * u128::from(share) / u128::from(whole.max(1));
+            u64::try_from(part).unwrap_or(all)
+        };
+        Self { time_ms: part(self.time_ms), bytes: part(self.bytes), records: part(self.records) }
+    }
+}
+
 const DAY_MS: i64 = 86_400_000;
 
 impl Database {
-    /// Charges what was delivered to the buyer's accounts, the oldest first, never below zero, and returns what is left; none if
-    /// the buyer has no account. What runs by the clock is charged even if nothing was delivered. A crash of the program loses no
-    /// charge, a power cut those of the last second.
+    /// Charges what was delivered to the buyer's oldest account with credit, never below zero, and what that cannot pay to the
+    /// next. Returns what is left; none if the buyer has no account. A price by the clock is charged even if nothing was delivered,
+    /// as long as no older account has credit. A crash of the program loses no charge, a power cut those of the last second.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
@@ -39,15 +51,17 @@ impl Database {
     ) -> Result<Option<Credit>, DatabaseError> {
         let connection = &mut self.charges(now.running_ms)?.connection;
         let before = accounts(connection, feed, buyer)?;
-        let is_running = |account: &Account| is_by_the_clock(&account.price) && account.charged_at.is_some();
+        let is_running = |account: &Account| account.charged_at.is_some();
         let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
-        if is_forever || used == Used::default() && !before.iter().any(is_running) {
+        if (is_forever || used == Used::default()) && !before.iter().any(is_running) {
             return Ok(credit(&before, now.wall_ms));
         }
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut accounts = accounts(&transaction, feed, buyer)?;
-        charge_all(&transaction, &mut accounts, used, now)?;
+        let clock_ms = clock::advance(&transaction, now)?;
+        let now_at = ChargedAt { clock_ms, wall_ms: now.wall_ms };
+        charge_all(&transaction, &mut accounts, used, now_at)?;
         transaction.commit()?;
         Ok(credit(&accounts, now.wall_ms))
     }
@@ -78,67 +92,78 @@ pub(in crate::database) fn time_credit_of(
     Ok(credit(&accounts, now_ms))
 }
 
+/// Charges one delivery: to the account that was opened first of those with credit, and what it cannot pay of it to the next. So
+/// nothing is paid for twice, in time and in bytes.
 fn charge_all(
     connection: &Connection,
     accounts: &mut [Account],
     mut used: Used,
-    now: &Moment,
+    now: ChargedAt,
 ) -> Result<(), DatabaseError> {
-    // Whoever is admitted for good pays for nothing.
-    if accounts.iter().any(|account| account.forever) {
-        return Ok(());
-    }
-    // Nor does anybody who bought everything, but for that once.
-    let is_flat = |account: &Account| account.price.metered().is_none();
-    if let Some(account) = accounts.iter_mut().find(|account| is_flat(account) && is_open(account, now)) {
-        let anything = used.time_ms.max(used.bytes).max(used.records);
-        let charge = account.meter.charge(&account.price, anything, 0);
-        return if charge.units > 0 { store(connection, account, charge.units, now) } else { Ok(()) };
-    }
-    for account in accounts {
-        if is_by_the_clock(&account.price) {
-            charge_by_the_clock(connection, account, &mut used, now)?;
-        } else if is_open(account, now) {
-            let amount = quantity(&mut used, &account.price);
-            let charge = account.meter.charge(&account.price, *amount, wall(now));
-            *amount = charge.unpaid;
-            store(connection, account, charge.units, now)?;
+    let payer = payer(accounts, now);
+    for (index, account) in accounts.iter_mut().enumerate() {
+        if Some(index) != payer {
+            stop_clock(connection, account)?;
         }
+    }
+    for account in accounts.iter_mut().skip(payer.unwrap_or(usize::MAX)) {
+        if !is_open(account, now) {
+            continue;
+        }
+        let (amount, unpaid) = charge_one(connection, account, used, now)?;
+        if unpaid == 0 {
+            break;
+        }
+        used = used.part(unpaid, amount);
     }
     Ok(())
 }
 
-/// Charges an account whose clock starts with the first delivery and then runs by itself, until nothing is left: what comes then
-/// is not charged later.
-fn charge_by_the_clock(
+/// Which account is charged first; none if the buyer is admitted for good or has nothing. Who bought everything pays for nothing
+/// else, but for that once.
+fn payer(accounts: &[Account], now: ChargedAt) -> Option<usize> {
+    if accounts.iter().any(|account| account.forever) {
+        return None;
+    }
+    let is_flat = |account: &Account| account.price.metered().is_none();
+    let flat = accounts.iter().position(|account| is_flat(account) && is_open(account, now));
+    flat.or_else(|| accounts.iter().position(|account| is_open(account, now)))
+}
+
+/// Charges one account. Returns what was to be paid, and how much of it was not.
+fn charge_one(
     connection: &Connection,
     account: &mut Account,
-    used: &mut Used,
-    now: &Moment,
-) -> Result<(), DatabaseError> {
-    let passed_ms = match account.charged_at {
-        _ if !is_open(account, now) => return stop_clock(connection, account),
-        Some(last) => {
-            let passed = elapsed(&last, now, Clock::Wall);
-            if let Some(anomaly) = passed.anomaly {
-                tracing::warn!(%anomaly, buyer = %account.buyer, "this time is not charged");
-            }
-            passed.ms
-        }
-        None if used.time_ms > 0 => used.time_ms,
-        None => return Ok(()),
+    used: Used,
+    now: ChargedAt,
+) -> Result<(u64, u64), DatabaseError> {
+    let amount = match account.price.metered() {
+        _ if is_by_the_clock(&account.price) => match account.charged_at {
+            Some(last) => now.clock_ms.saturating_sub(last.clock_ms),
+            None if used == Used::default() => return Ok((0, 0)),
+            // The clock starts with the first delivery and then runs by itself, until nothing is left: what comes then is not
+            // charged later.
+            None => used.time_ms,
+        },
+        Some((Basis::Time, _)) => used.time_ms,
+        Some((Basis::Bytes, _)) => used.bytes,
+        Some((Basis::Records, _)) => used.records,
+        None => used.time_ms.max(used.bytes).max(used.records),
     };
-    let charge = account.meter.charge(&account.price, passed_ms, wall(now));
-    // An open account pays for what was delivered, however its time runs.
-    used.time_ms = 0;
-    store(connection, account, charge.units, now)?;
-    if is_open(account, now) { Ok(()) } else { stop_clock(connection, account) }
+    let before = account.meter;
+    let charge = account.meter.charge(&account.price, amount, wall(now));
+    if account.meter != before || is_by_the_clock(&account.price) {
+        store(connection, account, charge.units, now)?;
+    }
+    if !is_open(account, now) {
+        stop_clock(connection, account)?;
+    }
+    Ok((amount, charge.unpaid))
 }
 
 fn stop_clock(connection: &Connection, account: &mut Account) -> Result<(), DatabaseError> {
     if account.charged_at.take().is_some() {
-        let sql = "UPDATE account SET run = NULL, running_ms = NULL, wall_ms = NULL WHERE id = ?1";
-        connection.prepare_cached(sql)?.execute([account.id])?;
+        accounts::stop_clock(connection, account.id)?;
     }
     Ok(())
 }
@@ -147,13 +172,13 @@ fn store(
     connection: &Connection,
     account: &mut Account,
     units: u64,
-    now: &Moment,
+    now: ChargedAt,
 ) -> Result<(), DatabaseError> {
-    account.charged_at = Some(*now);
+    account.charged_at = is_by_the_clock(&account.price).then_some(now);
     let meter = &account.meter;
     let sql =
         "UPDATE account SET balance = ?2, delivered = ?3, carry = ?4, trial_used = ?5, free_window = ?6,
-        window_used = ?7, run = ?8, running_ms = ?9, wall_ms = ?10 WHERE id = ?1";
+        window_used = ?7, clock_ms = ?8, wall_ms = ?9 WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         account.id,
         signed(meter.balance),
@@ -162,9 +187,8 @@ fn store(
         signed(meter.trial_used),
         signed(meter.window),
         signed(meter.window_used),
-        now.run,
-        signed(now.running_ms),
-        now.wall_ms,
+        account.charged_at.map(|at| signed(at.clock_ms)),
+        account.charged_at.map(|at| at.wall_ms),
     ])?;
     if units > 0 {
         let sql = "INSERT INTO delivery (account, day, units) VALUES (?1, ?2, ?3)
@@ -175,21 +199,12 @@ fn store(
     Ok(())
 }
 
-fn is_open(account: &Account, now: &Moment) -> bool {
+fn is_open(account: &Account, now: ChargedAt) -> bool {
     account.left(now.wall_ms).is_open()
 }
 
-fn wall(now: &Moment) -> u64 {
+fn wall(now: ChargedAt) -> u64 {
     u64::try_from(now.wall_ms).unwrap_or(0)
-}
-
-/// The part of what was used that a price counts.
-const fn quantity<'a>(used: &'a mut Used, price: &Price) -> &'a mut u64 {
-    match price.metered() {
-        Some((Basis::Bytes, _)) => &mut used.bytes,
-        Some((Basis::Records, _)) => &mut used.records,
-        Some((Basis::Time, _)) | None => &mut used.time_ms,
-    }
 }
 
 const fn is_by_the_clock(price: &Price) -> bool {

@@ -12,7 +12,7 @@ use super::{Account, OrderId};
 pub struct Receipt {
     /// The payment's own name, for ever: a payment hash, a coin, a transaction with the number of its log.
     pub reference: Vec<u8>,
-    /// The hash of the block that has it, on a chain; else empty. In another block it is another payment.
+    /// The hash of the block that has it, on a chain; else empty. It is in one block at a time: the latest report says in which.
     pub block: Vec<u8>,
     /// For which order.
     pub order: Option<OrderId>,
@@ -44,7 +44,7 @@ pub enum Applied {
     Again,
     /// Nobody knows for what it was paid: it waits to be claimed.
     Unclaimed,
-    /// We heard before that its block is gone: it counts for nothing.
+    /// It waited to be claimed, but its block is gone: it counts for nothing.
     Reversed,
 }
 
@@ -106,31 +106,92 @@ impl Database {
     ) -> Result<Applied, DatabaseError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sql = "SELECT block, units FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'credit'
-            AND account IS NULL ORDER BY seq";
-        let found: Vec<(Vec<u8>, i64)> = transaction
-            .prepare_cached(sql)?
-            .query_map(params![method, reference], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        if found.is_empty() {
+        let Some(found) = unclaimed(&transaction, method, reference)? else {
             return Err(DatabaseError::NothingUnclaimed);
+        };
+        if found.is_gone {
+            return Ok(Applied::Reversed);
         }
         let id = open(&transaction, &account.feed, &account.buyer, &account.price, now_ms)?;
-        let mut applied = Applied::Again;
-        for (block, units) in found {
-            let units = u64::try_from(units).unwrap_or(0);
-            if exists(&transaction, method, reference, "reversal", &block)? {
-                applied = Applied::Reversed;
-                continue;
-            }
-            let line = Line { method, reference, kind: "claim", block: &block, units, now_ms };
-            if line.insert(&transaction, Some(id), None, &[])? {
-                applied = Applied::New;
-                pay(&transaction, id, units)?;
-            }
+        let Unclaimed { block, incarnation, units, .. } = found;
+        let line = Line { method, reference, kind: "claim", block: &block, incarnation, units, now_ms };
+        let is_new = line.insert(&transaction, Some(id), None, &[])?;
+        if is_new {
+            pay(&transaction, id, units)?;
         }
         transaction.commit()?;
-        Ok(applied)
+        Ok(applied(is_new))
+    }
+}
+
+/// A payment that was credited to nobody.
+struct Unclaimed {
+    block: Vec<u8>,
+    incarnation: i64,
+    units: u64,
+    is_gone: bool,
+}
+
+/// The payment of this name that was credited to nobody, as it was reported last: one that stands, if there is one.
+fn unclaimed(
+    connection: &Connection,
+    method: &str,
+    reference: &[u8],
+) -> Result<Option<Unclaimed>, DatabaseError> {
+    let sql = "SELECT block, incarnation, units, EXISTS (SELECT 1 FROM entry AS gone
+            WHERE gone.method = entry.method AND gone.reference = entry.reference AND gone.kind = 'reversal'
+            AND gone.block = entry.block AND gone.incarnation = entry.incarnation) AS is_gone
+        FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'credit' AND account IS NULL
+        ORDER BY is_gone, seq DESC LIMIT 1";
+    let row = connection.prepare_cached(sql)?.query_row(params![method, reference], |row| {
+        Ok(Unclaimed {
+            block: row.get(0)?,
+            incarnation: row.get(1)?,
+            units: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
+            is_gone: row.get(3)?,
+        })
+    });
+    Ok(row.optional()?)
+}
+
+/// What the reports so far say of a payment in one block.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// Neither that it counts nor that it is gone.
+    Unknown,
+    /// It counts.
+    Counts { incarnation: i64 },
+    /// It is gone from there.
+    Gone { incarnation: i64 },
+}
+
+impl Standing {
+    fn of(
+        connection: &Connection,
+        method: &str,
+        reference: &[u8],
+        block: &[u8],
+    ) -> Result<Self, DatabaseError> {
+        let sql = "SELECT incarnation, max(CASE WHEN kind = 'reversal' THEN 1 ELSE 0 END) FROM entry
+            WHERE method = ?1 AND reference = ?2 AND block = ?3 AND kind IN ('credit', 'reversal')
+            GROUP BY incarnation ORDER BY incarnation DESC LIMIT 1";
+        let row = connection
+            .prepare_cached(sql)?
+            .query_row(params![method, reference, block], |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(match row.optional()? {
+            None => Self::Unknown,
+            Some((incarnation, true)) => Self::Gone { incarnation },
+            Some((incarnation, false)) => Self::Counts { incarnation },
+        })
+    }
+
+    /// The number of the time that it is in this block, or will be next.
+    const fn incarnation(self) -> i64 {
+        match self {
+            Self::Unknown => 0,
+            Self::Counts { incarnation } => incarnation,
+            Self::Gone { incarnation } => incarnation + 1,
+        }
     }
 }
 
@@ -142,27 +203,23 @@ fn apply_one(
 ) -> Result<Applied, DatabaseError> {
     let order = receipt.order;
     let account = order.map(|order| account_of(connection, &order)).transpose()?.flatten();
+    let standing = Standing::of(connection, method, &receipt.reference, &receipt.block)?;
     let line = Line {
         method,
         reference: &receipt.reference,
         kind: receipt.finality.kind(),
         block: &receipt.block,
+        incarnation: standing.incarnation(),
         units: receipt.units,
         now_ms,
     };
-    match receipt.finality {
-        Finality::Seen => line.insert(connection, account, order, &receipt.evidence).map(applied),
-        Finality::Final => credit(connection, &line, account, order, &receipt.evidence),
-        Finality::Reversed => {
-            let paid = credited(connection, &line)?;
-            // What never counted is taken from nobody.
-            let account = paid.map(|(account, _)| account);
-            let is_new = line.insert(connection, account, order, &receipt.evidence)?;
-            if let (true, Some((account, units))) = (is_new, paid) {
-                reverse(connection, account, units)?;
-            }
-            Ok(applied(is_new))
+    match (receipt.finality, standing) {
+        (Finality::Seen, _) => line.insert(connection, account, order, &receipt.evidence).map(applied),
+        (Finality::Final, Standing::Counts { .. }) | (Finality::Reversed, Standing::Gone { .. }) => {
+            Ok(Applied::Again)
         }
+        (Finality::Final, _) => credit(connection, &line, account, order, &receipt.evidence),
+        (Finality::Reversed, _) => take_back(connection, &line, order, &receipt.evidence),
     }
 }
 
@@ -170,7 +227,7 @@ const fn applied(is_new: bool) -> Applied {
     if is_new { Applied::New } else { Applied::Again }
 }
 
-/// Credits a payment: to nobody if its order is not known, and to no effect if it was reversed before it came.
+/// Credits a payment: to nobody if its order is not known.
 fn credit(
     connection: &Connection,
     line: &Line<'_>,
@@ -178,14 +235,7 @@ fn credit(
     order: Option<OrderId>,
     evidence: &[u8],
 ) -> Result<Applied, DatabaseError> {
-    if exists(connection, line.method, line.reference, line.kind, line.block)? {
-        return Ok(Applied::Again);
-    }
     reverse_elsewhere(connection, line)?;
-    if exists(connection, line.method, line.reference, "reversal", line.block)? {
-        line.insert(connection, None, order, evidence)?;
-        return Ok(Applied::Reversed);
-    }
     let account = match account.map(|account| (account, pay(connection, account, line.units))) {
         Some((account, Ok(()))) => Some(account),
         // The money came, whatever we can count.
@@ -196,24 +246,41 @@ fn credit(
     Ok(if account.is_some() { Applied::New } else { Applied::Unclaimed })
 }
 
-/// A transaction is in one block. If it counted in another, nobody told us that it is gone from there.
+/// A transaction is in one block. If it counted in another, or waits there to be claimed, nobody told us that it is gone from there.
 fn reverse_elsewhere(connection: &Connection, line: &Line<'_>) -> Result<(), DatabaseError> {
-    let sql = "SELECT block, account, units FROM entry WHERE method = ?1 AND reference = ?2 AND block <> ?3
-        AND kind IN ('credit', 'claim') AND account IS NOT NULL";
-    let elsewhere: Vec<(Vec<u8>, i64, i64)> = connection
+    let sql = "SELECT DISTINCT block FROM entry
+        WHERE method = ?1 AND reference = ?2 AND block <> ?3 AND kind = 'credit'";
+    let elsewhere: Vec<Vec<u8>> = connection
         .prepare_cached(sql)?
-        .query_map(params![line.method, line.reference, line.block], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?
+        .query_map(params![line.method, line.reference, line.block], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for (block, account, units) in elsewhere {
-        let units = u64::try_from(units).unwrap_or(0);
-        let gone = Line { kind: "reversal", block: &block, units, ..*line };
-        if gone.insert(connection, Some(account), None, &[])? {
-            reverse(connection, account, units)?;
+    for block in elsewhere {
+        if let Standing::Counts { incarnation } =
+            Standing::of(connection, line.method, line.reference, &block)?
+        {
+            let gone = Line { kind: "reversal", block: &block, incarnation, ..*line };
+            take_back(connection, &gone, None, &[])?;
         }
     }
     Ok(())
+}
+
+/// Writes a reversal. What never counted is taken from nobody.
+fn take_back(
+    connection: &Connection,
+    line: &Line<'_>,
+    order: Option<OrderId>,
+    evidence: &[u8],
+) -> Result<Applied, DatabaseError> {
+    let paid = credited(connection, line)?;
+    // What was credited is taken back, whatever the report says now.
+    let units = paid.map_or(line.units, |(_, units)| units);
+    let account = paid.map(|(account, _)| account);
+    let is_new = Line { units, ..*line }.insert(connection, account, order, evidence)?;
+    if let (true, Some(account)) = (is_new, account) {
+        reverse(connection, account, units)?;
+    }
+    Ok(applied(is_new))
 }
 
 /// An entry, but for whose it is.
@@ -222,6 +289,8 @@ pub(super) struct Line<'a> {
     pub(super) reference: &'a [u8],
     pub(super) kind: &'a str,
     pub(super) block: &'a [u8],
+    /// How often it had gone from this block before.
+    pub(super) incarnation: i64,
     pub(super) units: u64,
     pub(super) now_ms: i64,
 }
@@ -236,8 +305,8 @@ impl Line<'_> {
         evidence: &[u8],
     ) -> Result<bool, DatabaseError> {
         let sql =
-            "INSERT INTO entry (method, reference, kind, block, account, order_id, units, at_ms, evidence)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+            "INSERT INTO entry (method, reference, kind, block, incarnation, account, order_id, units, at_ms, evidence)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
         let evidence = (!evidence.is_empty()).then_some(evidence);
         let (order, units) = (order.map(|order| order.to_vec()), signed(self.units));
         let row = params![
@@ -245,6 +314,7 @@ impl Line<'_> {
             self.reference,
             self.kind,
             self.block,
+            self.incarnation,
             account,
             order,
             units,
@@ -255,24 +325,13 @@ impl Line<'_> {
     }
 }
 
-fn exists(
-    connection: &Connection,
-    method: &str,
-    reference: &[u8],
-    kind: &str,
-    block: &[u8],
-) -> Result<bool, DatabaseError> {
-    let sql = "SELECT 1 FROM entry WHERE method = ?1 AND reference = ?2 AND kind = ?3 AND block = ?4";
-    let row = connection.prepare_cached(sql)?.query_row(params![method, reference, kind, block], |_| Ok(()));
-    Ok(row.optional()?.is_some())
-}
-
 /// The account that this payment was credited to, and how much.
 fn credited(connection: &Connection, line: &Line<'_>) -> Result<Option<(i64, u64)>, DatabaseError> {
     let sql = "SELECT account, units FROM entry WHERE method = ?1 AND reference = ?2 AND block = ?3
-        AND kind IN ('credit', 'claim') AND account IS NOT NULL";
-    let row =
-        connection.prepare_cached(sql)?.query_row(params![line.method, line.reference, line.block], |row| {
+        AND incarnation = ?4 AND kind IN ('credit', 'claim') AND account IS NOT NULL";
+    let row = connection
+        .prepare_cached(sql)?
+        .query_row(params![line.method, line.reference, line.block, line.incarnation], |row| {
             Ok((row.get(0)?, row.get::<_, i64>(1)?))
         });
     Ok(row.optional()?.map(|(account, units)| (account, u64::try_from(units).unwrap_or(0))))

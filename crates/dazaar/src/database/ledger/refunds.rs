@@ -16,8 +16,13 @@ pub enum Refunded {
         /// How many.
         units: u64,
     },
-    /// It is on record already.
+    /// It is on record already: these units are not the buyer's balance any more.
     Again {
+        /// How many.
+        units: u64,
+    },
+    /// It is on record, and that it failed: these units are the buyer's again. Another attempt needs another name.
+    Failed {
         /// How many.
         units: u64,
     },
@@ -28,7 +33,8 @@ impl Database {
     /// the money, and [`refund_failed`](Self::refund_failed) if that is impossible.
     ///
     /// # Errors
-    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    /// [`DatabaseError::RefundDiffers`] if another account's refund has this name, [`DatabaseError::Sqlite`],
+    /// [`DatabaseError::Damaged`].
     pub fn refund(
         &self,
         (feed, buyer, price): (&FeedKey, &IdentityKey, &Price),
@@ -38,12 +44,17 @@ impl Database {
     ) -> Result<Refunded, DatabaseError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some((_, units)) = refund_of(&transaction, method, reference)? {
-            return Ok(Refunded::Again { units });
+        if let Some((id, units)) = refund_of(&transaction, method, reference)? {
+            let known = account(&transaction, id)?;
+            if (&known.feed, &known.buyer, &known.price) != (feed, buyer, price) {
+                return Err(DatabaseError::RefundDiffers);
+            }
+            let failed = has_failed(&transaction, method, reference)?;
+            return Ok(if failed { Refunded::Failed { units } } else { Refunded::Again { units } });
         }
         let id = open(&transaction, feed, buyer, price, now_ms)?;
         let units = account(&transaction, id)?.meter.balance.min(most);
-        let line = Line { method, reference, kind: "refund", block: &[], units, now_ms };
+        let line = Line { method, reference, kind: "refund", block: &[], incarnation: 0, units, now_ms };
         line.insert(&transaction, Some(id), None, &[])?;
         let sql = "UPDATE account SET balance = balance - ?2, refunded = refunded + ?2 WHERE id = ?1";
         transaction.execute(sql, params![id, signed(units)])?;
@@ -59,7 +70,8 @@ impl Database {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some((id, units)) = refund_of(&transaction, method, reference)? else { return Ok(false) };
-        let line = Line { method, reference, kind: "refund-failed", block: &[], units, now_ms };
+        let line =
+            Line { method, reference, kind: "refund-failed", block: &[], incarnation: 0, units, now_ms };
         let is_new = line.insert(&transaction, Some(id), None, &[])?;
         if is_new {
             return_refund(&transaction, id, units)?;
@@ -67,6 +79,19 @@ impl Database {
         transaction.commit()?;
         Ok(is_new)
     }
+}
+
+fn has_failed(
+    connection: &rusqlite::Connection,
+    method: &str,
+    reference: &[u8],
+) -> Result<bool, DatabaseError> {
+    let sql = "SELECT 1 FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund-failed'";
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row(params![method, reference], |_| Ok(()))
+        .optional()?
+        .is_some())
 }
 
 fn refund_of(

@@ -170,10 +170,52 @@ fn a_payment_that_is_reversed_and_mined_again_counts_once() {
     // Nobody told us that it left the second block, but it cannot be in both.
     books.apply(receipt(1, 3, 1, 100, Finality::Final));
     assert_eq!(books.account(&ANNA, &sats()).paid, 100);
-    // A reversal that comes first takes the credit that comes later along.
+    // What was never credited is taken from nobody, and counts once it comes.
     books.apply(receipt(2, 4, 1, 50, Finality::Reversed));
-    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::Reversed);
-    assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+    assert_eq!(books.apply(receipt(2, 4, 1, 50, Finality::Final)), Applied::New);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 150);
+}
+
+#[test]
+fn a_payment_whose_block_comes_back_counts_again_and_a_repeat_does_not() {
+    let mut books = Books::new();
+    books.order(1, &sats());
+    let report = |books: &Books, block, finality| books.apply(receipt(1, block, 1, 100, finality));
+    for _ in 0..3 {
+        for finality in [Finality::Final, Finality::Reversed] {
+            assert_eq!(report(&books, 7, finality), Applied::New);
+            books.crash();
+            assert_eq!(report(&books, 7, finality), Applied::Again);
+            let paid = if finality == Finality::Final { 100 } else { 0 };
+            assert_eq!(books.account(&ANNA, &sats()).paid, paid);
+        }
+    }
+    // From one block to another and back, and nobody says that it left.
+    for block in [7, 8, 7, 7, 8] {
+        report(&books, block, Finality::Final);
+        assert_eq!(books.account(&ANNA, &sats()).paid, 100);
+    }
+    report(&books, 7, Finality::Reversed);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100, "it was not there any more");
+    report(&books, 8, Finality::Reversed);
+    assert_eq!(books.account(&ANNA, &sats()).paid, 0);
+}
+
+#[test]
+fn a_payment_that_nobody_claimed_and_that_changed_its_block_is_claimed_once() {
+    let books = Books::new();
+    books.order(1, &sats());
+    let account = books.account(&ANNA, &sats());
+    let claim = || books.database.claim("chain", &[1], &account, 7).unwrap();
+    for block in [1, 2] {
+        assert_eq!(books.apply(receipt(1, block, 9, 100, Finality::Final)), Applied::Unclaimed);
+    }
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::New, 100));
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::Again, 100));
+    books.apply(receipt(1, 1, 9, 100, Finality::Reversed));
+    assert_eq!(books.account(&ANNA, &sats()).paid, 100, "it is in the second block");
+    books.apply(receipt(1, 2, 9, 100, Finality::Reversed));
+    assert_eq!((claim(), books.account(&ANNA, &sats()).paid), (Applied::Reversed, 0));
 }
 
 #[test]
@@ -277,6 +319,98 @@ fn time_by_the_clock_runs_from_the_first_delivery_whoever_is_away() {
 }
 
 #[test]
+fn what_counts_is_how_long_the_program_was_away_and_not_the_buyer() {
+    let books = Books::new();
+    let (price, day_ms) = (time_price(1, 1, Clock::Wall), 86_400_000_u64);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 100 * day_ms, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(day_ms), &at(0)).unwrap();
+    let days_left = |now: Moment| {
+        books.database.charge(&FEED, &ANNA, Used::default(), &now).unwrap();
+        price_at(&books, 0).meter.balance / day_ms
+    };
+    let day = i64::try_from(day_ms).unwrap();
+    // Nobody is there for twenty days; then the program starts again, and once more on the next day.
+    books.database.alive(&at(20 * day_ms)).unwrap();
+    let later = |run, days: i64| Moment { run, running_ms: 0, wall_ms: 1_000_000 + days * day };
+    books.database.alive(&later(2, 21)).unwrap();
+    assert_eq!(days_left(later(3, 22)), 100 - 1 - 22);
+    // Eight days without the program are not believed, nor charged later.
+    assert_eq!(days_left(later(4, 30)), 100 - 1 - 22);
+    assert_eq!(days_left(later(5, 31)), 100 - 1 - 23);
+    // Of two that ask at once the later may be served first.
+    books.database.alive(&Moment { run: 5, running_ms: 2 * day_ms, wall_ms: 0 }).unwrap();
+    books.database.alive(&Moment { run: 5, running_ms: day_ms, wall_ms: 0 }).unwrap();
+    assert_eq!(days_left(Moment { run: 5, running_ms: 2 * day_ms, wall_ms: 0 }), 100 - 1 - 25);
+}
+
+#[test]
+fn one_delivery_is_charged_to_one_account() {
+    let books = Books::new();
+    let rate = Rate::new(Decimal::new(1, 0), 0, 1).unwrap();
+    let bytes = Price::new(Asset::Bitcoin, Kind::Bytes { rate });
+    let (first, second) = (time_price(1, 1, Clock::Wall), time_price(2, 1, Clock::Wall));
+    for (id, price, units) in [(1, &bytes, 100), (2, &first, 500), (3, &second, 1000)] {
+        books.database.put_order(&order(id, price), id.into()).unwrap();
+        books.apply(receipt(id, 0, id, units, Finality::Final));
+    }
+    let charge = |time_ms, bytes, now| {
+        let used = Used { time_ms, bytes, records: 0 };
+        books.database.charge(&FEED, &ANNA, used, &at(now)).unwrap();
+        [&price_at(&books, 0), &price_at(&books, 1), &price_at(&books, 2)]
+            .map(|account| account.meter.balance)
+    };
+    assert_eq!(charge(10, 60, 10), [40, 500, 1000], "bytes pay for it, and time does not");
+    assert_eq!(charge(10, 80, 20), [0, 495, 1000], "and half of it");
+    assert_eq!(charge(0, 0, 120), [0, 395, 1000], "one clock runs");
+    books.apply(receipt(4, 0, 1, 100, Finality::Final));
+    assert_eq!(charge(5, 50, 125), [50, 395, 1000], "and stops for what was opened before it");
+    assert_eq!(charge(0, 0, 500), [50, 395, 1000]);
+    assert_eq!(charge(10, 100, 600), [0, 390, 1000], "it runs from the delivery on that it pays for");
+    assert_eq!(
+        charge(400, 0, 1000),
+        [0, 0, 980],
+        "400 ms passed, and one in forty of what was delivered is left to pay"
+    );
+    assert_eq!(charge(0, 0, 1010), [0, 0, 960]);
+}
+
+fn price_at(books: &Books, place: usize) -> Account {
+    books.database.accounts(&FEED, &ANNA).unwrap().swap_remove(place)
+}
+
+#[test]
+fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 1000, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(10), &at(10)).unwrap();
+    books.database.refund((&FEED, &ANNA, &price), u64::MAX, ("chain", b"a"), 0).unwrap();
+    books.apply(receipt(2, 0, 1, 100, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(0), &at(5000)).unwrap();
+    assert_eq!(price_at(&books, 0).meter.balance, 100);
+}
+
+#[test]
+fn a_clock_stands_still_while_the_buyer_is_admitted_for_good() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 1000, Finality::Final));
+    let charge = |used, now| {
+        books.database.charge(&FEED, &ANNA, time(used), &at(now)).unwrap();
+        price_at(&books, 0).meter.balance
+    };
+    assert_eq!(charge(10, 10), 990);
+    books.database.grant("good", &FEED, &ANNA, None, 0).unwrap();
+    assert_eq!((charge(90, 100), charge(0, 500)), (990, 990));
+    books.database.revoke(&FEED, &ANNA, 0).unwrap();
+    books.apply(receipt(2, 0, 1, 1000, Finality::Final));
+    assert_eq!((charge(0, 600), charge(10, 700), charge(0, 800)), (1000, 990, 890));
+}
+
+#[test]
 fn a_refund_is_off_the_balance_before_it_is_sent() {
     let mut books = Books::new();
     books.order(1, &sats());
@@ -291,9 +425,41 @@ fn a_refund_is_off_the_balance_before_it_is_sent() {
     assert_eq!(refund(&books, 1, b"c"), Refunded::New { units: 0 }, "nothing is left");
     assert!(books.database.refund_failed("chain", b"b", 6).unwrap());
     assert!(!books.database.refund_failed("chain", b"b", 6).unwrap(), "once");
+    assert_eq!(refund(&books, 99, b"b"), Refunded::Failed { units: 70 }, "nothing is to be sent");
+    let dearer = time_price(9, 1, Clock::Open);
+    let other = books.database.refund((&FEED, &ANNA, &dearer), 1, ("chain", b"a"), 5);
+    assert!(matches!(other, Err(DatabaseError::RefundDiffers)));
+    assert_eq!(books.database.accounts(&FEED, &ANNA).unwrap().len(), 1, "nothing of it stays");
     assert!(!books.database.refund_failed("chain", b"x", 6).unwrap(), "no such refund");
     let account = books.account(&ANNA, &sats());
     assert_eq!((account.paid, account.refunded, account.meter.balance), (100, 30, 70));
+}
+
+#[test]
+fn what_is_revoked_is_closed_until_the_next_payment() {
+    let rate = Rate::new(Decimal::new(1, 0), 0, 1).unwrap();
+    let bytes = Price::new(Asset::Bitcoin, Kind::Bytes { rate });
+    let free = Some(dazaar_market::price::FreeQuota { quantity: 10, every_ms: 1000 });
+    for price in [
+        Price::new(Asset::Bitcoin, Kind::Once { units: 40 }),
+        Price { cap: Some(40), ..bytes.clone() },
+        Price { trial: 500, ..bytes.clone() },
+        Price { free, ..bytes },
+    ] {
+        let books = Books::new();
+        books.order(1, &price);
+        books.apply(receipt(1, 0, 1, 40, Finality::Final));
+        let used = Used { bytes: 40, ..Used::default() };
+        books.database.charge(&FEED, &ANNA, used, &at(0)).unwrap();
+        let is_open = |now_ms| books.account(&ANNA, &price).left(now_ms).is_open();
+        assert!(is_open(2_000_000), "{price:?}");
+        books.database.revoke(&FEED, &ANNA, 0).unwrap();
+        assert!(!is_open(0) && !is_open(2_000_000), "{price:?}");
+        books.database.charge(&FEED, &ANNA, used, &at(1)).unwrap();
+        assert!(!is_open(2_000_000));
+        books.apply(receipt(2, 0, 1, 40, Finality::Final));
+        assert!(is_open(2_000_000), "{price:?}");
+    }
 }
 
 fn voucher(seed: u8, amount_ms: Option<i64>, expires_ms: Option<i64>) -> Voucher {
@@ -370,6 +536,27 @@ fn the_report_adds_up_to_the_accounts() {
     let total = books.database.ledger_totals().unwrap().remove(0);
     assert_eq!((total.paid, total.delivered, total.refunded, total.left), (100, 60, 10, 30));
     assert_eq!(total.left, lines.iter().map(LedgerLine::change).sum::<i64>());
+}
+
+#[test]
+fn more_than_can_be_summed_up_is_refused() {
+    let books = Books::new();
+    let years_ms = 31_557_600_000_000;
+    let grant = |id, ms| books.database.grant(id, &FEED, &ANNA, Some(ms), 0);
+    assert!(matches!(grant("a", years_ms + 1), Err(DatabaseError::TooMuch { .. })));
+    grant("a", years_ms).unwrap();
+    let vouchers = [voucher(1, Some(years_ms), None), voucher(2, Some(years_ms + 1), None)];
+    assert!(matches!(books.database.put_vouchers(&vouchers), Err(DatabaseError::TooMuch { .. })));
+    books.database.put_vouchers(&vouchers[..1]).unwrap();
+    books.order(1, &sats());
+    assert_eq!(books.apply(receipt(1, 0, 1, (1 << 53) + 1, Finality::Final)), Applied::Unclaimed);
+    for buyer in 10..110 {
+        let order = Order { id: [buyer; 16], buyer: IdentityKey([buyer; 32]), ..order(1, &sats()) };
+        books.database.put_order(&order, 0).unwrap();
+        assert_eq!(books.apply(receipt(2 + buyer, 0, buyer, 1 << 53, Finality::Final)), Applied::New);
+    }
+    let totals = books.database.ledger_totals().unwrap();
+    assert!(totals.iter().any(|total| total.paid == 100 << 53), "{totals:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rusqlite::{Row, TransactionBehavior, params};
 
 use super::super::{Database, DatabaseError, OptionalExtension, key, optional_key};
 use super::Credit;
+use super::accounts::TIME_MAX_MS;
 use crate::database::grants::{Grant, grant};
 
 /// The method under which entries of vouchers stand.
@@ -82,8 +83,12 @@ impl Database {
     /// Records new vouchers, all or none.
     ///
     /// # Errors
-    /// [`DatabaseError::Sqlite`], also if one of them is on record.
+    /// [`DatabaseError::Sqlite`], also if one of them is on record; [`DatabaseError::TooMuch`] for more than a thousand years.
     pub fn put_vouchers(&self, vouchers: &[Voucher]) -> Result<(), DatabaseError> {
+        let amounts = vouchers.iter().filter_map(|voucher| u64::try_from(voucher.amount_ms?).ok());
+        if let Some(units) = amounts.max().filter(|amount_ms| *amount_ms > TIME_MAX_MS) {
+            return Err(DatabaseError::TooMuch { units });
+        }
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql =

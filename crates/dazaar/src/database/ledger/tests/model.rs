@@ -4,10 +4,12 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Order { id: u8, dear: bool },
+    Order { id: u8, what: What },
     Report { reference: u8, block: u8, order: u8, finality: Finality },
-    Use { time_ms: u64 },
-    Refund { name: u8, most: u64 },
+    Claim { reference: u8, what: What },
+    Use { time_ms: u64, bytes_per_ms: u64 },
+    Wait { time_ms: u64 },
+    Refund { what: What, name: u8, most: u64 },
     RefundFailed { name: u8 },
     Grant { name: u8 },
     Voucher { seed: u8 },
@@ -15,31 +17,67 @@ enum Step {
     Crash,
 }
 
+/// What an account is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Granted,
+    Cheap,
+    Dear,
+    /// Time by the clock.
+    Wall,
+    Bytes,
+}
+
+impl What {
+    /// Half units for each millisecond or byte.
+    const fn half_units(self) -> i64 {
+        match self {
+            Self::Granted => 2,
+            Self::Cheap | Self::Bytes => 1,
+            Self::Dear => 5,
+            Self::Wall => 3,
+        }
+    }
+
+    fn price(self) -> Price {
+        let rate = Rate::new(Decimal::new(self.half_units().unsigned_abs().into(), 0), 0, 2).unwrap();
+        match self {
+            Self::Granted => Price::of_time(),
+            Self::Cheap | Self::Dear => time_price(self.half_units().unsigned_abs(), 2, Clock::Open),
+            Self::Wall => time_price(self.half_units().unsigned_abs(), 2, Clock::Wall),
+            Self::Bytes => Price::new(Asset::Bitcoin, Kind::Bytes { rate }),
+        }
+    }
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![Just(What::Cheap), Just(What::Dear), Just(What::Wall), Just(What::Bytes)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let finality = prop_oneof![Just(Finality::Final), Just(Finality::Reversed), Just(Finality::Seen)];
-    let report = (0..6_u8, 0..2_u8, 0..4_u8, finality)
+    let finality =
+        prop_oneof![6 => Just(Finality::Final), 2 => Just(Finality::Reversed), 1 => Just(Finality::Seen)];
+    let report = (0..12_u8, 0..2_u8, 0..5_u8, finality)
         .prop_map(|(reference, block, order, finality)| Step::Report { reference, block, order, finality });
     let step = prop_oneof![
-        3 => (0..3_u8, any::<bool>()).prop_map(|(id, dear)| Step::Order { id, dear }),
+        3 => (0..4_u8, what()).prop_map(|(id, what)| Step::Order { id, what }),
         8 => report,
-        4 => (0..400_u64).prop_map(|time_ms| Step::Use { time_ms }),
-        3 => (0..3_u8, 0..200_u64).prop_map(|(name, most)| Step::Refund { name, most }),
+        2 => (0..12_u8, what()).prop_map(|(reference, what)| Step::Claim { reference, what }),
+        6 => (0..100_u64, 0..4_u64).prop_map(|(time_ms, bytes_per_ms)| Step::Use { time_ms, bytes_per_ms }),
+        2 => (0..50_u64).prop_map(|time_ms| Step::Wait { time_ms }),
+        3 => (what(), 0..3_u8, 0..200_u64).prop_map(|(what, name, most)| Step::Refund { what, name, most }),
         2 => (0..3_u8).prop_map(|name| Step::RefundFailed { name }),
         1 => (0..3_u8).prop_map(|name| Step::Grant { name }),
         1 => (0..3_u8).prop_map(|seed| Step::Voucher { seed }),
         1 => Just(Step::Revoke),
         2 => Just(Step::Crash),
     ];
-    prop::collection::vec(step, 0..60)
+    prop::collection::vec(step, 0..90)
 }
 
 /// What a payment comes to, whoever reports it: always the same.
 fn units(reference: u8) -> u64 {
     u64::from(reference) * 37 + 11
-}
-
-fn price(dear: bool) -> Price {
-    time_price(if dear { 5 } else { 1 }, 2, Clock::Open)
 }
 
 /// What one account must come to.
@@ -49,8 +87,9 @@ struct Sums {
     delivered: i64,
     refunded: i64,
     revoked: i64,
-    /// Half units that were used and not taken: both prices are for two milliseconds.
+    /// Half units that were used and not taken.
     carry: i64,
+    closed: bool,
 }
 
 impl Sums {
@@ -58,141 +97,201 @@ impl Sums {
     const fn left(&self) -> i64 {
         self.paid - self.delivered - self.refunded - self.revoked
     }
+
+    /// Takes the price of one millisecond or byte, if there is enough for all of it.
+    fn pay_one(&mut self, what: What) -> bool {
+        let half_units = self.carry + what.half_units();
+        let can_pay = self.can_pay(what);
+        if can_pay {
+            self.delivered += half_units / 2;
+            self.carry = half_units % 2;
+        }
+        can_pay
+    }
+
+    fn can_pay(&self, what: What) -> bool {
+        !self.closed && self.carry + what.half_units() <= 2 * self.left().max(0)
+    }
 }
 
 #[derive(Debug, Default)]
 struct Model {
-    /// In the order in which they were opened. The price of an account, or none if it counts time.
-    accounts: Vec<(Option<bool>, Sums)>,
-    orders: BTreeMap<u8, bool>,
-    /// Payment, block, and what is known of it.
-    credits: BTreeMap<(u8, u8), Option<bool>>,
-    reversals: BTreeSet<(u8, u8)>,
-    refunds: BTreeMap<u8, i64>,
-    failed: BTreeSet<u8>,
+    /// In the order in which they were opened.
+    accounts: Vec<(What, Sums)>,
+    /// The account whose clock runs.
+    running: Option<What>,
+    now_ms: u64,
+    orders: BTreeMap<u8, What>,
+    /// Where each payment is now that is anywhere, and whose it is, if that is known: the chain as it is, not what was said of it.
+    chain: BTreeMap<u8, (u8, Option<What>)>,
+    /// Whose each refund is, how much, and whether it failed.
+    refunds: BTreeMap<u8, (What, i64, bool)>,
     granted: BTreeSet<(bool, u8)>,
 }
 
 impl Model {
-    fn account(&mut self, price: Option<bool>) -> &mut Sums {
-        let place = self.accounts.iter().position(|(known, _)| *known == price).unwrap_or_else(|| {
-            self.accounts.push((price, Sums::default()));
+    fn account(&mut self, what: What) -> &mut Sums {
+        let place = self.accounts.iter().position(|(known, _)| *known == what).unwrap_or_else(|| {
+            self.accounts.push((what, Sums::default()));
             self.accounts.len() - 1
         });
         &mut self.accounts[place].1
     }
 
-    fn credit(&mut self, reference: u8, block: u8, order: u8) {
-        if self.credits.contains_key(&(reference, block)) {
-            return;
-        }
+    /// Puts a payment where the chain has it now, or nowhere.
+    fn place(&mut self, reference: u8, place: Option<(u8, Option<What>)>) {
         let amount = i64::try_from(units(reference)).unwrap();
-        for other in (0..2).filter(|other| *other != block) {
-            if let Some(Some(dear)) = self.credits.get(&(reference, other)).copied()
-                && self.reversals.insert((reference, other))
-            {
-                self.account(Some(dear)).paid -= amount;
+        let before = self.chain.remove(&reference);
+        if let Some((_, Some(what))) = before {
+            self.account(what).paid -= amount;
+        }
+        let Some(place) = place else { return };
+        self.chain.insert(reference, place);
+        if let (_, Some(what)) = place {
+            let sums = self.account(what);
+            sums.paid += amount;
+            sums.closed = false;
+        }
+    }
+
+    fn report(&mut self, reference: u8, block: u8, order: u8, finality: Finality) {
+        let is_there = self.chain.get(&reference).is_some_and(|(place, _)| *place == block);
+        match finality {
+            Finality::Final if !is_there => {
+                self.place(reference, Some((block, self.orders.get(&order).copied())));
             }
-        }
-        let dear = self.orders.get(&order).copied();
-        self.credits.insert((reference, block), dear);
-        if let (Some(dear), false) = (dear, self.reversals.contains(&(reference, block))) {
-            self.account(Some(dear)).paid += amount;
+            Finality::Reversed if is_there => self.place(reference, None),
+            _ => {}
         }
     }
 
-    fn reverse(&mut self, reference: u8, block: u8) {
-        let amount = i64::try_from(units(reference)).unwrap();
-        if self.reversals.insert((reference, block))
-            && let Some(Some(dear)) = self.credits.get(&(reference, block)).copied()
-        {
-            self.account(Some(dear)).paid -= amount;
-        }
+    /// Whether the payment is this account's now and was nobody's.
+    fn claim(&mut self, reference: u8, what: What) -> bool {
+        let Some((block, None)) = self.chain.get(&reference).copied() else { return false };
+        self.place(reference, Some((block, Some(what))));
+        true
     }
 
-    /// One millisecond after the other, each to the first account that can pay all of it.
-    fn consume(&mut self, time_ms: u64) {
+    /// One millisecond after the other, each of them to the first account with credit, and what that cannot pay of it to the next:
+    /// of a millisecond of which a part is paid that is nothing.
+    fn consume(&mut self, time_ms: u64, delivered: bool, bytes_per_ms: u64) {
+        self.now_ms += time_ms;
+        self.stop_others();
         for _ in 0..time_ms {
-            let cost = |price: Option<bool>| match price {
-                None => 2,
-                Some(true) => 5,
-                Some(false) => 1,
+            let Some((what, sums)) = self.accounts.iter_mut().find(|(what, sums)| sums.can_pay(*what)) else {
+                break;
             };
-            let can_pay = |(price, sums): &&mut (Option<bool>, Sums)| {
-                sums.carry + cost(*price) <= 2 * sums.left().max(0)
-            };
-            if let Some((price, sums)) = self.accounts.iter_mut().find(can_pay) {
-                let half_units = sums.carry + cost(*price);
-                sums.delivered += half_units / 2;
-                sums.carry = half_units % 2;
+            match *what {
+                What::Bytes if delivered => {
+                    for _ in 0..bytes_per_ms {
+                        sums.pay_one(What::Bytes);
+                    }
+                }
+                What::Wall if delivered || self.running == Some(What::Wall) => {
+                    sums.pay_one(What::Wall);
+                    self.running = Some(What::Wall);
+                }
+                what if delivered => {
+                    sums.pay_one(what);
+                }
+                _ => {}
             }
+            self.stop_others();
         }
     }
 
-    /// What a refund takes off the balance; none if it is on record.
-    fn refund(&mut self, name: u8, most: u64) -> Option<i64> {
-        if self.refunds.contains_key(&name) {
-            return None;
+    /// No clock runs of an account that does not pay.
+    fn stop_others(&mut self) {
+        let payer = self.accounts.iter().find(|(what, sums)| sums.can_pay(*what)).map(|(what, _)| *what);
+        if self.running != payer {
+            self.running = None;
         }
-        let sums = self.account(Some(false));
-        let units = sums.left().max(0).min(i64::try_from(most).unwrap());
-        sums.refunded += units;
-        self.refunds.insert(name, units);
-        Some(units)
+    }
+
+    /// No clock runs while nothing is left.
+    fn stop_empty(&mut self) {
+        if let Some(running) = self.running
+            && !self.account(running).can_pay(running)
+        {
+            self.running = None;
+        }
+    }
+
+    /// What must come of a refund; none if the name is another account's.
+    fn refund(&mut self, what: What, name: u8, most: u64) -> Option<Refunded> {
+        let number = |units: i64| units.unsigned_abs();
+        match self.refunds.get(&name).copied() {
+            Some((whose, ..)) if whose != what => None,
+            Some((_, units, true)) => Some(Refunded::Failed { units: number(units) }),
+            Some((_, units, false)) => Some(Refunded::Again { units: number(units) }),
+            None => {
+                let sums = self.account(what);
+                let units = sums.left().max(0).min(i64::try_from(most).unwrap());
+                sums.refunded += units;
+                self.refunds.insert(name, (what, units, false));
+                Some(Refunded::New { units: number(units) })
+            }
+        }
     }
 
     fn refund_failed(&mut self, name: u8) {
-        if let Some(units) = self.refunds.get(&name).copied()
-            && self.failed.insert(name)
-        {
-            self.account(Some(false)).refunded -= units;
+        if let Some((what, units, failed @ false)) = self.refunds.get_mut(&name) {
+            *failed = true;
+            let (what, units) = (*what, *units);
+            self.account(what).refunded -= units;
         }
     }
 
     fn revoke(&mut self) {
-        for (_, sums) in &mut self.accounts {
+        for (what, sums) in &mut self.accounts {
+            sums.closed |= sums.left() > 0 || sums.can_pay(*what);
             sums.revoked += sums.left().max(0);
         }
     }
 
     fn grant(&mut self, is_voucher: bool, name: u8) {
         if self.granted.insert((is_voucher, name)) {
-            self.account(None).paid += 100;
+            let sums = self.account(What::Granted);
+            sums.paid += 100;
+            sums.closed = false;
         }
     }
 }
 
+fn account_at(books: &Books, price: &Price) -> Option<Account> {
+    books.database.accounts(&FEED, &ANNA).unwrap().into_iter().find(|account| account.price == *price)
+}
+
 fn perform(step: &Step, books: &mut Books, model: &mut Model) {
     match *step {
-        Step::Order { id, dear } => {
-            let recorded = books.database.put_order(&order(id, &price(dear)), 0).is_ok();
-            assert_eq!(recorded, *model.orders.entry(id).or_insert(dear) == dear);
+        Step::Order { id, what } => {
+            let recorded = books.database.put_order(&order(id, &what.price()), 0).is_ok();
+            assert_eq!(recorded, *model.orders.entry(id).or_insert(what) == what);
             if recorded {
-                model.account(Some(dear));
+                model.account(what);
             }
         }
         Step::Report { reference, block, order, finality } => {
             books.apply(receipt(reference, block, order, units(reference), finality));
-            match finality {
-                Finality::Final => model.credit(reference, block, order),
-                Finality::Reversed => model.reverse(reference, block),
-                Finality::Seen => {}
-            }
+            model.report(reference, block, order, finality);
         }
-        Step::Use { time_ms } => {
-            books.database.charge(&FEED, &ANNA, time(time_ms), &at(0)).unwrap();
-            model.consume(time_ms);
+        Step::Claim { reference, what } => {
+            let Some(account) = account_at(books, &what.price()) else { return };
+            let claimed = books.database.claim("chain", &[reference], &account, 0);
+            assert_eq!(matches!(claimed, Ok(Applied::New)), model.claim(reference, what), "{claimed:?}");
         }
-        Step::Refund { name, most } => {
-            let refunded =
-                books.database.refund((&FEED, &ANNA, &price(false)), most, ("chain", &[name]), 0).unwrap();
-            match (refunded, model.refund(name, most)) {
-                (Refunded::New { units }, Some(expected)) => {
-                    assert_eq!(i64::try_from(units).unwrap(), expected)
-                }
-                (Refunded::Again { .. }, None) => {}
-                other => panic!("{other:?}"),
-            }
+        Step::Use { time_ms, bytes_per_ms } => {
+            model.consume(time_ms, true, bytes_per_ms);
+            let used = Used { time_ms, bytes: time_ms * bytes_per_ms, records: 0 };
+            books.database.charge(&FEED, &ANNA, used, &at(model.now_ms)).unwrap();
+        }
+        Step::Wait { time_ms } => {
+            model.consume(time_ms, false, 0);
+            books.database.charge(&FEED, &ANNA, Used::default(), &at(model.now_ms)).unwrap();
+        }
+        Step::Refund { what, name, most } => {
+            let refunded = books.database.refund((&FEED, &ANNA, &what.price()), most, ("chain", &[name]), 0);
+            assert_eq!(refunded.ok(), model.refund(what, name, most));
         }
         Step::RefundFailed { name } => {
             books.database.refund_failed("chain", &[name], 0).unwrap();
@@ -220,8 +319,8 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model) {
 fn compare(books: &Books, model: &Model) {
     let accounts = books.database.accounts(&FEED, &ANNA).unwrap();
     assert_eq!(accounts.len(), model.accounts.len());
-    for (account, (price_of, sums)) in accounts.iter().zip(&model.accounts) {
-        assert_eq!(account.price, price_of.map_or_else(Price::of_time, price), "in this order");
+    for (account, (what, sums)) in accounts.iter().zip(&model.accounts) {
+        assert_eq!(account.price, what.price(), "in this order");
         let number = |units: u64| i64::try_from(units).unwrap();
         let (balance, short) = (number(account.meter.balance), number(account.short));
         let (delivered, refunded) = (number(account.delivered()), number(account.refunded));
@@ -248,6 +347,7 @@ proptest! {
         let (mut books, mut model) = (Books::new(), Model::default());
         for step in &steps {
             perform(step, &mut books, &mut model);
+            model.stop_empty();
             compare(&books, &model);
         }
         books.crash();
