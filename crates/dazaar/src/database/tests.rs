@@ -247,3 +247,7 @@ fn grants_of_an_older_file_become_accounts() {
     let account = database.accounts(&FEED, &BUYER).unwrap().remove(0);
     assert_eq!((account.paid, account.delivered(), account.meter.balance), (1550, 500, 1050));
 }
+    let sql =
+        "SELECT sum(delivery.units) FROM delivery JOIN account ON account.id = account WHERE buyer = ?1";
+    let by_day: i64 = database.connection().query_row(sql, [BUYER.as_bytes()], |row| row.get(0)).unwrap();
+    assert_eq!(by_day, 500, "the ledger's lines add up to the account");
