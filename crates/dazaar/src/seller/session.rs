@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::{SellerNotice, Shared, UserMessage};
-use crate::clock::now_ms;
+use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
 use crate::market::MarketError;
@@ -343,7 +343,7 @@ impl SellerConnection {
                 buyer,
                 blocks,
                 bytes,
-                now_ms(),
+                &moment(),
             )?;
             (self.delivery.blocks, self.delivery.bytes) = (0, 0);
         }
