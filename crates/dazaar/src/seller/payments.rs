@@ -46,7 +46,10 @@ impl SellerConnection {
                 self.ask_at_once();
             }
             Err(refusal) => {
-                self.count_in_vain();
+                // What we did not check cost nothing, or is not the buyer's fault.
+                if !refusal.is_temporary() {
+                    self.count_in_vain();
+                }
                 self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error.clone() });
                 self.say(pay::REFUSE, &pay::write(&refusal));
             }
@@ -59,6 +62,12 @@ impl SellerConnection {
             code: code.to_owned(),
             error: error.to_owned(),
         };
+        if !self.has_settled_terms() {
+            return Err(refuse(
+                pay::TERMS,
+                "the terms of use must be accepted first; this voucher is as good as before",
+            ));
+        }
         if self.proofs_in_vain() == PROOFS_IN_VAIN_MAX {
             return Err(refuse(
                 "too-many",
@@ -77,7 +86,7 @@ impl SellerConnection {
             error => {
                 tracing::error!(%error, %buyer, "cannot look up a voucher");
                 refuse(
-                    "unavailable",
+                    pay::UNAVAILABLE,
                     "the seller cannot check this voucher at the moment; it is as good as before",
                 )
             }

@@ -227,6 +227,10 @@ impl SellerConnection {
         self.proofs_in_vain
     }
 
+    pub(super) const fn has_settled_terms(&self) -> bool {
+        self.machine.has_settled_terms()
+    }
+
     pub(super) const fn count_in_vain(&mut self) {
         self.proofs_in_vain += 1;
     }
