@@ -497,7 +497,7 @@ fn described_receipt(receipt: &Value) -> String {
 fn due(methods: &[String], offers: &[String]) -> String {
     let mut lines: Vec<String> = offers.iter().map(|offer| format!("  price: {offer}")).collect();
     if methods.iter().any(|method| method == "credit") {
-        lines.push("  pay with a voucher that the seller gave you: --voucher".to_owned());
+        lines.push("  ask the seller for a voucher, and redeem it: --voucher".to_owned());
     }
     lines.insert(0, "The seller wants to be paid".to_owned());
     lines.join("\n")

@@ -190,10 +190,14 @@ impl SellerConnection {
         Ok(())
     }
 
-    /// A buyer who hears that they are refused has heard before what is asked. npm dazaar would not know what to do with it.
+    /// A buyer who is refused for want of credit has heard before what is asked. npm dazaar would not know what to do with it.
     fn handle_verdict(&mut self, verdict: Verdict) {
-        if self.is_native && !self.is_refused && matches!(verdict, Verdict::Refuse { .. }) {
-            self.say_due();
+        if let Some(buyer) = self.buyer()
+            && self.is_native
+            && !self.is_refused
+            && matches!(verdict, Verdict::Refuse { .. })
+        {
+            self.say_due(&buyer);
         }
         self.machine.handle_verdict(self.connection.now(), verdict);
     }
@@ -223,12 +227,12 @@ impl SellerConnection {
         self.machine.handle_payment(self.connection.now());
     }
 
-    pub(super) const fn proofs_in_vain(&self) -> u32 {
-        self.proofs_in_vain
-    }
-
     pub(super) const fn has_settled_terms(&self) -> bool {
         self.machine.has_settled_terms()
+    }
+
+    pub(super) const fn proofs_in_vain(&self) -> u32 {
+        self.proofs_in_vain
     }
 
     pub(super) const fn count_in_vain(&mut self) {
