@@ -16,8 +16,10 @@ fn the_ledger_adds_up_and_receipts_verify_offline() {
     let mut made = scene.dazaar("seller", &["credit", "new", "1h"]);
     made.succeed();
     let code = text(made.last("voucher-made"), "code");
-    let known = ["buy", &place.seller, "--connect", &place.address, "--voucher", &code, "--to"];
-    let mut buyer = scene.dazaar("buyer", &[&known[..], &[&scene.text_path("bought.csv")]].concat());
+    let known = ["buy", &place.seller, "--connect", &place.address, "--voucher", "--to"];
+    let to = scene.text_path("bought.csv");
+    let arguments = [&known[..], &[&to]].concat();
+    let mut buyer = scene.dazaar_with("buyer", &arguments, &[("DAZAAR_VOUCHER", &code)]);
     buyer.succeed();
     scene.dazaar("seller", &["grant", &key, "1h", "--id", "invoice-17"]).succeed();
     // Whatever was delivered is charged when the connection is gone.
