@@ -502,22 +502,22 @@ fn columns(schema: &Value) -> String {
     fields.iter().map(|field| format!("\n{}", line(field).trim_start_matches('\n'))).collect()
 }
 
-/// A receipt in one line.
+/// A receipt, its keys whole.
 fn described_receipt(receipt: &Value) -> String {
     let text = |field: &str| display_text(receipt[field].as_str().unwrap_or_default());
-    let units = receipt["units"].as_str().and_then(|units| units.parse().ok());
+    let units = receipt["units"].as_str().and_then(|units| units.parse::<u64>().ok());
     let amount = units.map_or_else(|| "for good".to_owned(), |units| money(receipt["asset"].as_str(), units));
     let time = utc(receipt["time_ms"].as_i64().unwrap_or(0));
     let [seller, buyer, reference] = ["seller", "buyer", "reference"].map(text);
-    let (seller, buyer) = (short(&seller), short(&buyer));
-    format!("{time}  seller {seller}  buyer {buyer}  {amount} by {}  {reference}", text("method"))
+    // Digits that are left out are digits that nobody compares.
+    format!("{time}  {amount} by {}  {reference}\n  seller {seller}\n  buyer  {buyer}", text("method"))
 }
 
 /// What a seller asks, a line for each way to pay.
 fn due(methods: &[String], offers: &[String]) -> String {
     let mut lines: Vec<String> = offers.iter().map(|offer| format!("  price: {offer}")).collect();
     if methods.iter().any(|method| method == "credit") {
-        lines.push("  pay with a voucher that the seller gave you: --voucher".to_owned());
+        lines.push("  ask the seller for a voucher, and redeem it: --voucher".to_owned());
     }
     lines.insert(0, "The seller wants to be paid".to_owned());
     lines.join("\n")

@@ -1,4 +1,4 @@
-//! Secrets come from a file, the environment or a prompt, never from the command line; but for a voucher, if its owner wants that.
+//! Secrets come from a file, the environment or a prompt, never from the command line: others on the machine can read that.
 
 use std::env::VarError;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -60,20 +60,16 @@ pub(crate) fn typed(question: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The voucher that is to be redeemed, if any: `typed` is none if nobody asked for one, and `Some(None)` if they did not type it. Who
-/// has it can redeem it: no seller is told it unless somebody asks for that. Complaints do not repeat it.
-pub(crate) fn voucher(
-    typed: Option<Option<&str>>,
-    file: Option<&Path>,
-) -> Result<Option<VoucherCode>, Failure> {
-    let text = match (typed, file) {
-        (Some(Some(code)), _) => Some(code.to_owned()),
-        (Some(None), _) => match variable(VOUCHER_VARIABLE)? {
+/// The voucher that is to be redeemed, if any. Who has it can redeem it: no seller is told it unless somebody asks for that, not even
+/// if it is in the environment. Complaints do not repeat it.
+pub(crate) fn voucher(is_asked_for: bool, file: Option<&Path>) -> Result<Option<VoucherCode>, Failure> {
+    let text = match file {
+        Some(path) => Some(read(path)?),
+        None if is_asked_for => match variable(VOUCHER_VARIABLE)? {
             Some(code) => Some(code),
-            None => Some(self::typed("Voucher: ")?),
+            None => Some(typed("Voucher: ")?),
         },
-        (None, Some(path)) => Some(read(path)?),
-        (None, None) => None,
+        None => None,
     };
     text.map(|text| text.parse().map_err(Failure::input)).transpose()
 }

@@ -46,6 +46,7 @@ pub struct BuyerSession {
     stage: Stage,
     vetting: Option<Vetting>,
     has_accepted: bool,
+    has_settled_terms: bool,
     actions: Actions<BuyerAction>,
 }
 
@@ -67,7 +68,14 @@ impl BuyerSession {
     /// A session on which no handshake has ended yet.
     pub fn new(config: BuyerConfig) -> Self {
         let vetting = config.vet_seller.then(|| Vetting::new(config.seller, config.validate_interval));
-        Self { config, stage: Stage::Handshake, vetting, has_accepted: false, actions: Actions::new() }
+        Self {
+            config,
+            stage: Stage::Handshake,
+            vetting,
+            has_accepted: false,
+            has_settled_terms: false,
+            actions: Actions::new(),
+        }
     }
 
     /// The handshake ended: the other side has proved to be the seller.
@@ -89,6 +97,9 @@ impl BuyerSession {
         if self.actions.is_full() {
             return Err(PeerFault::TooManyMessages { max: ACTIONS_QUEUED_MAX });
         }
+        // Terms are asked for before anything else: once the seller judges us, or says what they sell, none are open.
+        self.has_settled_terms |=
+            matches!(extension, Extension::OneTimeFeed | Extension::Valid | Extension::Invalid);
         match extension {
             Extension::TermsOfUse => return self.handle_terms(payload),
             Extension::OneTimeFeed => return self.handle_one_time_feed(payload),
@@ -183,6 +194,12 @@ impl BuyerSession {
         Ok(())
     }
 
+    /// Whether terms of use don't stand between us and the trade: whatever is sent now comes after the acceptance, if one was asked
+    /// for.
+    pub const fn has_settled_terms(&self) -> bool {
+        self.has_settled_terms
+    }
+
     fn is_connected(&self) -> bool {
         !matches!(self.stage, Stage::Handshake | Stage::Ended)
     }
@@ -192,6 +209,7 @@ impl BuyerSession {
         let text = std::str::from_utf8(payload).map_err(|_| PeerFault::TermsNotUtf8)?;
         match self.config.acceptance {
             Some(acceptance) if acceptance.terms() == TermsHash::of(text) => {
+                self.has_settled_terms = true;
                 if !std::mem::replace(&mut self.has_accepted, true) {
                     self.send(Extension::TermsAcceptance, acceptance.encode().to_vec());
                 }

@@ -22,6 +22,12 @@ pub const REFUSE: &str = "pay/refuse";
 /// Seller to buyer, with a refusal to serve: what is asked, and how it can be paid.
 pub const DUE: &str = "pay/due";
 
+/// Code of a refusal that is not about the payment: the seller cannot check it at the moment.
+pub const UNAVAILABLE: &str = "unavailable";
+
+/// Code of a refusal that is not about the payment: the terms of use come first.
+pub const TERMS: &str = "terms";
+
 /// Whether a message is one of these: applications do not see them.
 pub fn is_payment(name: &str) -> bool {
     [PROOF, RECEIPT, REFUSE, DUE].contains(&name)
@@ -76,6 +82,13 @@ pub struct Refusal {
     pub code: String,
     /// Why, for people.
     pub error: String,
+}
+
+impl Refusal {
+    /// Whether the payment is as good as before, and may be handed over again later.
+    pub fn is_temporary(&self) -> bool {
+        [UNAVAILABLE, TERMS].contains(&self.code.as_str())
+    }
 }
 
 /// What is asked of a buyer who is not served.

@@ -91,7 +91,17 @@ struct Shared {
     outbox: Mutex<VecDeque<(String, Value)>>,
     outbox_filled: Arc<Notify>,
     /// Payments that the seller has not answered yet.
-    payments: Mutex<Vec<Proof>>,
+    payments: Mutex<Vec<Payment>>,
+}
+
+/// A payment that is handed over until it is answered.
+#[derive(Debug)]
+struct Payment {
+    proof: Proof,
+    /// The payment's own name, which its receipt must have.
+    reference: String,
+    /// Answers that said it counts, and did not prove it.
+    unproven: u32,
 }
 
 /// What a buyer may want to know.
@@ -115,7 +125,7 @@ pub enum BuyerNotice {
     Session(dazaar_market::BuyerEvent),
     /// A payment counts.
     Paid(Receipt),
-    /// A payment does not count. Its texts are fit for display.
+    /// A payment does not count, for good unless [`Buyer::is_paying`] still. Its texts are fit for display.
     PaymentRefused(Refusal),
     /// The seller does not serve us, and says what is asked. Its texts are fit for display.
     Due(Due),
@@ -178,7 +188,7 @@ impl Buyer {
     pub fn redeem(&self, code: &VoucherCode) {
         let order = format!("{:032x}", rand::random::<u128>());
         let proof = Proof { order, method: Method::Credit.name().to_owned(), proof: code.reveal() };
-        self.0.payments().push(proof);
+        self.0.payments().push(Payment { proof, reference: code.hash().to_string(), unproven: 0 });
         self.0.outbox_filled.notify_one();
     }
 
@@ -260,7 +270,7 @@ impl Shared {
         let _ = self.notices.send(notice);
     }
 
-    fn payments(&self) -> MutexGuard<'_, Vec<Proof>> {
+    fn payments(&self) -> MutexGuard<'_, Vec<Payment>> {
         self.payments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

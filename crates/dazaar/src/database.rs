@@ -49,7 +49,8 @@ pub struct Database {
     charges: Mutex<Charges>,
 }
 
-/// A connection of its own for charges, of which there are many: they wait for the disk once a second.
+/// A connection of its own for charges and deliveries, of which there are many: they wait for the disk once a second, and for each
+/// other in this process before they wait for the file.
 #[derive(Debug)]
 struct Charges {
     connection: Connection,
@@ -75,19 +76,38 @@ impl Database {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection for charges. What is committed here survives the end of the program; every second, and with every commit on the
+    /// The connection for charges and deliveries. What is committed here survives the end of the program; every second, and with every commit on the
     /// other connection, all of it also survives a power cut.
-    fn charges(&self, running_ms: u64) -> Result<MutexGuard<'_, Charges>, DatabaseError> {
-        let mut charges = self.charges.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due =
-            charges.synced_ms.is_none_or(|synced_ms| running_ms.abs_diff(synced_ms) >= CHARGES_SYNC_MS);
-        let level = if is_due { "FULL" } else { "NORMAL" };
-        charges.connection.pragma_update(None, "synchronous", level)?;
-        if is_due {
-            charges.synced_ms = Some(running_ms);
-        }
-        Ok(charges)
+    fn charges(&self) -> MutexGuard<'_, Charges> {
+        self.charges.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Charges {
+    /// Writes all of it or nothing. Only a commit of something waits for the disk.
+    fn write<T>(
+        &mut self,
+        running_ms: u64,
+        write: impl FnOnce(&Connection) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let is_due = self.synced_ms.is_none_or(|synced_ms| running_ms.abs_diff(synced_ms) >= CHARGES_SYNC_MS);
+        let level = if is_due { "FULL" } else { "NORMAL" };
+        self.connection.pragma_update(None, "synchronous", level)?;
+        let before = changes(&self.connection)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let written = write(&transaction)?;
+        transaction.commit()?;
+        if is_due && changes(&self.connection)? > before {
+            self.synced_ms = Some(running_ms);
+        }
+        Ok(written)
+    }
+}
+
+/// Rows that this connection ever changed.
+fn changes(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT total_changes()")?.query_row([], |row| row.get(0))
 }
 
 fn connect(path: &Path) -> Result<Connection, DatabaseError> {

@@ -16,6 +16,9 @@ const VOUCHERS_MAX: i64 = 10_000;
 /// Hex digits that name a voucher.
 const ID_DIGITS: usize = 16;
 
+/// The fewest digits that may stand for one.
+const ID_DIGITS_MIN: usize = 4;
+
 /// Make vouchers that give buyers credit, list them, take them back
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -58,7 +61,7 @@ pub(crate) struct ListArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar credit revoke 5d41402abc4b2a76")]
 pub(crate) struct RevokeArguments {
-    /// Its id, as `dazaar credit list` shows it, or the first digits of that
+    /// Its id, as `dazaar credit list` shows it, or the first digits of that, at least four
     id: String,
 }
 
@@ -127,6 +130,11 @@ fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
 fn revoke(context: &Context, arguments: &RevokeArguments) -> Result<(), Failure> {
     let market = context.market()?;
     let wanted = arguments.id.to_ascii_lowercase();
+    // Nothing at all begins every id, and what is revoked stays revoked.
+    if wanted.len() < ID_DIGITS_MIN {
+        return Err(Failure::input(format!("an id has at least {ID_DIGITS_MIN} digits"))
+            .hint("see them: dazaar credit list"));
+    }
     let mut found = Vec::new();
     for listing in market.database().listings()? {
         let vouchers = market.database().vouchers(&listing.feed)?;

@@ -37,6 +37,8 @@ pub(super) struct Follow<'a> {
     is_admitted: Cell<bool>,
     /// Whether the seller has not answered a payment of ours yet: until then a refusal may be out of date.
     is_paying: Cell<bool>,
+    /// The refusal that was not heeded for that: the seller says it once.
+    refusal: RefCell<Option<String>>,
     /// Why there was no connection when one was tried last.
     obstacle: RefCell<Option<String>>,
 }
@@ -49,8 +51,16 @@ impl<'a> Follow<'a> {
         patience: Option<Duration>,
     ) -> Self {
         let is_paying = Cell::new(buyer.is_paying());
-        let (is_admitted, obstacle) = (Cell::default(), RefCell::default());
-        Self { output, buyer, no_wait, patience, is_admitted, is_paying, obstacle }
+        Self {
+            output,
+            buyer,
+            no_wait,
+            patience,
+            is_admitted: Cell::default(),
+            is_paying,
+            refusal: RefCell::default(),
+            obstacle: RefCell::default(),
+        }
     }
 
     /// Runs until `delivery` is complete.
@@ -64,6 +74,7 @@ impl<'a> Follow<'a> {
             feed.log().listen(&changed);
         }
         let mut last_report = None;
+        let mut is_complete = false;
         let mut give_up = self.patience.map(|patience| Instant::now() + patience);
         loop {
             let mut is_due = false;
@@ -99,7 +110,9 @@ impl<'a> Follow<'a> {
             let Some(feed) = &feed else { continue };
             // Whoever reads the report may count on these blocks being handed over.
             let progress = feed.progress();
-            let is_done = delivery.advance(feed, self.output)?;
+            is_complete = is_complete || delivery.advance(feed, self.output)?;
+            // Whoever hands over a payment wants to know what became of it.
+            let is_done = is_complete && !self.is_paying.get();
             if is_due && !is_done {
                 self.report(progress, &mut last_report)?;
             }
@@ -126,16 +139,7 @@ impl<'a> Follow<'a> {
     }
 
     fn handle_notice(&self, notice: BuyerNotice) -> Result<(), Failure> {
-        let refusal = match &notice {
-            BuyerNotice::Session(BuyerEvent::Invalid { reason }) if self.no_wait && !self.is_paying.get() => {
-                Some(format!("the seller refuses: {reason}"))
-            }
-            BuyerNotice::PaymentRefused(Refusal { error, .. }) => Some(error.clone()),
-            _ => None,
-        };
-        if let BuyerNotice::Paid(_) = &notice {
-            self.is_paying.set(false);
-        }
+        let refusal = self.refusal(&notice);
         if let BuyerNotice::Disconnected { reason, .. } = &notice {
             self.obstacle.replace(Some(reason.clone()));
         }
@@ -157,6 +161,31 @@ impl<'a> Follow<'a> {
         }
     }
 
+    /// Why to give up, if what the seller says is a reason.
+    fn refusal(&self, notice: &BuyerNotice) -> Option<String> {
+        match notice {
+            BuyerNotice::Session(BuyerEvent::Invalid { reason }) => {
+                self.refusal.replace(Some(reason.clone()));
+                (self.no_wait && !self.is_paying.get()).then(|| refuses(reason))
+            }
+            BuyerNotice::Session(BuyerEvent::Valid { .. }) => {
+                self.refusal.take();
+                None
+            }
+            BuyerNotice::Paid(receipt) => {
+                self.is_paying.set(false);
+                let reason =
+                    self.refusal.take().unwrap_or_else(|| "nothing is left of what was paid".to_owned());
+                (self.no_wait && receipt.credit["remaining"] == 0).then(|| refuses(&reason))
+            }
+            // A payment that is kept is handed over again.
+            BuyerNotice::PaymentRefused(Refusal { error, .. }) => {
+                (self.no_wait || !self.buyer.is_paying()).then(|| error.clone())
+            }
+            _ => None,
+        }
+    }
+
     fn unreachable(&self) -> Failure {
         let obstacle = self.obstacle.borrow();
         let reason = obstacle.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -172,6 +201,10 @@ impl<'a> Follow<'a> {
         }
         Ok(())
     }
+}
+
+fn refuses(reason: &str) -> String {
+    format!("the seller refuses: {reason}")
 }
 
 /// Why a purchase cannot go on.

@@ -69,6 +69,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
         Err(error) => return Err(Failure::of_log(&folder, &error)),
     };
     if arguments.blocks.is_some() || !(is_table || arguments.is_for_table()) {
+        arguments.payment.remark_unused(context);
         return blocks(context, arguments, &folder, &log);
     }
     let query = arguments.query()?;
@@ -78,6 +79,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     }
     if is_mine || (!arguments.follow && holds_all(&log, &query)?) {
         let answer = arguments.answer(context)?;
+        arguments.payment.remark_unused(context);
         return answer_from_disk(&log, query, answer, &context.output);
     }
     drop(log);

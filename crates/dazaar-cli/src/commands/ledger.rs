@@ -131,10 +131,11 @@ fn month_ms(text: &str) -> Result<(i64, i64), Failure> {
 }
 
 /// An amount as people read it.
-pub(crate) fn amount(asset: Option<&str>, units: i64) -> String {
+pub(crate) fn amount(asset: Option<&str>, units: impl Into<i128>) -> String {
+    let units = units.into();
     let sign = if units < 0 { "-" } else { "" };
-    match asset.map(str::parse::<Asset>) {
-        Some(Ok(asset)) => format!("{sign}{}", Money { asset, units: units.unsigned_abs() }),
+    match (asset.map(str::parse::<Asset>), u64::try_from(units.unsigned_abs())) {
+        (Some(Ok(asset)), Ok(units)) => format!("{sign}{}", Money { asset, units }),
         _ => units.to_string(),
     }
 }

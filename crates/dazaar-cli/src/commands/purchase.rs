@@ -51,14 +51,23 @@ pub(crate) struct SellerArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Paying")]
 pub(crate) struct PaymentArguments {
-    /// Redeem a voucher of the seller's. Others on this machine can read a command line: without CODE it is taken from
-    /// DAZAAR_VOUCHER, asked for, or read from a pipe
-    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with = "voucher_file")]
-    voucher: Option<Option<String>>,
+    /// Redeem a voucher of the seller's: its code is taken from DAZAAR_VOUCHER, asked for, or read from a pipe; others on this
+    /// machine can read a command line
+    #[arg(long, conflicts_with = "voucher_file")]
+    voucher: bool,
 
     /// Redeem the voucher in this file
     #[arg(long, value_name = "FILE")]
     voucher_file: Option<PathBuf>,
+}
+
+impl PaymentArguments {
+    /// Says that a voucher was not used, if one was to be: nothing had to be asked of the seller.
+    pub(super) fn remark_unused(&self, context: &Context) {
+        if self.voucher || self.voucher_file.is_some() {
+            context.output.remark("the voucher was not used: all of it is here already");
+        }
+    }
 }
 
 /// Somebody buys from somebody.
@@ -89,8 +98,7 @@ impl<'a> Purchase<'a> {
 
     /// Pays as the arguments say, once there is a connection.
     pub(super) fn pay(&self, payment: &PaymentArguments) -> Result<(), Failure> {
-        let typed = payment.voucher.as_ref().map(Option::as_deref);
-        if let Some(code) = secrets::voucher(typed, payment.voucher_file.as_deref())? {
+        if let Some(code) = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())? {
             self.buyer.redeem(&code);
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use dazaar::cards::SignedReceipt;
+use dazaar::log::IdentityKey;
 use serde_json::Value;
 
 use super::Context;
@@ -23,10 +24,18 @@ pub(crate) enum Command {
         reference: String,
     },
     /// Check that a receipt is its seller's word; needs no network and no market
-    #[command(after_help = "Example:\n  dazaar receipt verify receipt.json")]
+    #[command(after_help = "Example:\n  dazaar receipt verify receipt.json --buyer 9d2f...")]
     Verify {
         /// The receipt
         file: PathBuf,
+
+        /// The seller who must have signed it
+        #[arg(long, value_name = "KEY")]
+        seller: Option<IdentityKey>,
+
+        /// The buyer for whom it must be
+        #[arg(long, value_name = "KEY")]
+        buyer: Option<IdentityKey>,
     },
 }
 
@@ -34,7 +43,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::List => list(context),
         Command::Show { reference } => show(context, reference),
-        Command::Verify { file } => verify(context, file),
+        Command::Verify { file, seller, buyer } => verify(context, file, *seller, *buyer),
     }
 }
 
@@ -63,10 +72,20 @@ fn show(context: &Context, wanted: &str) -> Result<(), Failure> {
     Ok(context.output.data(format!("{text}\n").as_bytes())?)
 }
 
-fn verify(context: &Context, file: &Path) -> Result<(), Failure> {
+fn verify(
+    context: &Context,
+    file: &Path,
+    seller: Option<IdentityKey>,
+    buyer: Option<IdentityKey>,
+) -> Result<(), Failure> {
     let wrong = |error: String| Failure::input(format!("{}: {error}", file.display()));
     let receipt = serde_json::from_str(&read_text(file)?).map_err(|error| wrong(error.to_string()))?;
-    SignedReceipt::verify(&receipt).map_err(|error| wrong(error.to_string()))?;
+    let signed = SignedReceipt::verify(&receipt).map_err(|error| wrong(error.to_string()))?;
+    for (who, wanted, found) in [("seller", seller, signed.seller), ("buyer", buyer, signed.buyer)] {
+        if wanted.is_some_and(|wanted| wanted != found) {
+            return Err(wrong(format!("its {who} is {found}")));
+        }
+    }
     report(context, receipt)
 }
 

@@ -16,8 +16,10 @@ fn the_ledger_adds_up_and_receipts_verify_offline() {
     let mut made = scene.dazaar("seller", &["credit", "new", "1h"]);
     made.succeed();
     let code = text(made.last("voucher-made"), "code");
-    let known = ["buy", &place.seller, "--connect", &place.address, "--voucher", &code, "--to"];
-    let mut buyer = scene.dazaar("buyer", &[&known[..], &[&scene.text_path("bought.csv")]].concat());
+    let known = ["buy", &place.seller, "--connect", &place.address, "--voucher", "--to"];
+    let to = scene.text_path("bought.csv");
+    let arguments = [&known[..], &[&to]].concat();
+    let mut buyer = scene.dazaar_with("buyer", &arguments, &[("DAZAAR_VOUCHER", &code)]);
     buyer.succeed();
     scene.dazaar("seller", &["grant", &key, "1h", "--id", "invoice-17"]).succeed();
     // Whatever was delivered is charged when the connection is gone.
@@ -40,7 +42,13 @@ fn the_ledger_adds_up_and_receipts_verify_offline() {
     let receipt = receipts.last("receipt")["receipt"].clone();
     assert_eq!((&receipt["buyer"], &receipt["seller"]), (&key.into(), &place.seller.as_str().into()));
     let file = scene.file("receipt.json", receipt.to_string());
-    scene.dazaar("nobody", &["receipt", "verify", &file]).succeed();
+    let verify = ["receipt", "verify", &file];
+    scene.dazaar("nobody", &verify).succeed();
+    let (seller_key, buyer_key) = (place.seller.as_str(), text(&receipt, "buyer"));
+    let both = ["--seller", seller_key, "--buyer", &buyer_key];
+    scene.dazaar("nobody", &[&verify[..], &both].concat()).succeed();
+    scene.dazaar("nobody", &[&verify[..], &["--buyer", seller_key]].concat()).fail_with(3);
+    scene.dazaar("nobody", &[&verify[..], &["--seller", &buyer_key]].concat()).fail_with(3);
     let mut forged = receipt;
     forged["units"] = "7200000".into();
     let file = scene.file("forged.json", forged.to_string());

@@ -29,8 +29,8 @@ fn tells_no_voucher_to_software_that_does_not_know_what_it_is() {
     let scene = Scene::new();
     let (mut seller, place) = scene.js_seller(&[]);
     let code = dazaar::cards::VoucherCode::new([7; 16]).reveal();
-    let mut buyer =
-        scene.dazaar("buyer", &["buy", &place.seller, "--connect", &place.address, "--voucher", &code]);
+    let known = ["buy", &place.seller, "--connect", &place.address, "--voucher"];
+    let mut buyer = scene.dazaar_with("buyer", &known, &[("DAZAAR_VOUCHER", &code)]);
     assert_eq!(buyer.wait_for("payment-refused")["code"], "software");
     buyer.fail_with(REFUSED);
     seller.wait_for("closed");

@@ -157,6 +157,25 @@ fn accepted_terms_are_signed_once() {
 }
 
 #[test]
+fn terms_are_settled_by_an_acceptance_or_a_seller_who_asks_for_none() {
+    for (accepted, name, payload) in [
+        (Some("be nice"), "dazaar/terms-of-use", &b"be nice"[..]),
+        (None, "dazaar/valid", b"{}"),
+        (None, "dazaar/invalid", br#"{"error":"no"}"#),
+        (None, "dazaar/one-time-feed", &feed(3).0),
+    ] {
+        let mut buyer = Buyer::connected(BuyerConfig { acceptance: accepted.map(acceptance), ..config() });
+        buyer.extension("dazaar/seller-id", &[1; 32]).unwrap();
+        assert!(!buyer.0.has_settled_terms(), "before {name}");
+        buyer.extension(name, payload).unwrap();
+        assert!(buyer.0.has_settled_terms(), "after {name}");
+    }
+    let mut buyer = Buyer::connected(config());
+    buyer.extension("dazaar/terms-of-use", b"be nice").unwrap();
+    assert!(!buyer.0.has_settled_terms(), "they were not accepted");
+}
+
+#[test]
 fn terms_that_were_not_accepted_end_the_session() {
     for (accepted, reason) in
         [(None, EndReason::TermsMissing), (Some(acceptance("be good")), EndReason::TermsChanged)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, pay};
@@ -10,11 +11,15 @@ use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
 
 use super::{BuyerNotice, Shared};
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
 use crate::validator::{Asked, Question};
+
+/// Pause before a payment that the seller could not check is handed over again.
+const RESEND_PAUSE: Duration = Duration::from_secs(5);
 
 /// A connection and where it stands.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(super) struct BuyerConnection {
     verdict: Asked,
     /// Payments that were handed over on this connection.
     sent: BTreeSet<String>,
+    /// When to hand them over again: the seller could not check one.
+    resend_at: Option<Instant>,
     /// Whether the seller's software knows our additions.
     is_native: bool,
 }
@@ -66,6 +73,7 @@ impl BuyerConnection {
             downloading: true,
             verdict: Asked::default(),
             sent: BTreeSet::new(),
+            resend_at: None,
             is_native: false,
         }
     }
@@ -95,11 +103,16 @@ impl BuyerConnection {
             self.handle_event(event)?;
             self.act()?;
         }
+        if self.is_connected {
+            self.send_payments();
+            self.act()?;
+        }
         let outbox_filled = Arc::clone(&self.buyer.outbox_filled);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
             () = outbox_filled.notified(), if self.is_connected => self.send_outbox(),
+            () = expired(self.resend_at) => self.forget_sent(),
         }
         self.machine.handle_timeout(self.connection.now());
         self.act()
@@ -191,8 +204,6 @@ impl BuyerConnection {
         for (name, message) in outbox.drain(..) {
             self.say(&name, &message);
         }
-        drop(outbox);
-        self.send_payments();
     }
 
     /// Sends a message of an application's; whether it is on its way.
@@ -210,6 +221,10 @@ impl BuyerConnection {
         &self.buyer
     }
 
+    pub(super) const fn has_settled_terms(&self) -> bool {
+        self.machine.has_settled_terms()
+    }
+
     pub(super) const fn is_native(&self) -> bool {
         self.is_native
     }
@@ -220,6 +235,22 @@ impl BuyerConnection {
 
     pub(super) fn mark_sent(&mut self, order: String) {
         self.sent.insert(order);
+    }
+
+    pub(super) fn resend_later(&mut self) {
+        self.resend_at.get_or_insert_with(|| Instant::now() + RESEND_PAUSE);
+    }
+
+    fn forget_sent(&mut self) {
+        self.resend_at = None;
+        self.sent.clear();
+    }
+}
+
+async fn expired(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

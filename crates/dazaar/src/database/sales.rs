@@ -1,6 +1,7 @@
 //! Who bought what from me.
 
 use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::meter::Moment;
 use rusqlite::Row;
 
 use super::{Database, DatabaseError, OptionalExtension, key};
@@ -47,20 +48,23 @@ impl Database {
         Ok(())
     }
 
-    /// Adds to what was delivered, at the time `now_ms`.
+    /// Adds to what was delivered, at the time `now`. Like charges, a power cut loses what was added in the last second.
     pub fn add_delivery(
         &self,
         feed: &FeedKey,
         buyer: &IdentityKey,
         blocks: u64,
         bytes: u64,
-        now_ms: i64,
+        now: &Moment,
     ) -> Result<(), DatabaseError> {
         let sql = "UPDATE sale SET blocks = blocks + ?3, bytes = bytes + ?4, seen_ms = ?5 WHERE feed = ?1 AND buyer = ?2";
         let (blocks, bytes) =
             (i64::try_from(blocks).unwrap_or(i64::MAX), i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.connection().execute(sql, (feed.as_bytes(), buyer.as_bytes(), blocks, bytes, now_ms))?;
-        Ok(())
+        self.charges().write(now.running_ms, |connection| {
+            let row = (feed.as_bytes(), buyer.as_bytes(), blocks, bytes, now.wall_ms);
+            connection.prepare_cached(sql)?.execute(row)?;
+            Ok(())
+        })
     }
 
     /// One buyer's record.

@@ -104,6 +104,9 @@ FROM (
     FROM credit
 ) AS old;
 
+-- When it was delivered is not known either.
+INSERT INTO delivery (account, day, units) SELECT id, opened_ms / 86400000, delivered FROM account WHERE delivered > 0;
+
 INSERT INTO entry (method, reference, kind, block, account, units, at_ms)
 SELECT 'grant', CAST(time_grant.id AS BLOB), CASE WHEN amount_ms IS NULL THEN 'admit' ELSE 'credit' END, x'', account.id,
     CASE WHEN amount_ms IS NULL OR amount_ms < 0 THEN 0

@@ -68,8 +68,9 @@ fn the_first_record_of_a_sale_stays_and_deliveries_add_up() {
     };
     database.put_sale(&sale).unwrap();
     database.put_sale(&Sale { unique_feed: FeedKey([8; 32]), ..sale.clone() }).unwrap();
-    database.add_delivery(&FEED, &BUYER, 3, 300, 20).unwrap();
-    database.add_delivery(&FEED, &BUYER, 1, 50, 30).unwrap();
+    let at = |wall_ms| Moment { run: 1, running_ms: 0, wall_ms };
+    database.add_delivery(&FEED, &BUYER, 3, 300, &at(20)).unwrap();
+    database.add_delivery(&FEED, &BUYER, 1, 50, &at(30)).unwrap();
     let expected = Sale { seen_ms: 30, blocks: 4, bytes: 350, ..sale };
     assert_eq!(database.sale(&FEED, &BUYER).unwrap(), Some(expected.clone()));
     assert_eq!(database.sales(&FEED).unwrap(), [expected]);
@@ -102,6 +103,43 @@ fn a_purchase_keeps_its_feed_whatever_comes_later() {
 fn charge(database: &Database, time_ms: u64) -> Option<Credit> {
     let now = Moment { run: 1, running_ms: 0, wall_ms: 0 };
     database.charge(&FEED, &BUYER, Used { time_ms, ..Used::default() }, &now).unwrap()
+}
+
+#[test]
+fn only_what_was_written_waits_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    database.put_listing(&listing(FEED, "flights")).unwrap();
+    let synced_ms = || database.charges().synced_ms;
+    charge(&database, 10);
+    assert_eq!(synced_ms(), None, "nobody has anything");
+    database.grant("one", &FEED, &BUYER, Some(1000), 0).unwrap();
+    charge(&database, 0);
+    assert_eq!(synced_ms(), None, "nothing was delivered");
+    let failed = database.charges().write(0, |_| Err::<(), _>(DatabaseError::NothingUnclaimed));
+    assert!(failed.is_err());
+    assert_eq!(synced_ms(), None, "nothing was committed");
+    charge(&database, 10);
+    assert_eq!(synced_ms(), Some(0));
+    let sale = Sale {
+        feed: FEED,
+        buyer: BUYER,
+        unique_feed: FeedKey([3; 32]),
+        secret: None,
+        since_ms: 0,
+        seen_ms: 0,
+        blocks: 0,
+        bytes: 0,
+    };
+    database.put_sale(&sale).unwrap();
+    let level = |running_ms| {
+        let now = Moment { run: 1, running_ms, wall_ms: 0 };
+        database.add_delivery(&FEED, &BUYER, 1, 1, &now).unwrap();
+        let charges = database.charges();
+        charges.connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((level(1), level(CHARGES_SYNC_MS)), (1, 2), "deliveries wait as often as charges");
+    assert_eq!(synced_ms(), Some(CHARGES_SYNC_MS));
 }
 
 #[test]
@@ -246,4 +284,8 @@ fn grants_of_an_older_file_become_accounts() {
     assert_eq!(database.credit(&FEED, &huge, 0).unwrap(), Some(Credit::Time { left_ms: years }));
     let account = database.accounts(&FEED, &BUYER).unwrap().remove(0);
     assert_eq!((account.paid, account.delivered(), account.meter.balance), (1550, 500, 1050));
+    let sql =
+        "SELECT sum(delivery.units) FROM delivery JOIN account ON account.id = account WHERE buyer = ?1";
+    let by_day: i64 = database.connection().query_row(sql, [BUYER.as_bytes()], |row| row.get(0)).unwrap();
+    assert_eq!(by_day, 500, "the ledger's lines add up to the account");
 }

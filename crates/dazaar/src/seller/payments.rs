@@ -5,13 +5,13 @@ use std::str::FromStr as _;
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
-use dazaar_market::{Asset, Card, Method, Money, SignedReceipt, VoucherCode};
+use dazaar_market::{Asset, Card, Method, Money, Offer, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
 use super::session::SellerConnection;
 use super::{SellerNotice, Shared};
 use crate::clock::now_ms;
-use crate::database::{Admission, DatabaseError, Redeemed};
+use crate::database::{Admission, Credit, DatabaseError, Redeemed};
 use crate::validator::credit_info;
 
 impl SellerConnection {
@@ -46,7 +46,10 @@ impl SellerConnection {
                 self.ask_at_once();
             }
             Err(refusal) => {
-                self.count_in_vain();
+                // What we did not check cost nothing, or is not the buyer's fault.
+                if !refusal.is_temporary() {
+                    self.count_in_vain();
+                }
                 self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error.clone() });
                 self.say(pay::REFUSE, &pay::write(&refusal));
             }
@@ -59,6 +62,12 @@ impl SellerConnection {
             code: code.to_owned(),
             error: error.to_owned(),
         };
+        if !self.has_settled_terms() {
+            return Err(refuse(
+                pay::TERMS,
+                "the terms of use must be accepted first; this voucher is as good as before",
+            ));
+        }
         if self.proofs_in_vain() == PROOFS_IN_VAIN_MAX {
             return Err(refuse(
                 "too-many",
@@ -77,16 +86,21 @@ impl SellerConnection {
             error => {
                 tracing::error!(%error, %buyer, "cannot look up a voucher");
                 refuse(
-                    "unavailable",
+                    pay::UNAVAILABLE,
                     "the seller cannot check this voucher at the moment; it is as good as before",
                 )
             }
         })
     }
 
-    /// Tells a buyer who was refused what is asked, if what they lack can be paid.
-    pub(super) fn say_due(&mut self) {
-        if self.seller().listing.admission == Admission::Granted {
+    /// Tells a buyer who was refused what is asked, if credit is what they lack; of a verdict that nobody could give that is not known.
+    pub(super) fn say_due(&mut self, buyer: &IdentityKey) {
+        let seller = self.seller();
+        if seller.listing.admission != Admission::Granted {
+            return;
+        }
+        let credit = seller.market.database().credit(&seller.feed(), buyer, now_ms());
+        if credit.is_ok_and(|credit| credit.is_none_or(Credit::is_used_up)) {
             let due = due(self.seller());
             self.say(pay::DUE, &pay::write(&due));
         }
@@ -120,6 +134,10 @@ impl Shared {
 fn due(seller: &Shared) -> Due {
     // A card that we stored is one; if not, there is nothing on it to show.
     let card = Card::parse(seller.listing.card.as_bytes());
-    let offers = card.map(|card| card.offers().iter().map(ToString::to_string).collect());
-    Due { methods: vec![Method::Credit.name().to_owned()], offers: offers.unwrap_or_default() }
+    let offers = card.map(|card| card.offers()).unwrap_or_default();
+    let is_taken = |offer: &&Offer| offer.terms.as_ref().is_ok_and(|terms| terms.method == Method::Credit);
+    Due {
+        methods: vec![Method::Credit.name().to_owned()],
+        offers: offers.iter().filter(is_taken).map(ToString::to_string).collect(),
+    }
 }

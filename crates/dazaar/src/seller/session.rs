@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::{SellerNotice, Shared, UserMessage};
-use crate::clock::now_ms;
+use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
 use crate::market::MarketError;
@@ -190,10 +190,14 @@ impl SellerConnection {
         Ok(())
     }
 
-    /// A buyer who hears that they are refused has heard before what is asked. npm dazaar would not know what to do with it.
+    /// A buyer who is refused for want of credit has heard before what is asked. npm dazaar would not know what to do with it.
     fn handle_verdict(&mut self, verdict: Verdict) {
-        if self.is_native && !self.is_refused && matches!(verdict, Verdict::Refuse { .. }) {
-            self.say_due();
+        if let Some(buyer) = self.buyer()
+            && self.is_native
+            && !self.is_refused
+            && matches!(verdict, Verdict::Refuse { .. })
+        {
+            self.say_due(&buyer);
         }
         self.machine.handle_verdict(self.connection.now(), verdict);
     }
@@ -221,6 +225,10 @@ impl SellerConnection {
     /// Has the validator asked now: something was paid.
     pub(super) fn ask_at_once(&mut self) {
         self.machine.handle_payment(self.connection.now());
+    }
+
+    pub(super) const fn has_settled_terms(&self) -> bool {
+        self.machine.has_settled_terms()
     }
 
     pub(super) const fn proofs_in_vain(&self) -> u32 {
@@ -343,7 +351,7 @@ impl SellerConnection {
                 buyer,
                 blocks,
                 bytes,
-                now_ms(),
+                &moment(),
             )?;
             (self.delivery.blocks, self.delivery.bytes) = (0, 0);
         }

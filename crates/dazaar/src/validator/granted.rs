@@ -1,15 +1,17 @@
 //! Admits those who have credit in the ledger, and charges the time that was delivered.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::Verdict;
 use serde_json::{Value, json};
 
 use super::{Answer, Question, Validator, undecided};
 use crate::clock::moment;
-use crate::database::{Credit, Database, Used};
+use crate::database::{Credit, Database, DatabaseError, Used};
 
 /// How often the records hear that the program runs.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
@@ -18,6 +20,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Granted {
     database: Arc<Database>,
+    /// Milliseconds of delivery that could not be charged when they should have been.
+    uncharged_ms: Mutex<BTreeMap<(FeedKey, IdentityKey), u64>>,
     /// Dropped with the rest, it ends the thread that keeps the clock.
     _alive: Sender<()>,
 }
@@ -31,7 +35,26 @@ impl Granted {
         if let Err(error) = thread.spawn(move || keep_clock(&records, &over)) {
             tracing::error!(%error, "nothing records that the program runs");
         }
-        Self { database, _alive: alive }
+        Self { database, uncharged_ms: Mutex::default(), _alive: alive }
+    }
+
+    fn uncharged_ms(&self) -> MutexGuard<'_, BTreeMap<(FeedKey, IdentityKey), u64>> {
+        self.uncharged_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Charges what was delivered, and what is left to be charged from before; all of it stays to be charged if that fails.
+    fn charge(&self, question: &Question) -> Result<Option<Credit>, DatabaseError> {
+        let key = (question.feed, question.buyer);
+        let served_ms = u64::try_from(question.served_ms).unwrap_or(0);
+        let time_ms = served_ms.saturating_add(self.uncharged_ms().remove(&key).unwrap_or(0));
+        let used = Used { time_ms, ..Used::default() };
+        let charged = self.database.charge(&question.feed, &question.buyer, used, &moment());
+        if charged.is_err() && time_ms > 0 {
+            let mut uncharged_ms = self.uncharged_ms();
+            let waiting_ms = uncharged_ms.entry(key).or_default();
+            *waiting_ms = waiting_ms.saturating_add(time_ms);
+        }
+        charged
     }
 }
 
@@ -49,8 +72,7 @@ fn keep_clock(database: &Database, over: &Receiver<()>) {
 
 impl Validator for Granted {
     fn validate(&self, question: Question) -> Answer<'_> {
-        let used = Used { time_ms: u64::try_from(question.served_ms).unwrap_or(0), ..Used::default() };
-        let verdict = match self.database.charge(&question.feed, &question.buyer, used, &moment()) {
+        let verdict = match self.charge(&question) {
             Ok(None) => Verdict::Refuse { reason: "nothing was granted to this buyer yet".to_owned() },
             Ok(Some(Credit::Time { left_ms: ..=0 })) => {
                 Verdict::Refuse { reason: "no time left on this subscription".to_owned() }

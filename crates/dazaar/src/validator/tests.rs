@@ -107,3 +107,26 @@ async fn a_question_that_charges_nothing_is_not_waited_for() {
     asked.ask(Arc::new(Silent), Question { served_ms: 0, ..QUESTION });
     asked.settle().await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_charged_is_charged_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("market.db");
+    let database = Arc::new(Database::open(&path).unwrap());
+    let Question { buyer, feed, .. } = QUESTION;
+    let books = rusqlite::Connection::open(&path).unwrap();
+    let sql = "INSERT INTO listing (feed, name, folder, card, unsigned_terms, admission, created_ms)
+        VALUES (?1, 'flights', '/feeds/1', '{}', 0, '{\"type\":\"granted\"}', 5)";
+    books.execute(sql, [feed.as_bytes()]).unwrap();
+    database.grant("one", &feed, &buyer, Some(1000), 0).unwrap();
+    let granted = granted::Granted::new(Arc::clone(&database));
+    books.execute_batch("ALTER TABLE account RENAME TO broken").unwrap();
+    for _ in 0..2 {
+        assert_eq!(granted.validate(QUESTION).await, undecided());
+    }
+    books.execute_batch("ALTER TABLE broken RENAME TO account").unwrap();
+    for left_ms in [880, 840] {
+        let info = Some(granted::info(crate::database::Credit::Time { left_ms }));
+        assert_eq!(granted.validate(QUESTION).await, Verdict::Admit { info });
+    }
+}

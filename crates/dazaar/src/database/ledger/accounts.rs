@@ -30,6 +30,16 @@ pub enum Credit {
     Forever,
 }
 
+impl Credit {
+    /// Whether nothing is left.
+    pub const fn is_used_up(self) -> bool {
+        match self {
+            Self::Time { left_ms: left } | Self::Bytes { left } | Self::Records { left } => left <= 0,
+            Self::Forever => false,
+        }
+    }
+}
+
 /// One buyer under one price. Amounts are units of the price's asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {

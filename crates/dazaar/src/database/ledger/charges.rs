@@ -49,21 +49,21 @@ impl Database {
         used: Used,
         now: &Moment,
     ) -> Result<Option<Credit>, DatabaseError> {
-        let connection = &mut self.charges(now.running_ms)?.connection;
-        let before = accounts(connection, feed, buyer)?;
+        let mut charges = self.charges();
+        let before = accounts(&charges.connection, feed, buyer)?;
         let is_running = |account: &Account| account.charged_at.is_some();
         let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
         if (is_forever || used == Used::default()) && !before.iter().any(is_running) {
             return Ok(credit(&before, now.wall_ms));
         }
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut accounts = accounts(&transaction, feed, buyer)?;
-        let clock_ms = clock::advance(&transaction, now)?;
-        let now_at = ChargedAt { clock_ms, wall_ms: now.wall_ms };
-        charge_all(&transaction, &mut accounts, used, now_at)?;
-        transaction.commit()?;
-        Ok(credit(&accounts, now.wall_ms))
+        charges.write(now.running_ms, |connection| {
+            let mut accounts = accounts(connection, feed, buyer)?;
+            let clock_ms = clock::advance(connection, now)?;
+            let now_at = ChargedAt { clock_ms, wall_ms: now.wall_ms };
+            charge_all(connection, &mut accounts, used, now_at)?;
+            Ok(credit(&accounts, now.wall_ms))
+        })
     }
 
     /// What a buyer has; none without an account.
