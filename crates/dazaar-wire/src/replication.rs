@@ -342,6 +342,7 @@ impl Replication {
             && asked.all(|peer| {
                 peer.wants.is_answered(peer.remote.length(), next_missing)
                     && !peer.has_any_of(&self.selection, log.have())
+                    && !peer.owes_news()
             })
     }
 

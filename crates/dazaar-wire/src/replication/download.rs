@@ -150,6 +150,9 @@ impl Replication {
         let stored = log.store_range(verified).map_err(|error| Fault::of_stored(start, error))?;
         if stored.length > length {
             self.handle_longer(stored.length);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.proved = stored.length;
+            }
         }
         if stored.fresh > 0 {
             self.handle_stored(id, blocks, bytes);

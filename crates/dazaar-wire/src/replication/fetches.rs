@@ -122,6 +122,11 @@ impl Fetches {
         given_up
     }
 
+    /// Whether it was asked for everything from some block on.
+    pub(super) const fn is_onward(&self) -> bool {
+        self.onward.is_some()
+    }
+
     /// Gives up everything. Returns the ranges that were owed.
     pub(super) fn clear(&mut self) -> Vec<Range<u64>> {
         self.onward = None;

@@ -54,6 +54,8 @@ pub(super) struct Peer {
     delivered: u64,
     /// The block whose proof it did not have.
     unproved: Option<u64>,
+    /// The length that it proved with blocks it sent.
+    pub(super) proved: u64,
 }
 
 impl Peer {
@@ -69,6 +71,7 @@ impl Peer {
             fetches: Fetches::default(),
             watch: Watch::default(),
             fresh: RangeSet::default(),
+            proved: 0,
             unheard: Some(0),
             cursor: 0,
             place,
@@ -221,6 +224,11 @@ impl Peer {
         let owed = self.window.take_proof();
         self.forgiven = self.forgiven.saturating_add(owed as u32);
         owed
+    }
+
+    /// Whether blocks are on their way of which it has told by nothing but a longer log: it was asked for all, and sends them.
+    pub(super) fn owes_news(&self) -> bool {
+        self.fetches.is_onward() && self.remote.length() < self.proved
     }
 
     /// Whether it has a block that we want and do not have, asked for or not.

@@ -60,7 +60,10 @@ impl Database {
         let sql = "UPDATE sale SET blocks = blocks + ?3, bytes = bytes + ?4, seen_ms = ?5 WHERE feed = ?1 AND buyer = ?2";
         let (blocks, bytes) =
             (i64::try_from(blocks).unwrap_or(i64::MAX), i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.charges().write(now.running_ms, |connection| {
+        // In this order, as charges do.
+        let mut charges = self.charges();
+        let _writer = self.connection();
+        charges.write(now.running_ms, |connection| {
             let row = (feed.as_bytes(), buyer.as_bytes(), blocks, bytes, now.wall_ms);
             connection.prepare_cached(sql)?.execute(row)?;
             Ok(())

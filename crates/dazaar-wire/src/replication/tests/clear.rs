@@ -89,6 +89,30 @@ fn what_nobody_has_is_not_asked_for() {
 }
 
 #[test]
+fn what_a_growing_feed_has_more_is_not_taken_for_gone() {
+    for mut jar in [Jar::new(6), Jar::of_ranges(6)] {
+        let (seller, buyer) = (jar.writer(20_000), jar.reader(Download::All));
+        jar.connect(seller, buyer);
+        for _ in 0..300 {
+            // Blocks may be sent with the proof of a longer log before anybody is told of that.
+            let before = jar.hosts[seller].log.length();
+            let blocks: Vec<_> = (before..before + 7).map(block_bytes).collect();
+            jar.hosts[seller].log.append(&blocks).unwrap();
+            jar.sleep(std::time::Duration::from_millis(1));
+            let host = &jar.hosts[buyer];
+            let is_complete = host.log.downloaded() == host.log.length();
+            assert!(is_complete || !host.feeds[0].is_settled(&host.log), "{} blocks", host.log.length());
+            let Host { log, feeds, .. } = &mut jar.hosts[seller];
+            feeds.iter_mut().for_each(|feed| feed.handle_added(before..before + 7, log));
+        }
+        jar.settle();
+        let length = jar.hosts[seller].log.length();
+        jar.assert_holds(buyer, 0..length);
+        assert!(jar.hosts[buyer].feeds[0].is_settled(&jar.hosts[buyer].log));
+    }
+}
+
+#[test]
 fn a_peer_that_does_not_answer_may_have_more() {
     for mut jar in [Jar::new(5), Jar::of_ranges(5)] {
         let (seller, buyer) = (jar.writer(100), jar.reader(Download::All));
