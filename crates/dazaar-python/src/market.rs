@@ -56,6 +56,7 @@ impl Market {
 
     /// Opens a table: the name of a listing or purchase, a key, a folder, a link, or the file of a card.
     #[pyo3(signature = (table, *, connect=Vec::new(), accept_terms=None, timeout=Some(60.0), wait_for_admission=false, require_authenticated=false))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     fn open(
         &self,
         py: Python<'_>,
@@ -84,6 +85,7 @@ impl Market {
     /// Publishes rows, an Arrow IPC stream, as the table of this name. What the table has already is left out, unless `append`.
     /// Returns how many rows it has.
     #[pyo3(signature = (stream, name, *, time=None, keys=Vec::new(), late=None, append=false, free=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     fn publish(
         &self,
         py: Python<'_>,

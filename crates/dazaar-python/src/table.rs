@@ -37,6 +37,7 @@ impl Table {
 
     /// Rows between two times, from inclusive, to exclusive.
     #[pyo3(signature = (from_, to, *, columns, symbols, conditions, last, limit))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     fn rows(
         &self,
         py: Python<'_>,

@@ -198,12 +198,14 @@ class Live:
             # A thread goes on when nobody waits any more; what it finds is for whoever waits next.
             if self._waiting is None:
                 self._waiting = asyncio.ensure_future(asyncio.to_thread(self._native.next, _WAIT_SECONDS))
-            waiting = self._waiting
             try:
-                batch = await asyncio.shield(waiting)
-            finally:
-                if waiting.done():
-                    self._waiting = None
+                batch = await asyncio.shield(self._waiting)
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                self._waiting = None
+                raise
+            self._waiting = None
             if batch is not None:
                 return Batch(batch)
 

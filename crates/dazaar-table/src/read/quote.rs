@@ -31,8 +31,7 @@ pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
     mut read: impl FnMut(u64) -> Result<Option<B>, E>,
 ) -> Result<Quote, ScanError<E>> {
     let mut plan = locate(length, Query { from, to, ..Query::default() }, &mut read)?;
-    let mut quote = Quote::default();
-    quote.bytes = plan.bytes();
+    let mut quote = Quote { rows: 0, bytes: plan.bytes() };
     let segments = mem::take(&mut plan.segments);
     let (inside, edges): (Vec<_>, Vec<_>) =
         segments.into_iter().partition(|entry| plan.selection.covers(entry.earliest, entry.latest));

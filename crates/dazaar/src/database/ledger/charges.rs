@@ -54,8 +54,7 @@ impl Database {
         let is_running = |account: &Account| account.charged_at.is_some();
         let is_forever = before.iter().any(|account| account.forever);
         // Most questions find nothing to charge, and need not wait for the disk.
-        let has_nothing_to_charge = before.is_empty() || is_forever || used == Used::default();
-        if has_nothing_to_charge && !before.iter().any(is_running) {
+        if (is_forever || used == Used::default()) && !before.iter().any(is_running) {
             return Ok(credit(&before, now.wall_ms));
         }
         // Writers of this process wait for each other here: SQLite would try again and again.
