@@ -310,7 +310,7 @@ async fn a_question_reads_and_does_nothing_else() {
         "not sql".to_owned(),
     ] {
         let error = wrong(&sql, &text).await.strip_backtrace();
-        let reasons = ["not supported", "not sql", "single statement", "Expected"];
+        let reasons = ["not supported", "not sql", "single SQL statement", "Expected"];
         assert!(reasons.iter().any(|reason| error.contains(reason)), "{text}: {error}");
     }
     assert!(!file.exists());
