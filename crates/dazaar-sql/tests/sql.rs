@@ -1,5 +1,7 @@
 //! Questions to tables on the disk and at sellers, over real connections.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
