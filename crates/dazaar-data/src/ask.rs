@@ -6,8 +6,8 @@ use std::time::Duration;
 use dazaar::cards::BuyerEvent;
 use dazaar::cards::extension::display_text;
 use dazaar::{Buyer, BuyerNotice};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ pub trait Question: Serialize + DeserializeOwned {
 }
 
 /// What comes back when there is no answer.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Refusal {
     pub(crate) error: String,
 }
@@ -64,15 +64,9 @@ pub async fn ask<Q: Question>(buyer: &Buyer, question: &Q) -> Result<Q::Answer, 
 }
 
 fn read<Q: Question>(message: Value) -> Result<Q::Answer, SellerError> {
-    if let Ok(Refusal { error }) = Refusal::deserialize_from(&message) {
+    if let Ok(Refusal { error }) = Refusal::deserialize(&message) {
         return Err(SellerError::Refused { reason: display_text(&error) });
     }
     let nonsense = |_| SellerError::Ended { reason: "the seller's answer makes no sense".to_owned() };
     serde_json::from_value(message).map_err(nonsense)
-}
-
-impl Refusal {
-    fn deserialize_from(message: &Value) -> Result<Self, serde_json::Error> {
-        serde::Deserialize::deserialize(message)
-    }
 }

@@ -11,13 +11,12 @@ use dazaar::cards::extension::display_text;
 use dazaar::wire::replication::Download;
 use dazaar_data::PreviewQuestion;
 use dazaar_table::export::{OutputFormat, RowWriter};
-use dazaar_table::times::Rfc3339;
 use dazaar_table::{Kind as ColumnKind, Schema};
 use textplots::{Chart, Plot as _, Shape};
 
 use super::Context;
 use super::purchase::{Purchase, SellerArguments};
-use super::table::{RowsFormat, create, file_of, moment, output_format, reserve_for_rows};
+use super::table::{RowsFormat, Times, create, file_of, output_format, reserve_for_rows};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -34,13 +33,8 @@ pub(crate) struct Arguments {
     /// A card (JSON file), a link (dazaar:...), the seller's key, or the name of a purchase
     seller: String,
 
-    /// From this time on: 2026-03-01, 2026-03-01T09:30:00Z, "2h ago"
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    from: Option<i64>,
-
-    /// Before this time
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    to: Option<i64>,
+    #[command(flatten)]
+    times: Times,
 
     /// No more rows than so many
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
@@ -73,10 +67,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     };
     let market = context.market_or_new()?;
     let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, Download::Sparse)?;
-    let text = |time: Option<i64>| time.map(|time| Rfc3339(time).to_string());
+    let (from, to) = arguments.times.as_text();
     // A chart shows as many as there are.
     let limit = arguments.chart.is_none().then_some(arguments.limit);
-    let question = PreviewQuestion { from: text(arguments.from), to: text(arguments.to), limit };
+    let question = PreviewQuestion { from, to, limit };
     let Some(answer) = Interruption::listen()?.or(purchase.ask(&question)).await? else {
         return Err(Failure::new(Kind::Interrupted, "interrupted"));
     };

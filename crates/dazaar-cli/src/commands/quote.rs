@@ -3,11 +3,10 @@
 use clap::Args;
 use dazaar::wire::replication::Download;
 use dazaar_data::{QuoteAnswer, QuoteQuestion};
-use dazaar_table::times::Rfc3339;
 
 use super::Context;
 use super::purchase::{Purchase, SellerArguments};
-use super::table::moment;
+use super::table::Times;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -20,13 +19,8 @@ pub(crate) struct Arguments {
     /// A card (JSON file), a link (dazaar:...), the seller's key, or the name of a purchase
     seller: String,
 
-    /// From this time on: 2026-03-01, 2026-03-01T09:30:00Z, "2h ago"
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    from: Option<i64>,
-
-    /// Before this time
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    to: Option<i64>,
+    #[command(flatten)]
+    times: Times,
 
     #[command(flatten)]
     purchase: SellerArguments,
@@ -35,8 +29,8 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let market = context.market_or_new()?;
     let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, Download::Sparse)?;
-    let text = |time: Option<i64>| time.map(|time| Rfc3339(time).to_string());
-    let question = QuoteQuestion { from: text(arguments.from), to: text(arguments.to) };
+    let (from, to) = arguments.times.as_text();
+    let question = QuoteQuestion { from, to };
     let Some(QuoteAnswer { rows, bytes }) = Interruption::listen()?.or(purchase.ask(&question)).await? else {
         return Err(Failure::new(Kind::Interrupted, "interrupted"));
     };

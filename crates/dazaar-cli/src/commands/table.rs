@@ -12,6 +12,6 @@ pub(super) use cursor::Cursor;
 pub(super) use delivery::TableDelivery;
 pub(super) use local::{answer_from_disk, holds_all};
 pub(super) use question::{
-    Question, RowsFormat, create, file_of, format_of, moment, output_format, reserve_for_rows, span,
+    Question, RowsFormat, Times, create, file_of, format_of, output_format, reserve_for_rows, span,
 };
 pub(super) use summary::{SummaryDelivery, summary};

@@ -8,15 +8,14 @@ use clap::{Args, ValueEnum};
 use dazaar_table::export::OutputFormat;
 use dazaar_table::import::FileFormat;
 use dazaar_table::read::Query;
-use dazaar_table::times::{parse_moment, parse_span};
+use dazaar_table::times::{Rfc3339, parse_moment, parse_span};
 
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 
-/// Which rows of a table, and how they are written.
+/// Between which times.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Rows of a table")]
-pub(crate) struct Question {
+pub(crate) struct Times {
     /// From this time on: 2026-03-01, 2026-03-01T09:30:00Z, "2h ago"
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<i64>,
@@ -24,6 +23,22 @@ pub(crate) struct Question {
     /// Before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
+}
+
+impl Times {
+    /// As they stand in a message: JavaScript's numbers have no room for nanoseconds.
+    pub(crate) fn as_text(&self) -> (Option<String>, Option<String>) {
+        let text = |time: Option<i64>| time.map(|time| Rfc3339(time).to_string());
+        (text(self.from), text(self.to))
+    }
+}
+
+/// Which rows of a table, and how they are written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rows of a table")]
+pub(crate) struct Question {
+    #[command(flatten)]
+    times: Times,
 
     /// Only these columns, in this order: time,price
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -81,8 +96,8 @@ impl Question {
     /// The question.
     pub(crate) fn query(&self) -> Query {
         Query {
-            from: self.from,
-            to: self.to,
+            from: self.times.from,
+            to: self.times.to,
             from_row: 0,
             to_row: None,
             last: self.last,
