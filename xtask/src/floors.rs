@@ -10,17 +10,18 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
     ("dazaar-market", &["dazaar-log"]),
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
+    ("dazaar-pay", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),
     ("dazaar-python", &["dazaar", "dazaar-table", "dazaar-data"]),
-    ("dazaar-cli", &["dazaar", "dazaar-table", "dazaar-data", "dazaar-sql"]),
+    ("dazaar-cli", &["dazaar", "dazaar-pay", "dazaar-table", "dazaar-data", "dazaar-sql"]),
     ("dazaar-sim", &["dazaar-log", "dazaar-wire"]),
     ("xtask", &[]),
 ];

@@ -12,6 +12,7 @@ mod group_commit;
 mod import;
 pub mod keystore;
 mod market;
+pub mod payment;
 mod publish;
 mod replicator;
 mod retention;
