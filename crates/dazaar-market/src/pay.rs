@@ -10,6 +10,12 @@ use serde_json::Value;
 
 use crate::extension::display_text;
 
+/// Buyer to seller: what they want to pay, and how.
+pub const ORDER: &str = "pay/order";
+
+/// Seller to buyer: how an order can be paid.
+pub const REQUEST: &str = "pay/request";
+
 /// Buyer to seller: a payment that is handed over, such as a voucher.
 pub const PROOF: &str = "pay/proof";
 
@@ -30,7 +36,33 @@ pub const TERMS: &str = "terms";
 
 /// Whether a message is one of these: applications do not see them.
 pub fn is_payment(name: &str) -> bool {
-    [PROOF, RECEIPT, REFUSE, DUE].contains(&name)
+    [ORDER, REQUEST, PROOF, RECEIPT, REFUSE, DUE].contains(&name)
+}
+
+/// What a buyer wants to pay. It may be sent again until there is a receipt: it is one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its name, 32 random hex digits.
+    pub order: String,
+    /// How it is to be paid.
+    pub method: String,
+    /// At which price of the card's: as [`Price::to_json`](crate::Price::to_json).
+    pub price: Value,
+    /// How much, in units of the price's asset.
+    pub units: u64,
+}
+
+/// How an order can be paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Which order.
+    pub order: String,
+    /// The method's own: an invoice, say.
+    pub request: String,
+    /// How much, in units of the price's asset.
+    pub units: u64,
+    /// Until when: milliseconds since 1970 UTC.
+    pub expires_ms: i64,
 }
 
 /// A payment that is handed over. It may be sent again until there is an answer: it counts once.

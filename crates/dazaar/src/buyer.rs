@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::pay::{Due, Proof, Receipt, Refusal};
-use dazaar_market::{Acceptance, Address, Link, Method, TermsHash, VoucherCode};
+use dazaar_market::pay::{Due, Receipt, Refusal};
+use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
@@ -19,10 +19,12 @@ use tokio::time::timeout;
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
-use crate::database::Purchase;
+use crate::database::{Purchase, Spending, SpendingState};
 use crate::market::{Market, MarketError};
+use crate::payment::Payer;
 use crate::replicator::Replicator;
 use crate::validator::Validator;
+use payments::Payment;
 
 pub use session::BuyerEnd;
 
@@ -67,11 +69,20 @@ pub struct BuyerOptions {
     pub security: SecurityPolicy,
     /// Who decides, again and again, whether to download from this seller; nobody if there is no doubt.
     pub vetting: Option<Arc<dyn Validator>>,
+    /// Who pays: the first that can.
+    pub payers: Vec<Arc<dyn Payer>>,
+}
+
+impl BuyerOptions {
+    /// Who pays in this way, in this.
+    pub fn payer(&self, method: Method, asset: &Asset) -> Option<&Arc<dyn Payer>> {
+        self.payers.iter().find(|payer| payer.method() == method && payer.pays(asset))
+    }
 }
 
 impl Default for BuyerOptions {
     fn default() -> Self {
-        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None }
+        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None, payers: Vec::new() }
     }
 }
 
@@ -94,16 +105,6 @@ struct Shared {
     payments: Mutex<Vec<Payment>>,
 }
 
-/// A payment that is handed over until it is answered.
-#[derive(Debug)]
-struct Payment {
-    proof: Proof,
-    /// The payment's own name, which its receipt must have.
-    reference: String,
-    /// Answers that said it counts, and did not prove it.
-    unproven: u32,
-}
-
 /// What a buyer may want to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BuyerNotice {
@@ -123,6 +124,15 @@ pub enum BuyerNotice {
     },
     /// Something happened in a session.
     Session(dazaar_market::BuyerEvent),
+    /// My wallet has paid; the seller is to say that it counts.
+    Sent {
+        /// How.
+        method: Method,
+        /// How much.
+        money: Money,
+        /// What paying cost on top, in the same units.
+        fee: u64,
+    },
     /// A payment counts.
     Paid(Receipt),
     /// A payment does not count, for good unless [`Buyer::is_paying`] still. Its texts are fit for display.
@@ -151,6 +161,7 @@ impl Buyer {
             outbox_filled: Arc::default(),
             payments: Mutex::default(),
         }));
+        buyer.0.resume_payments()?;
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
         }
@@ -186,10 +197,35 @@ impl Buyer {
 
     /// Redeems a voucher. It is handed over on every connection until the seller has answered, and counts once.
     pub fn redeem(&self, code: &VoucherCode) {
-        let order = format!("{:032x}", rand::random::<u128>());
-        let proof = Proof { order, method: Method::Credit.name().to_owned(), proof: code.reveal() };
-        self.0.payments().push(Payment { proof, reference: code.hash().to_string(), unproven: 0 });
+        self.0.payments().push(Payment::of_voucher(code));
         self.0.outbox_filled.notify_one();
+    }
+
+    /// Pays `units` at a price of the seller's card, with the first wallet that can. It goes on, also after a restart, until the
+    /// seller has said that it counts, or that it cannot be paid.
+    ///
+    /// # Errors
+    /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`](crate::database::DatabaseError::Budget) if that is more than I allow.
+    pub fn pay(&self, terms: &PriceTerms, units: u64) -> Result<(), MarketError> {
+        let method = terms.method;
+        if self.0.options.payer(method, &terms.price.asset).is_none() {
+            return Err(MarketError::NoPayer { method });
+        }
+        let spending = Spending {
+            order: rand::random(),
+            seller: self.seller(),
+            method,
+            price: terms.price.clone(),
+            units,
+            pay_to: terms.pay_to.clone(),
+            fee: 0,
+            state: SpendingState::Open,
+            paid: None,
+            time_ms: now_ms(),
+        };
+        self.0.market.database().begin_spending(&spending)?;
+        self.0.add_payment(spending);
+        Ok(())
     }
 
     /// Whether a payment is still to be answered.
@@ -268,6 +304,26 @@ impl Shared {
     fn notify(&self, notice: BuyerNotice) {
         // Nobody need be watching.
         let _ = self.notices.send(notice);
+    }
+
+    /// Goes on with payments of earlier runs. An order that nobody can pay now waits for a wallet.
+    fn resume_payments(&self) -> Result<(), MarketError> {
+        for spending in self.market.database().spendings(Some(&self.order.link.seller))? {
+            let can_go_on = match spending.state {
+                SpendingState::Open => self.options.payer(spending.method, &spending.price.asset).is_some(),
+                SpendingState::Sent => true,
+                SpendingState::Done | SpendingState::Failed => false,
+            };
+            if can_go_on {
+                self.add_payment(spending);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_payment(&self, spending: Spending) {
+        self.payments().push(Payment::of_spending(spending, self.market.buyer().public()));
+        self.outbox_filled.notify_one();
     }
 
     fn payments(&self) -> MutexGuard<'_, Vec<Payment>> {

@@ -11,6 +11,7 @@ mod purchases;
 mod receipts;
 mod sales;
 mod settings;
+mod spending;
 
 use std::fs::{OpenOptions, Permissions};
 use std::io;
@@ -22,18 +23,20 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
-    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, Receipt, Redeemed, Refunded,
-    Used, Voucher, VoucherError,
+    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderPayment, OrderRecord,
+    Receipt, Redeemed, Refunded, Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
 pub use sales::Sale;
+pub use spending::{Budget, BudgetError, Spending, SpendingState};
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("database/schema-1.sql"),
     include_str!("database/schema-2.sql"),
     include_str!("database/schema-3.sql"),
+    include_str!("database/schema-4.sql"),
 ];
 
 /// How long a writer waits for another process.
@@ -181,6 +184,9 @@ pub enum DatabaseError {
     /// A payment that nobody asked for does not exist.
     #[error("no such payment waits to be claimed")]
     NothingUnclaimed,
+    /// More was to be paid than I allow.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// A voucher gives nothing.
     #[error(transparent)]
     Voucher(#[from] VoucherError),

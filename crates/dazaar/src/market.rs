@@ -265,6 +265,12 @@ impl Offer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarketError {
+    /// No wallet can pay so.
+    #[error("no wallet of mine can pay by {method}")]
+    NoPayer {
+        /// How.
+        method: dazaar_market::Method,
+    },
     /// The master key.
     #[error(transparent)]
     Keystore(#[from] KeystoreError),

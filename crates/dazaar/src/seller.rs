@@ -1,5 +1,7 @@
 //! Serving one listing: every connection is a session of its own, admitted and metered by the listing's rules.
 
+mod credit;
+mod orders;
 mod payments;
 mod session;
 
@@ -8,17 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
-use dazaar_market::{Method, Sale, SellerConfig, Terms, UnsignedTerms};
+use dazaar_market::{Method, Money, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::database::{Admission, Credit, Listing, Retention};
 use crate::market::{Market, MarketError};
+use crate::payment::Payee;
 use crate::shared_log::SharedLog;
 use crate::validator::{Validator, validator};
 
@@ -47,17 +50,23 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 const CHARGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
 /// How a listing is served.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SellerOptions {
     /// Time from one verdict about a buyer to the next question.
     pub validate_interval: Duration,
     /// Whether frames must be authenticated.
     pub security: SecurityPolicy,
+    /// Who takes payments: the first that can take one does.
+    pub payees: Vec<Arc<dyn Payee>>,
 }
 
 impl Default for SellerOptions {
     fn default() -> Self {
-        Self { validate_interval: dazaar_market::session::VALIDATE_INTERVAL, security: SecurityPolicy::Offer }
+        Self {
+            validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
+            security: SecurityPolicy::Offer,
+            payees: Vec::new(),
+        }
     }
 }
 
@@ -76,6 +85,10 @@ struct Shared {
     options: SellerOptions,
     notices: broadcast::Sender<SellerNotice>,
     buyers: Mutex<BTreeMap<IdentityKey, BuyerState>>,
+    /// Orders that a wallet is asked about at the moment.
+    ordering: Semaphore,
+    /// There is an order whose payment is to be looked for.
+    ordered: Notify,
     /// True once no more buyers are served.
     closing: watch::Sender<bool>,
 }
@@ -127,14 +140,23 @@ pub enum SellerNotice {
         /// What the buyer has, under the key of the feed or of the buyer's own.
         theirs: SignedHead,
     },
+    /// A buyer wants to pay, and was told how.
+    Ordered {
+        /// Who.
+        buyer: IdentityKey,
+        /// How.
+        method: Method,
+        /// How much.
+        money: Money,
+    },
     /// A payment counts.
     Paid {
         /// Whose.
         buyer: IdentityKey,
         /// How.
         method: Method,
-        /// Milliseconds that it gave; none admits until revoked.
-        amount_ms: Option<i64>,
+        /// What it gave; none admits until revoked.
+        money: Option<Money>,
         /// Whether it counted before, and only the answer was given again.
         again: bool,
         /// What the buyer has now.
@@ -183,6 +205,8 @@ impl Seller {
             options,
             notices: broadcast::Sender::new(NOTICES_MAX),
             buyers: Mutex::default(),
+            ordering: Semaphore::new(orders::ASKED_AT_ONCE_MAX),
+            ordered: Notify::new(),
             closing: watch::Sender::new(false),
         })))
     }
@@ -225,6 +249,7 @@ impl Seller {
         tokio::select! {
             () = self.serve_all(listener) => {}
             () = Arc::clone(&self.0).forget_past() => {}
+            () = Arc::clone(&self.0).look_for_payments() => {}
         }
     }
 
@@ -307,6 +332,15 @@ impl Shared {
     fn notify(&self, notice: SellerNotice) {
         // Nobody need be watching.
         let _ = self.notices.send(notice);
+    }
+
+    /// Sends a message to every connection of a buyer.
+    fn tell(&self, buyer: &IdentityKey, name: &str, message: &Value) {
+        let buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        for outbox in buyers.get(buyer).iter().flat_map(|state| &state.outboxes) {
+            // One that takes nothing in asks again.
+            let _ = outbox.try_send((name.to_owned(), message.clone()));
+        }
     }
 
     /// Registers a connection of a buyer; none if there are enough already.

@@ -41,6 +41,13 @@ impl Method {
         }
     }
 
+    /// The method of this name, as records and messages have it.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all =
+            [Self::Free, Self::Credit, Self::Bolt11, Self::Bolt12, Self::Cashu, Self::Erc20, Self::Ether];
+        all.into_iter().find(|method| method.name() == name)
+    }
+
     /// The method of an entry: by its `method`, or else, as cards in the wild have it, by its `label` or currency.
     pub(super) fn of(fields: Fields<'_>) -> Result<Self, OfferError> {
         let currency = fields.text(&["currency"])?.unwrap_or_default();

@@ -1,13 +1,17 @@
-//! Payments within a session: handed over, once terms are settled, until they are answered.
+//! Payments within a session: handed over or ordered, once terms are settled, until they are answered.
+
+use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
-use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
-use dazaar_market::{SignedReceipt, display_text};
+use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal, Request};
+use dazaar_market::{Method, Money, SignedReceipt, VoucherCode, display_text};
 use serde_json::Value;
 
 use super::session::BuyerConnection;
-use super::{BuyerNotice, Payment, Shared};
+use super::{BuyerNotice, PAUSE_FIRST, PAUSE_MAX, Shared};
 use crate::clock::now_ms;
+use crate::database::Spending;
+use crate::payment::{Bill, Paid, Payer, PaymentError};
 
 /// Answers without a good receipt after which a payment is not handed over any more.
 const UNPROVEN_MAX: u32 = 3;
@@ -15,30 +19,52 @@ const UNPROVEN_MAX: u32 = 3;
 /// Code of a payment that is handed over again, because the answer does not prove that it counts.
 const UNPROVEN: &str = "unproven";
 
+/// A payment that is handed over, or ordered, until it is answered.
+#[derive(Debug)]
+pub(super) struct Payment {
+    /// Its name in messages.
+    pub(super) order: String,
+    pub(super) method: Method,
+    /// What is to be paid; none if it is handed over without having been ordered.
+    pub(super) bill: Option<Bill>,
+    pub(super) stage: Stage,
+    /// Answers that said it counts, and did not prove it.
+    pub(super) unproven: u32,
+}
+
+/// How far a payment is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The seller is to say how it can be paid.
+    Ordered,
+    /// The wallet pays.
+    Paying,
+    /// It is paid: the seller is to say that it counts.
+    Paid(Paid),
+}
+
 impl BuyerConnection {
     /// Hands over what was not handed over on this connection yet; to nobody whose software would not know what it is.
     pub(super) fn send_payments(&mut self) {
         if self.is_native() && !self.has_settled_terms() {
             return;
         }
-        let waiting: Vec<Proof> = self
+        let waiting: Vec<(String, Message)> = self
             .buyer()
             .payments()
             .iter()
-            .map(|payment| &payment.proof)
-            .filter(|proof| !self.has_sent(&proof.order))
-            .cloned()
+            .filter_map(|payment| Some((payment.order.clone(), payment.message()?)))
+            .filter(|(order, (name, _))| !self.has_sent(order, name))
             .collect();
-        for proof in waiting {
+        for (order, (name, message)) in waiting {
             if !self.is_native() {
-                let error = "the seller's software takes no vouchers".to_owned();
-                self.buyer().drop_payment(&proof.order);
-                let refusal = Refusal { order: proof.order, code: "software".to_owned(), error };
-                self.buyer().notify(BuyerNotice::PaymentRefused(refusal));
+                let error = "the seller's software takes no such payments".to_owned();
+                self.buyer().drop_payment(&order);
+                self.buyer().refuse(order, "software", error);
                 continue;
             }
-            if self.say(pay::PROOF, &pay::write(&proof)) {
-                self.mark_sent(proof.order);
+            if self.say(name, &message) {
+                self.mark_sent(order, name);
             }
         }
     }
@@ -46,6 +72,12 @@ impl BuyerConnection {
     /// A message about payments came. An answer to what nobody asked says nothing.
     pub(super) fn handle_payment(&mut self, name: &str, message: Value) {
         let notice = match name {
+            pay::REQUEST => {
+                if let Some(request) = pay::read::<Request>(message) {
+                    self.buyer().handle_request(request);
+                }
+                None
+            }
             pay::RECEIPT => pay::read::<Receipt>(message).and_then(|receipt| self.buyer().paid(receipt)),
             pay::REFUSE => pay::read::<Refusal>(message).and_then(|refusal| self.refused(refusal)),
             pay::DUE => pay::read::<Due>(message).map(|due| {
@@ -59,10 +91,10 @@ impl BuyerConnection {
         }
     }
 
-    /// A payment that the seller could not check is kept, and handed over again later.
+    /// A payment that the seller could not check is kept, and handed over again later; so is one that our wallet could not make.
     fn refused(&mut self, refusal: Refusal) -> Option<BuyerNotice> {
         if refusal.is_temporary() {
-            if !self.buyer().payments().iter().any(|payment| payment.proof.order == refusal.order) {
+            if !self.buyer().payments().iter().any(|payment| payment.order == refusal.order) {
                 return None;
             }
             self.resend_later();
@@ -75,17 +107,80 @@ impl BuyerConnection {
     }
 }
 
+/// A message's name, and what it says.
+type Message = (&'static str, Value);
+
 impl Shared {
+    /// The seller says how an order can be paid. What is being paid, or is paid, is not paid again.
+    fn handle_request(self: &Arc<Self>, request: Request) {
+        let mut payments = self.payments();
+        let Some(payment) = payments.iter_mut().find(|payment| payment.order == request.order) else {
+            return;
+        };
+        let (Stage::Ordered, Some(bill)) = (&payment.stage, &payment.bill) else { return };
+        let bill = Bill { expires_ms: request.expires_ms, ..bill.clone() };
+        payment.stage = Stage::Paying;
+        drop(payments);
+        let Some(payer) = self.options.payer(bill.method, &bill.price.asset) else { return };
+        let (buyer, payer) = (Arc::clone(self), Arc::clone(payer));
+        tokio::spawn(async move { buyer.settle(&*payer, &bill, &request).await });
+    }
+
+    /// Has the wallet pay, and try again as long as it is out of reach: it pays once.
+    async fn settle(&self, payer: &dyn Payer, bill: &Bill, request: &Request) {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let paid = if request.units == bill.units {
+                payer.pay(bill, &request.request).await
+            } else {
+                Err(PaymentError::refused("the seller asks for another amount than was ordered"))
+            };
+            match paid {
+                Ok(paid) => return self.sent(&request.order, bill, paid),
+                Err(PaymentError::Refused { reason }) => {
+                    self.drop_payment(&request.order);
+                    return self.refuse(request.order.clone(), "wallet", reason);
+                }
+                Err(PaymentError::Unavailable { reason }) => {
+                    self.refuse(request.order.clone(), pay::UNAVAILABLE, reason);
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+    }
+
+    /// The wallet has paid: that is on record before anything is handed over.
+    fn sent(&self, order: &str, bill: &Bill, paid: Paid) {
+        if let Err(error) = self.market.database().put_sent(&bill.order, &paid) {
+            tracing::error!(%error, "cannot record what was paid");
+        }
+        self.notify(BuyerNotice::Sent {
+            method: bill.method,
+            money: Money { asset: bill.price.asset.clone(), units: bill.units },
+            fee: paid.fee,
+        });
+        if let Some(payment) = self.payments().iter_mut().find(|payment| payment.order == order) {
+            payment.stage = Stage::Paid(paid);
+        }
+        self.outbox_filled.notify_one();
+    }
+
+    fn refuse(&self, order: String, code: &str, error: String) {
+        self.notify(BuyerNotice::PaymentRefused(Refusal { order, code: code.to_owned(), error }));
+    }
+
     /// A payment counts if its receipt proves it. If not, it is handed over on the next connection, but not for ever.
     fn paid(&self, receipt: Receipt) -> Option<BuyerNotice> {
         let (seller, buyer) = (self.order.link.seller, self.market.buyer().public());
         let mut payments = self.payments();
-        let index = payments.iter().position(|payment| payment.proof.order == receipt.order)?;
+        let index = payments.iter().position(|payment| payment.order == receipt.order)?;
         let payment = payments.get_mut(index)?;
         let reason = match payment.proven(&receipt.signed, seller, buyer) {
             Ok(signed) => {
-                payments.remove(index);
+                let payment = payments.remove(index);
                 drop(payments);
+                self.end_spending(&payment, true);
                 if let Err(error) = self.market.database().put_receipt(&signed, &receipt.signed, now_ms()) {
                     tracing::error!(%error, "cannot keep a receipt");
                 }
@@ -104,17 +199,76 @@ impl Shared {
         Some(BuyerNotice::PaymentRefused(Refusal { order: receipt.order, code: UNPROVEN.to_owned(), error }))
     }
 
-    /// A payment is not handed over any more. Whether it was ours.
+    /// A payment that was refused is not handed over any more. Whether it was ours. What was sent stays on record as sent.
     fn drop_payment(&self, order: &str) -> bool {
         let mut payments = self.payments();
-        let waiting = payments.len();
-        payments.retain(|payment| payment.proof.order != order);
-        payments.len() < waiting
+        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return false };
+        let payment = payments.remove(index);
+        drop(payments);
+        if !matches!(payment.stage, Stage::Paid(_)) {
+            self.end_spending(&payment, false);
+        }
+        true
+    }
+
+    fn end_spending(&self, payment: &Payment, counts: bool) {
+        let Some(bill) = &payment.bill else { return };
+        if let Err(error) = self.market.database().end_spending(&bill.order, counts) {
+            tracing::error!(%error, "cannot record what became of a payment");
+        }
     }
 }
 
 impl Payment {
-    /// The receipt for exactly this payment, of this seller's for this buyer; or why it is none.
+    /// A voucher, ready to be handed over.
+    pub(super) fn of_voucher(code: &VoucherCode) -> Self {
+        let paid = Paid { reference: code.hash().to_string(), proof: Some(code.reveal()), fee: 0 };
+        Self {
+            order: format!("{:032x}", rand::random::<u128>()),
+            method: Method::Credit,
+            bill: None,
+            stage: Stage::Paid(paid),
+            unproven: 0,
+        }
+    }
+
+    /// A payment that was begun earlier, or is about to be.
+    pub(super) fn of_spending(spending: Spending, buyer: IdentityKey) -> Self {
+        let Spending { order, seller, method, price, units, pay_to, paid, .. } = spending;
+        let bill = Bill {
+            order,
+            seller,
+            buyer,
+            method,
+            price,
+            units,
+            pay_to,
+            memo: String::new(),
+            expires_ms: i64::MAX,
+        };
+        let stage = paid.map_or(Stage::Ordered, Stage::Paid);
+        Self { order: hex::encode(order), method, bill: Some(bill), stage, unproven: 0 }
+    }
+
+    /// What the seller is told at this stage; nothing while the wallet pays.
+    fn message(&self) -> Option<Message> {
+        let (order, method) = (self.order.clone(), self.method.name().to_owned());
+        match (&self.stage, &self.bill) {
+            (Stage::Paying, _) | (Stage::Ordered | Stage::Paid(Paid { proof: None, .. }), None) => None,
+            (Stage::Paid(Paid { proof: Some(proof), .. }), _) => {
+                let proof = proof.clone();
+                Some((pay::PROOF, pay::write(&Proof { order, method, proof })))
+            }
+            // The answer to an order that is paid is its receipt.
+            (Stage::Ordered | Stage::Paid(_), Some(bill)) => {
+                let (price, units) = (bill.price.to_json(), bill.units);
+                Some((pay::ORDER, pay::write(&pay::Order { order, method, price, units })))
+            }
+        }
+    }
+
+    /// The receipt for exactly this payment, of this seller's for this buyer; or why it is none. As long as our wallet has not
+    /// answered we do not know the payment's own name: a seller may see it before.
     fn proven(
         &self,
         signed: &Value,
@@ -122,10 +276,14 @@ impl Payment {
         buyer: IdentityKey,
     ) -> Result<SignedReceipt, String> {
         let receipt = SignedReceipt::verify(signed).map_err(|error| error.to_string())?;
+        let is_it = match &self.stage {
+            Stage::Paid(paid) => receipt.reference == paid.reference,
+            Stage::Ordered | Stage::Paying => true,
+        };
         let is_ours = receipt.seller == seller
             && receipt.buyer == buyer
-            && receipt.method == self.proof.method
-            && receipt.reference == self.reference;
+            && receipt.method == self.method.name()
+            && is_it;
         if is_ours { Ok(receipt) } else { Err("the receipt is for another payment".to_owned()) }
     }
 }
@@ -133,7 +291,6 @@ impl Payment {
 #[cfg(test)]
 mod tests {
     use dazaar_log::IdentityKeyPair;
-    use dazaar_market::VoucherCode;
 
     use super::*;
 
@@ -141,13 +298,12 @@ mod tests {
     fn a_receipt_proves_one_payment_only() {
         let [seller, buyer] = [1, 2].map(|seed| IdentityKeyPair::from_seed(&[seed; 32]));
         let code = VoucherCode::new([7; 16]);
-        let proof = Proof { order: "1".into(), method: "credit".into(), proof: code.reveal() };
-        let payment = Payment { proof, reference: code.hash().to_string(), unproven: 0 };
+        let payment = Payment::of_voucher(&code);
         let good = SignedReceipt {
             seller: seller.public(),
             buyer: buyer.public(),
             method: "credit".to_owned(),
-            reference: payment.reference.clone(),
+            reference: code.hash().to_string(),
             money: None,
             time_ms: 5,
         };

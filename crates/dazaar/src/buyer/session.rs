@@ -36,8 +36,8 @@ pub(super) struct BuyerConnection {
     downloading: bool,
     /// The answer about the seller, on its way.
     verdict: Asked,
-    /// Payments that were handed over on this connection.
-    sent: BTreeSet<String>,
+    /// Payments of which the seller was told on this connection, and what.
+    sent: BTreeSet<(String, &'static str)>,
     /// When to hand them over again: the seller could not check one.
     resend_at: Option<Instant>,
     /// Whether the seller's software knows our additions.
@@ -217,7 +217,7 @@ impl BuyerConnection {
         }
     }
 
-    pub(super) fn buyer(&self) -> &Shared {
+    pub(super) const fn buyer(&self) -> &Arc<Shared> {
         &self.buyer
     }
 
@@ -229,12 +229,12 @@ impl BuyerConnection {
         self.is_native
     }
 
-    pub(super) fn has_sent(&self, order: &str) -> bool {
-        self.sent.contains(order)
+    pub(super) fn has_sent(&self, order: &str, message: &'static str) -> bool {
+        self.sent.contains(&(order.to_owned(), message))
     }
 
-    pub(super) fn mark_sent(&mut self, order: String) {
-        self.sent.insert(order);
+    pub(super) fn mark_sent(&mut self, order: String, message: &'static str) {
+        self.sent.insert((order, message));
     }
 
     pub(super) fn resend_later(&mut self) {

@@ -17,10 +17,10 @@ mod report;
 mod vouchers;
 
 pub use accounts::{Account, Credit};
-pub(super) use accounts::{open as open_account, pay as pay_account, take_all};
+pub(super) use accounts::{open as open_account, parse_price, pay as pay_account, signed, take_all};
 pub use charges::Used;
 pub(super) use charges::time_credit_of;
-pub use orders::{Order, OrderId};
+pub use orders::{Order, OrderId, OrderPayment, OrderRecord};
 pub use receipts::{Applied, Finality, Receipt};
 pub use refunds::Refunded;
 pub use report::{LedgerLine, LedgerTotal};

@@ -1,82 +1,116 @@
-//! Payments within a session: what a buyer hands over is counted before anything else happens, and answered.
+//! Payments within a session: what a buyer wants to pay or hands over is counted before anything else happens, and answered.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
-use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal};
-use dazaar_market::{Asset, Card, Method, Money, Offer, SignedReceipt, VoucherCode};
+use dazaar_market::pay::{self, Due, Order, Proof, Receipt, Refusal};
+use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
 use super::session::SellerConnection;
 use super::{SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{Admission, Credit, DatabaseError, Redeemed};
+use crate::payment::Payee;
 use crate::validator::credit_info;
 
 impl SellerConnection {
-    /// A message about payments came. What is not a proof of one says nothing to a seller.
+    /// A message about payments came. What is neither an order nor a payment says nothing to a seller.
     pub(super) fn handle_payment(&mut self, buyer: IdentityKey, name: &str, message: Value) {
-        if name != pay::PROOF {
+        // Once it has heard that it tries too often, a connection is not heard any more.
+        if self.payments_in_vain() > PROOFS_IN_VAIN_MAX {
             return;
         }
-        let Some(proof) = pay::read::<Proof>(message) else { return };
+        match name {
+            pay::ORDER => {
+                if let Some(order) = pay::read::<Order>(message) {
+                    self.handle_order(buyer, order);
+                }
+            }
+            pay::PROOF => {
+                if let Some(proof) = pay::read::<Proof>(message) {
+                    self.handle_proof(buyer, proof);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_order(&mut self, buyer: IdentityKey, order: Order) {
+        if order.order.chars().count() > ORDER_CHARS_MAX {
+            return;
+        }
+        if let Err(refusal) = self.is_heard(&order.order) {
+            return self.refuse(buyer, &refusal);
+        }
+        // Each may cost the wallet an invoice: they are counted, and those that were paid are not many.
+        self.count_in_vain();
+        let seller = Arc::clone(self.seller());
+        tokio::spawn(async move { seller.answer_order(buyer, order).await });
+    }
+
+    fn handle_proof(&mut self, buyer: IdentityKey, proof: Proof) {
         if proof.order.chars().count() > ORDER_CHARS_MAX {
             return;
         }
-        // Once it has heard that it tries too often, a connection is not heard any more.
-        if self.proofs_in_vain() > PROOFS_IN_VAIN_MAX {
+        if let Err(refusal) = self.is_heard(&proof.order) {
+            return self.refuse(buyer, &refusal);
+        }
+        if proof.method != Method::Credit.name() {
+            self.count_in_vain();
+            let seller = Arc::clone(self.seller());
+            tokio::spawn(async move { seller.answer_proof(buyer, proof).await });
             return;
         }
-        match self.take(&buyer, &proof) {
+        match self.redeem(&buyer, &proof) {
             Ok((code, redeemed)) => {
-                let Redeemed { amount_ms, again, credit, .. } = redeemed;
-                if again {
+                if redeemed.again {
                     self.count_in_vain();
                 }
-                let receipt = self.seller().receipt(buyer, &proof, &code, &redeemed);
+                let receipt = self.seller().voucher_receipt(buyer, &proof, &code, &redeemed);
                 self.say(pay::RECEIPT, &pay::write(&receipt));
                 self.seller().notify(SellerNotice::Paid {
                     buyer,
                     method: Method::Credit,
-                    amount_ms,
-                    again,
-                    credit,
+                    money: redeemed.money(),
+                    again: redeemed.again,
+                    credit: redeemed.credit,
                 });
                 self.ask_at_once();
             }
-            Err(refusal) => {
-                // What we did not check cost nothing, or is not the buyer's fault.
-                if !refusal.is_temporary() {
-                    self.count_in_vain();
-                }
-                self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error.clone() });
-                self.say(pay::REFUSE, &pay::write(&refusal));
-            }
+            Err(refusal) => self.refuse(buyer, &refusal),
         }
     }
 
-    fn take(&self, buyer: &IdentityKey, proof: &Proof) -> Result<(VoucherCode, Redeemed), Refusal> {
-        let refuse = |code: &str, error: &str| Refusal {
-            order: proof.order.clone(),
-            code: code.to_owned(),
-            error: error.to_owned(),
-        };
+    /// Whether payments are heard on this connection now.
+    fn is_heard(&self, order: &str) -> Result<(), Refusal> {
         if !self.has_settled_terms() {
-            return Err(refuse(
-                pay::TERMS,
-                "the terms of use must be accepted first; this voucher is as good as before",
-            ));
+            let error = "the terms of use must be accepted first; nothing is lost";
+            return Err(refusal(order, pay::TERMS, error));
         }
-        if self.proofs_in_vain() == PROOFS_IN_VAIN_MAX {
-            return Err(refuse(
-                "too-many",
-                "too many payments on this connection count for nothing; connect again",
-            ));
+        if self.payments_in_vain() == PROOFS_IN_VAIN_MAX {
+            let error = "too many payments on this connection count for nothing; connect again";
+            return Err(refusal(order, "too-many", error));
         }
-        if proof.method != Method::Credit.name() || self.seller().listing.admission != Admission::Granted {
-            return Err(refuse("method", "this seller does not take this way to pay"));
+        if self.seller().listing.admission != Admission::Granted {
+            return Err(refusal(order, "method", "this seller does not take payments"));
         }
+        Ok(())
+    }
+
+    fn refuse(&mut self, buyer: IdentityKey, refusal: &Refusal) {
+        // What we did not check cost nothing, or is not the buyer's fault.
+        if !refusal.is_temporary() {
+            self.count_in_vain();
+        }
+        self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error.clone() });
+        self.say(pay::REFUSE, &pay::write(refusal));
+    }
+
+    fn redeem(&self, buyer: &IdentityKey, proof: &Proof) -> Result<(VoucherCode, Redeemed), Refusal> {
+        let refuse = |code: &str, error: &str| refusal(&proof.order, code, error);
         let code =
             VoucherCode::from_str(&proof.proof).map_err(|error| refuse("malformed", &error.to_string()))?;
         let feed = self.seller().feed();
@@ -101,43 +135,93 @@ impl SellerConnection {
         }
         let credit = seller.market.database().credit(&seller.feed(), buyer, now_ms());
         if credit.is_ok_and(|credit| credit.is_none_or(Credit::is_used_up)) {
-            let due = due(self.seller());
+            let due = self.seller().due();
             self.say(pay::DUE, &pay::write(&due));
         }
     }
 }
 
+/// A refusal of a payment.
+pub(super) fn refusal(order: &str, code: &str, error: &str) -> Refusal {
+    Refusal { order: order.to_owned(), code: code.to_owned(), error: error.to_owned() }
+}
+
 impl Shared {
-    fn receipt(&self, buyer: IdentityKey, proof: &Proof, code: &VoucherCode, redeemed: &Redeemed) -> Receipt {
-        let money = redeemed.amount_ms.map(|ms| Money { asset: Asset::Time, units: ms.unsigned_abs() });
+    fn voucher_receipt(
+        &self,
+        buyer: IdentityKey,
+        proof: &Proof,
+        code: &VoucherCode,
+        redeemed: &Redeemed,
+    ) -> Receipt {
         let signed = SignedReceipt {
             seller: self.identity.public(),
             buyer,
             method: proof.method.clone(),
             reference: code.hash().to_string(),
-            money: money.clone(),
+            money: redeemed.money(),
             time_ms: redeemed.time_ms.unsigned_abs(),
         };
+        self.receipt(&proof.order, &Asset::Time, &signed, redeemed.again, redeemed.credit)
+    }
+
+    /// What a buyer is told about a payment that counts.
+    pub(super) fn receipt(
+        &self,
+        order: &str,
+        asset: &Asset,
+        signed: &SignedReceipt,
+        again: bool,
+        credit: Credit,
+    ) -> Receipt {
         Receipt {
-            order: proof.order.clone(),
-            method: proof.method.clone(),
-            units: money.map(|money| money.units),
-            asset: Asset::Time.to_string(),
-            again: redeemed.again,
-            credit: credit_info(redeemed.credit),
+            order: order.to_owned(),
+            method: signed.method.clone(),
+            units: signed.money.as_ref().map(|money| money.units),
+            asset: asset.to_string(),
+            again,
+            credit: credit_info(credit),
             // It is our own, so that nothing can be wrong with it.
             signed: signed.sign(&self.identity, &rand::random()).unwrap_or_default(),
         }
     }
+
+    /// The ways to pay on the card that can be used now.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        // A card that we stored is one; if not, there is nothing on it to show.
+        let card = Card::parse(self.listing.card.as_bytes());
+        let offers = card.map(|card| card.offers()).unwrap_or_default();
+        let is_taken = |offer: &Offer| offer.terms.as_ref().is_ok_and(|terms| self.takes(terms));
+        offers.into_iter().filter(is_taken).collect()
+    }
+
+    fn takes(&self, terms: &PriceTerms) -> bool {
+        terms.method == Method::Credit || self.payee(terms).is_some()
+    }
+
+    /// Who takes payments at such a price.
+    pub(super) fn payee(&self, terms: &PriceTerms) -> Option<&Arc<dyn Payee>> {
+        let takes =
+            |payee: &&Arc<dyn Payee>| payee.method() == terms.method && payee.takes(&terms.price.asset);
+        self.options.payees.iter().find(takes)
+    }
+
+    fn due(&self) -> Due {
+        let offers = self.offers();
+        // Vouchers can be redeemed whatever the card says.
+        let mut methods = vec![Method::Credit.name().to_owned()];
+        for terms in offers.iter().filter_map(|offer| offer.terms.as_ref().ok()) {
+            let name = terms.method.name().to_owned();
+            if !methods.contains(&name) {
+                methods.push(name);
+            }
+        }
+        Due { methods, offers: offers.iter().map(ToString::to_string).collect() }
+    }
 }
 
-fn due(seller: &Shared) -> Due {
-    // A card that we stored is one; if not, there is nothing on it to show.
-    let card = Card::parse(seller.listing.card.as_bytes());
-    let offers = card.map(|card| card.offers()).unwrap_or_default();
-    let is_taken = |offer: &&Offer| offer.terms.as_ref().is_ok_and(|terms| terms.method == Method::Credit);
-    Due {
-        methods: vec![Method::Credit.name().to_owned()],
-        offers: offers.iter().filter(is_taken).map(ToString::to_string).collect(),
+impl Redeemed {
+    fn money(&self) -> Option<Money> {
+        self.amount_ms.map(|ms| Money { asset: Asset::Time, units: ms.unsigned_abs() })
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct SellerConnection {
     /// Whether the buyer heard last that they are not served.
     is_refused: bool,
     /// Payments that changed nothing.
-    proofs_in_vain: u32,
+    payments_in_vain: u32,
 }
 
 /// What was delivered on this connection.
@@ -75,7 +75,7 @@ impl SellerConnection {
             delivery,
             is_native: false,
             is_refused: false,
-            proofs_in_vain: 0,
+            payments_in_vain: 0,
         }
     }
 
@@ -120,7 +120,12 @@ impl SellerConnection {
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.handle_verdict(verdict),
-            Some((name, message)) = next(inbox) => self.say(&name, &message),
+            Some((name, message)) = next(inbox) => {
+                self.say(&name, &message);
+                if name == pay::RECEIPT {
+                    self.ask_at_once();
+                }
+            }
         }
         self.machine.handle_timeout(self.connection.now());
         self.act()
@@ -211,7 +216,7 @@ impl SellerConnection {
         self.seller.notify(SellerNotice::Session { buyer, event });
     }
 
-    pub(super) fn seller(&self) -> &Shared {
+    pub(super) const fn seller(&self) -> &Arc<Shared> {
         &self.seller
     }
 
@@ -231,12 +236,12 @@ impl SellerConnection {
         self.machine.has_settled_terms()
     }
 
-    pub(super) const fn proofs_in_vain(&self) -> u32 {
-        self.proofs_in_vain
+    pub(super) const fn payments_in_vain(&self) -> u32 {
+        self.payments_in_vain
     }
 
     pub(super) const fn count_in_vain(&mut self) {
-        self.proofs_in_vain += 1;
+        self.payments_in_vain += 1;
     }
 
     fn ask(&mut self, buyer: IdentityKey) -> Result<(), SessionEnd> {

@@ -243,7 +243,7 @@ pub(super) fn stop_clock(connection: &Connection, id: i64) -> Result<(), Databas
 }
 
 /// A number that came out of the database, or is below [`PAID_MAX`].
-pub(super) fn signed(units: u64) -> i64 {
+pub(in crate::database) fn signed(units: u64) -> i64 {
     i64::try_from(units).unwrap_or(i64::MAX)
 }
 
@@ -279,7 +279,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Account, String)> {
 }
 
 fn complete((account, price): (Account, String)) -> Result<Account, DatabaseError> {
+    Ok(Account { price: parse_price(&price)?, ..account })
+}
+
+/// A price as records have it.
+pub(in crate::database) fn parse_price(text: &str) -> Result<Price, DatabaseError> {
     let damaged = || DatabaseError::Damaged { column: "account.price" };
-    let json = serde_json::from_str(&price).map_err(|_| damaged())?;
-    Ok(Account { price: Price::from_json(&json).map_err(|_| damaged())?, ..account })
+    let json = serde_json::from_str(text).map_err(|_| damaged())?;
+    Price::from_json(&json).map_err(|_| damaged())
 }

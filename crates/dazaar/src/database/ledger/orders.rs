@@ -2,10 +2,11 @@
 
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::Price;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use super::super::{Database, DatabaseError, OptionalExtension};
-use super::accounts::{open, signed};
+use super::super::{Database, DatabaseError, OptionalExtension, key};
+use super::accounts::{open, parse_price, signed};
+use crate::payment::Demand;
 
 /// The name of an order: the buyer's random choice.
 pub type OrderId = [u8; 16];
@@ -25,8 +26,34 @@ pub struct Order {
     pub method: String,
     /// How much, in units of the price's asset.
     pub units: u64,
+    /// What the payment is called where others may read it.
+    pub memo: String,
     /// Until when the buyer should pay. What is paid later counts all the same.
     pub expires_ms: i64,
+}
+
+/// An order on record, and how it can be paid if a wallet has said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order.
+    pub order: Order,
+    /// What the buyer is told.
+    pub demand: Option<Demand>,
+    /// When it was made.
+    pub made_ms: i64,
+    /// Nobody looks for its payment any more: it is paid, or expired long ago.
+    pub closed: bool,
+}
+
+/// A payment of an order that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPayment {
+    /// Its own name.
+    pub reference: Vec<u8>,
+    /// What came, in units of the price's asset.
+    pub units: u64,
+    /// When it was counted.
+    pub time_ms: i64,
 }
 
 impl Database {
@@ -38,11 +65,11 @@ impl Database {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let account = open(&transaction, &order.feed, &order.buyer, &order.price, now_ms)?;
-        let sql = "INSERT INTO orders (id, account, method, units, made_ms, expires_ms)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO orders (id, account, method, units, memo, made_ms, expires_ms)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
         let (units, expires_ms) = (signed(order.units), order.expires_ms);
         let is_new = transaction
-            .execute(sql, params![order.id, account, order.method, units, now_ms, expires_ms])?
+            .execute(sql, params![order.id, account, order.method, units, order.memo, now_ms, expires_ms])?
             == 1;
         if !is_new {
             let sql = "SELECT 1 FROM orders WHERE id = ?1 AND account = ?2 AND method = ?3 AND units = ?4";
@@ -55,6 +82,103 @@ impl Database {
         }
         Ok(transaction.commit()?)
     }
+
+    /// Records how an order can be paid. The first answer stays, and is returned.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn put_demand(&self, id: &OrderId, demand: &Demand) -> Result<Demand, DatabaseError> {
+        let connection = self.connection();
+        let sql = "UPDATE orders SET request = ?2, handle = ?3 WHERE id = ?1 AND request IS NULL";
+        connection.prepare_cached(sql)?.execute(params![id, demand.request, demand.handle])?;
+        let sql = "SELECT request, handle FROM orders WHERE id = ?1";
+        let stored = connection
+            .prepare_cached(sql)?
+            .query_row([id], |row| Ok(Demand { request: row.get(0)?, handle: row.get(1)? }))?;
+        Ok(stored)
+    }
+
+    /// The order of this name.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    pub fn order(&self, id: &OrderId) -> Result<Option<OrderRecord>, DatabaseError> {
+        let connection = self.connection();
+        let sql = format!("{SELECT} WHERE orders.id = ?1");
+        connection.prepare_cached(&sql)?.query_row([id], record).optional()?.transpose()
+    }
+
+    /// The orders of a listing whose payment is looked for, the oldest first.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    pub fn open_orders(&self, feed: &FeedKey) -> Result<Vec<OrderRecord>, DatabaseError> {
+        let connection = self.connection();
+        let sql = format!(
+            "{SELECT} WHERE closed = 0 AND request IS NOT NULL AND feed = ?1 ORDER BY made_ms, orders.id"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let records = statement.query_map([feed.as_bytes()], record)?;
+        records.collect::<Result<Vec<_>, _>>()?.into_iter().collect()
+    }
+
+    /// The payment of an order is not looked for any more.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn close_order(&self, id: &OrderId) -> Result<(), DatabaseError> {
+        self.connection().prepare_cached("UPDATE orders SET closed = 1 WHERE id = ?1")?.execute([id])?;
+        Ok(())
+    }
+
+    /// What was paid for an order and counts, first come first.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn order_payments(&self, id: &OrderId) -> Result<Vec<OrderPayment>, DatabaseError> {
+        let sql = "SELECT reference, units, at_ms FROM entry WHERE order_id = ?1 AND kind = 'credit'
+            AND NOT EXISTS (SELECT 1 FROM entry AS gone WHERE gone.method = entry.method
+                AND gone.reference = entry.reference AND gone.kind = 'reversal'
+                AND gone.block = entry.block AND gone.incarnation = entry.incarnation)
+            ORDER BY seq";
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql)?;
+        let payments = statement.query_map([id], |row| {
+            Ok(OrderPayment {
+                reference: row.get(0)?,
+                units: row.get::<_, i64>(1)?.unsigned_abs(),
+                time_ms: row.get(2)?,
+            })
+        })?;
+        Ok(payments.collect::<Result<_, _>>()?)
+    }
+}
+
+const SELECT: &str =
+    "SELECT orders.id, feed, buyer, price, method, units, memo, expires_ms, request, handle, made_ms,
+    orders.closed FROM orders JOIN account ON account.id = orders.account";
+
+/// A record, unless its price is damaged.
+fn record(row: &Row<'_>) -> rusqlite::Result<Result<OrderRecord, DatabaseError>> {
+    let price = match parse_price(&row.get::<_, String>(3)?) {
+        Ok(price) => price,
+        Err(error) => return Ok(Err(error)),
+    };
+    let demand = match (row.get(8)?, row.get(9)?) {
+        (Some(request), Some(handle)) => Some(Demand { request, handle }),
+        _ => None,
+    };
+    let order = Order {
+        id: row.get(0)?,
+        feed: key(row, 1)?,
+        buyer: key(row, 2)?,
+        price,
+        method: row.get(4)?,
+        units: row.get::<_, i64>(5)?.unsigned_abs(),
+        memo: row.get(6)?,
+        expires_ms: row.get(7)?,
+    };
+    Ok(Ok(OrderRecord { order, demand, made_ms: row.get(10)?, closed: row.get(11)? }))
 }
 
 /// The account of an order, if there is such an order.

@@ -89,6 +89,7 @@ fn order(id: u8, price: &Price) -> Order {
         price: price.clone(),
         method: "chain".to_owned(),
         units: 100,
+        memo: String::new(),
         expires_ms: 1000,
     }
 }

@@ -1,0 +1,166 @@
+//! Payments of orders: looked for again and again, credited once, and told to the buyer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dazaar_market::{Method, Money, SignedReceipt, pay};
+use futures_util::{StreamExt as _, stream};
+use tokio::time::{Instant, sleep};
+
+use super::{SellerNotice, Shared};
+use crate::clock::now_ms;
+use crate::database::{Applied, DatabaseError, Finality, Order, OrderId, OrderRecord, Receipt};
+
+/// How long after that a payment is looked for. One that comes later still is seen by who looks into the wallet.
+const LATE_MS: i64 = 60 * 60 * 1000;
+
+/// The shortest time from one look for a payment to the next.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest.
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// An order is looked for again when it has become older by this part of its age.
+const LOOK_AGE_PART: u32 = 20;
+
+/// Orders that are looked for at once.
+const LOOKED_FOR_AT_ONCE_MAX: usize = 8;
+
+impl Shared {
+    /// Counts what came for an order, and tells the buyer; once, however often it is reported.
+    pub(super) fn credit(&self, order: &Order, receipts: &[Receipt]) -> Result<(), DatabaseError> {
+        let database = self.market.database();
+        let applied = database.apply(&order.method, receipts, None, now_ms())?;
+        let counted: Vec<&[u8]> = applied
+            .iter()
+            .zip(receipts)
+            .filter(|(applied, _)| **applied == Applied::New)
+            .map(|(_, receipt)| receipt.reference.as_slice())
+            .collect();
+        if self.is_paid(order) {
+            database.close_order(&order.id)?;
+        }
+        self.tell_payments(order, &counted);
+        Ok(())
+    }
+
+    /// Whether all that was ordered is paid.
+    pub(super) fn is_paid(&self, order: &Order) -> bool {
+        let payments = self.market.database().order_payments(&order.id).unwrap_or_default();
+        let paid = payments.iter().fold(0_u64, |paid, payment| paid.saturating_add(payment.units));
+        !payments.is_empty() && paid >= order.units
+    }
+
+    /// Tells a buyer what was paid for an order; false if nothing was. `new` are the payments that nobody has heard of.
+    pub(super) fn tell_payments(&self, order: &Order, new: &[&[u8]]) -> bool {
+        let database = self.market.database();
+        let payments = database.order_payments(&order.id).unwrap_or_default();
+        let credit = database.credit(&order.feed, &order.buyer, now_ms());
+        let (Ok(Some(credit)), Some(method)) = (credit, Method::by_name(&order.method)) else { return false };
+        for payment in &payments {
+            let again = !new.contains(&payment.reference.as_slice());
+            let money = Money { asset: order.price.asset.clone(), units: payment.units };
+            let signed = SignedReceipt {
+                seller: self.identity.public(),
+                buyer: order.buyer,
+                method: order.method.clone(),
+                reference: hex::encode(&payment.reference),
+                money: Some(money.clone()),
+                time_ms: payment.time_ms.unsigned_abs(),
+            };
+            let name = hex::encode(order.id);
+            let receipt = self.receipt(&name, &order.price.asset, &signed, again, credit);
+            self.tell(&order.buyer, pay::RECEIPT, &pay::write(&receipt));
+            if !again {
+                let (buyer, money) = (order.buyer, Some(money));
+                self.notify(SellerNotice::Paid { buyer, method, money, again, credit });
+            }
+        }
+        !payments.is_empty()
+    }
+
+    /// Looks for the payments of open orders, those of earlier runs too, for as long as the listing is served.
+    pub(super) async fn look_for_payments(self: Arc<Self>) {
+        if self.options.payees.is_empty() {
+            return std::future::pending().await;
+        }
+        let mut waits: BTreeMap<OrderId, Wait> = BTreeMap::new();
+        loop {
+            let open = self.market.database().open_orders(&self.feed()).unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot read which orders are open");
+                Vec::new()
+            });
+            waits.retain(|id, _| open.iter().any(|record| record.order.id == *id));
+            let is_due = |record: &&OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
+            let due: Vec<&OrderRecord> = open.iter().filter(is_due).collect();
+            let seller = &self;
+            let mut looks = stream::iter(due)
+                .map(|record| async move { (record, seller.look_for(record).await) })
+                .buffer_unordered(LOOKED_FOR_AT_ONCE_MAX);
+            while let Some((record, is_known)) = looks.next().await {
+                waits.entry(record.order.id).or_default().begin(record, is_known);
+            }
+            if open.is_empty() {
+                self.ordered.notified().await;
+            } else {
+                sleep(LOOK_PAUSE).await;
+            }
+        }
+    }
+
+    /// Looks for the payment of one order. Whether the wallet could be asked.
+    async fn look_for(&self, record: &OrderRecord) -> bool {
+        let order = &record.order;
+        let (Some(bill), Some(demand)) = (self.bill(order), &record.demand) else { return false };
+        let Some(payee) = self.payee_of(&bill) else { return false };
+        let found = match payee.look_up(&bill, demand).await {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                tracing::warn!(%error, buyer = %order.buyer, "cannot look for a payment");
+                self.close_if_late(order);
+                return false;
+            }
+        };
+        if let Err(error) = self.credit(order, &found) {
+            tracing::error!(%error, buyer = %order.buyer, "cannot record a payment");
+            return false;
+        }
+        let is_pending = found.iter().any(|receipt| receipt.finality == Finality::Seen);
+        if !is_pending {
+            self.close_if_late(order);
+        }
+        true
+    }
+
+    fn close_if_late(&self, order: &Order) {
+        if now_ms() > order.expires_ms.saturating_add(LATE_MS)
+            && let Err(error) = self.market.database().close_order(&order.id)
+        {
+            tracing::error!(%error, "cannot close an order");
+        }
+    }
+}
+
+/// When an order is looked for again.
+#[derive(Debug, Default)]
+struct Wait {
+    until: Option<Instant>,
+    failures: u32,
+}
+
+impl Wait {
+    fn is_over(&self) -> bool {
+        self.until.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// The older an order is, and the more often its wallet was out of reach, the longer.
+    fn begin(&mut self, record: &OrderRecord, is_known: bool) {
+        self.failures = if is_known { 0 } else { self.failures.saturating_add(1) };
+        let age_ms = u64::try_from(now_ms() - record.made_ms).unwrap_or(0);
+        let pause = Duration::from_millis(age_ms) / LOOK_AGE_PART;
+        let backed_off = LOOK_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
+        let pause = pause.max(if self.failures > 0 { backed_off } else { LOOK_PAUSE });
+        self.until = Some(Instant::now() + pause.min(LOOK_PAUSE_MAX));
+    }
+}

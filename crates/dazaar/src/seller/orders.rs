@@ -1,0 +1,224 @@
+//! Orders: what a buyer wants to pay is put on record, and a wallet says how.
+
+use std::sync::Arc;
+
+use dazaar_log::IdentityKey;
+use dazaar_market::pay::{self, Proof, Refusal};
+use dazaar_market::{Method, Money, Price, PriceTerms};
+
+use super::payments::refusal;
+use super::{SellerNotice, Shared};
+use crate::clock::now_ms;
+use crate::database::{DatabaseError, Order, OrderId, OrderRecord};
+use crate::payment::{Bill, Payee, PaymentError};
+
+/// Orders that wallets are asked about at once.
+pub(super) const ASKED_AT_ONCE_MAX: usize = 16;
+
+/// Orders of one buyer that are neither paid nor expired.
+const OPEN_PER_BUYER_MAX: usize = 4;
+
+/// Orders of one listing whose payment is looked for.
+const OPEN_MAX: usize = 1024;
+
+/// How long a buyer has to pay.
+const EXPIRY_MS: i64 = 15 * 60 * 1000;
+
+impl Shared {
+    /// Tells a buyer how to pay an order, or that it is paid, or why it cannot be.
+    pub(super) async fn answer_order(self: Arc<Self>, buyer: IdentityKey, message: pay::Order) {
+        match self.demand(buyer, &message).await {
+            Ok(record) if self.tell_payments(&record.order, &[]) => {}
+            Ok(OrderRecord { order, demand: Some(demand), .. }) => {
+                let request = pay::Request {
+                    order: message.order,
+                    request: demand.request,
+                    units: order.units,
+                    expires_ms: order.expires_ms,
+                };
+                self.tell(&buyer, pay::REQUEST, &pay::write(&request));
+            }
+            Ok(_) => {}
+            Err(refusal) => self.tell_refusal(&buyer, &refusal),
+        }
+    }
+
+    /// Counts what a buyer hands over for an order.
+    pub(super) async fn answer_proof(self: Arc<Self>, buyer: IdentityKey, proof: Proof) {
+        if let Err(refusal) = self.take(buyer, &proof).await {
+            self.tell_refusal(&buyer, &refusal);
+        }
+    }
+
+    fn tell_refusal(&self, buyer: &IdentityKey, refusal: &Refusal) {
+        self.notify(SellerNotice::PaymentRefused { buyer: *buyer, reason: refusal.error.clone() });
+        self.tell(buyer, pay::REFUSE, &pay::write(refusal));
+    }
+
+    /// The order on record, and how it can be paid.
+    async fn demand(&self, buyer: IdentityKey, message: &pay::Order) -> Result<OrderRecord, Refusal> {
+        let record = match self.known_order(buyer, message)? {
+            Some(record) => record,
+            None => self.new_order(buyer, message)?,
+        };
+        if record.demand.is_some() || record.closed {
+            return Ok(record);
+        }
+        let refuse = |code: &str, error: &str| refusal(&message.order, code, error);
+        let Ok(_permit) = self.ordering.try_acquire() else {
+            return Err(refuse(pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon"));
+        };
+        let bill = self.bill(&record.order).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
+        let payee = self.payee_of(&bill).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
+        let demand = payee.demand(&bill).await.map_err(|error| refuse(code(&error), &error.to_string()))?;
+        let demand = self
+            .market
+            .database()
+            .put_demand(&bill.order, &demand)
+            .map_err(|error| broken(&message.order, &error))?;
+        self.ordered.notify_one();
+        let money = Money { asset: bill.price.asset.clone(), units: bill.units };
+        self.notify(SellerNotice::Ordered { buyer, method: bill.method, money });
+        Ok(OrderRecord { demand: Some(demand), ..record })
+    }
+
+    /// The order, if it was made before.
+    fn known_order(&self, buyer: IdentityKey, message: &pay::Order) -> Result<Option<OrderRecord>, Refusal> {
+        let id = order_id(&message.order)?;
+        let record = self.market.database().order(&id).map_err(|error| broken(&message.order, &error))?;
+        let Some(record) = record else { return Ok(None) };
+        let order = &record.order;
+        let is_same = order.buyer == buyer
+            && order.feed == self.feed()
+            && order.method == message.method
+            && order.units == message.units
+            && order.price.to_json() == message.price;
+        if !is_same {
+            return Err(refusal(&message.order, "order", "another order has this name"));
+        }
+        if record.closed && order.expires_ms < now_ms() && !self.is_paid(order) {
+            return Err(refusal(&message.order, "expired", "this order was not paid in time"));
+        }
+        Ok(Some(record))
+    }
+
+    fn new_order(&self, buyer: IdentityKey, message: &pay::Order) -> Result<OrderRecord, Refusal> {
+        let refuse = |code: &str, error: &str| refusal(&message.order, code, error);
+        let terms = self.terms_of(message).ok_or_else(|| {
+            refuse("price", "the card does not ask this price, or it cannot be paid so at the moment")
+        })?;
+        check_amount(&terms, message.units).map_err(|error| refuse("amount", &error))?;
+        let now_ms = now_ms();
+        self.check_room(&buyer, &message.order, now_ms)?;
+        let order = Order {
+            id: order_id(&message.order)?,
+            feed: self.feed(),
+            buyer,
+            price: terms.price,
+            method: terms.method.name().to_owned(),
+            units: message.units,
+            memo: format!("dazaar {}", message.order.get(..8).unwrap_or_default()),
+            expires_ms: now_ms + EXPIRY_MS,
+        };
+        let stored = self.market.database().put_order(&order, now_ms);
+        stored.map_err(|error| broken(&message.order, &error))?;
+        Ok(OrderRecord { order, demand: None, made_ms: now_ms, closed: false })
+    }
+
+    /// What the card asks that an order wants to pay.
+    fn terms_of(&self, message: &pay::Order) -> Option<PriceTerms> {
+        let method = Method::by_name(&message.method)?;
+        let price = Price::from_json(&message.price).ok()?;
+        let is_asked = |terms: &PriceTerms| terms.method == method && terms.price == price;
+        let terms = self.offers().into_iter().filter_map(|offer| offer.terms.ok()).find(is_asked)?;
+        self.payee(&terms).is_some().then_some(terms)
+    }
+
+    /// Whether there may be one more order.
+    fn check_room(&self, buyer: &IdentityKey, name: &str, now_ms: i64) -> Result<(), Refusal> {
+        let open = self.market.database().open_orders(&self.feed()).map_err(|error| broken(name, &error))?;
+        let is_theirs =
+            |record: &&OrderRecord| record.order.buyer == *buyer && record.order.expires_ms > now_ms;
+        if open.len() < OPEN_MAX && open.iter().filter(is_theirs).count() < OPEN_PER_BUYER_MAX {
+            return Ok(());
+        }
+        let error = "too many orders are open; pay one of them, or wait until they expire";
+        Err(refusal(name, "too-many", error))
+    }
+
+    async fn take(&self, buyer: IdentityKey, proof: &Proof) -> Result<(), Refusal> {
+        let refuse = |code: &str, error: &str| refusal(&proof.order, code, error);
+        let id = order_id(&proof.order)?;
+        let record = self.market.database().order(&id).map_err(|error| broken(&proof.order, &error))?;
+        let is_theirs = |record: &OrderRecord| {
+            record.order.buyer == buyer
+                && record.order.feed == self.feed()
+                && record.order.method == proof.method
+        };
+        let record = record.filter(is_theirs).ok_or_else(|| refuse("unknown", "there is no such order"))?;
+        let (Some(bill), Some(demand)) = (self.bill(&record.order), &record.demand) else {
+            return Err(refuse("unknown", "nothing was asked for this order yet"));
+        };
+        let Ok(_permit) = self.ordering.try_acquire() else {
+            return Err(refuse(pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon"));
+        };
+        let payee = self.payee_of(&bill).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
+        let receipts = payee.take(&bill, demand, &proof.proof).await;
+        let receipts = receipts.map_err(|error| refuse(code(&error), &error.to_string()))?;
+        self.credit(&record.order, &receipts).map_err(|error| broken(&proof.order, &error))?;
+        Ok(())
+    }
+
+    /// What a wallet is told about an order; none if we do not know its way to pay.
+    pub(super) fn bill(&self, order: &Order) -> Option<Bill> {
+        Some(Bill {
+            order: order.id,
+            seller: self.identity.public(),
+            buyer: order.buyer,
+            method: Method::by_name(&order.method)?,
+            price: order.price.clone(),
+            units: order.units,
+            pay_to: None,
+            memo: order.memo.clone(),
+            expires_ms: order.expires_ms,
+        })
+    }
+
+    pub(super) fn payee_of(&self, bill: &Bill) -> Option<&Arc<dyn Payee>> {
+        let takes = |payee: &&Arc<dyn Payee>| payee.method() == bill.method && payee.takes(&bill.price.asset);
+        self.options.payees.iter().find(takes)
+    }
+}
+
+fn order_id(text: &str) -> Result<OrderId, Refusal> {
+    let mut id = [0; 16];
+    hex::decode_to_slice(text, &mut id)
+        .map_err(|_| refusal(text, "malformed", "the name of an order has 32 hex digits"))?;
+    Ok(id)
+}
+
+/// Whether so much may be paid at once.
+fn check_amount(terms: &PriceTerms, units: u64) -> Result<(), String> {
+    let price = &terms.price;
+    match price.flat() {
+        Some(flat) if units != flat => {
+            Err(format!("what is asked is {}, not {}", terms.shown.amount(flat), terms.shown.amount(units)))
+        }
+        _ if units == 0 => Err("nothing would be paid".to_owned()),
+        _ if units < price.minimum => Err(format!("at least {}", terms.shown.amount(price.minimum))),
+        _ => Ok(()),
+    }
+}
+
+const fn code(error: &PaymentError) -> &'static str {
+    match error {
+        PaymentError::Unavailable { .. } => pay::UNAVAILABLE,
+        PaymentError::Refused { .. } => "refused",
+    }
+}
+
+/// What is wrong with our records is not the buyer's business.
+fn broken(order: &str, error: &DatabaseError) -> Refusal {
+    tracing::error!(%error, "cannot look up an order");
+    refusal(order, pay::UNAVAILABLE, "the seller cannot take orders at the moment; nothing is lost")
+}
