@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar_market::{Method, Money, SignedReceipt, pay};
-use futures_util::{StreamExt as _, stream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::{SellerNotice, Shared};
@@ -86,27 +86,43 @@ impl Shared {
             return std::future::pending().await;
         }
         let mut waits: BTreeMap<OrderId, Wait> = BTreeMap::new();
+        // A wallet that hangs keeps nobody else waiting.
+        let mut looks: JoinSet<(OrderRecord, bool)> = JoinSet::new();
         loop {
-            let open = self.market.database().open_orders(&self.feed()).unwrap_or_else(|error| {
-                tracing::error!(%error, "cannot read which orders are open");
-                Vec::new()
-            });
-            waits.retain(|id, _| open.iter().any(|record| record.order.id == *id));
-            let is_due = |record: &&OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
-            let due: Vec<&OrderRecord> = open.iter().filter(is_due).collect();
-            let seller = &self;
-            let mut looks = stream::iter(due)
-                .map(|record| async move { (record, seller.look_for(record).await) })
-                .buffer_unordered(LOOKED_FOR_AT_ONCE_MAX);
-            while let Some((record, is_known)) = looks.next().await {
-                waits.entry(record.order.id).or_default().begin(record, is_known);
+            while let Some(looked) = looks.try_join_next() {
+                let (record, is_known) = match looked {
+                    Ok(looked) => looked,
+                    Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+                };
+                waits.insert(record.order.id, Wait::after(&record, is_known, &waits));
             }
-            if open.is_empty() {
+            let open = self.open_orders();
+            waits.retain(|id, _| open.iter().any(|record| record.order.id == *id));
+            let is_idle = open.is_empty() && looks.is_empty();
+            let is_due = |record: &OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
+            let room = LOOKED_FOR_AT_ONCE_MAX.saturating_sub(looks.len());
+            let due: Vec<OrderRecord> = open.into_iter().filter(is_due).take(room).collect();
+            for record in due {
+                waits.entry(record.order.id).or_default().is_looked_for = true;
+                let seller = Arc::clone(&self);
+                looks.spawn(async move {
+                    let is_known = seller.look_for(&record).await;
+                    (record, is_known)
+                });
+            }
+            if is_idle {
                 self.ordered.notified().await;
             } else {
                 sleep(LOOK_PAUSE).await;
             }
         }
+    }
+
+    fn open_orders(&self) -> Vec<OrderRecord> {
+        self.market.database().open_orders(&self.feed()).unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot read which orders are open");
+            Vec::new()
+        })
     }
 
     /// Looks for the payment of one order. Whether the wallet could be asked.
@@ -145,22 +161,22 @@ impl Shared {
 /// When an order is looked for again.
 #[derive(Debug, Default)]
 struct Wait {
+    is_looked_for: bool,
     until: Option<Instant>,
     failures: u32,
 }
 
 impl Wait {
     fn is_over(&self) -> bool {
-        self.until.is_none_or(|until| until <= Instant::now())
+        !self.is_looked_for && self.until.is_none_or(|until| until <= Instant::now())
     }
 
     /// The older an order is, and the more often its wallet was out of reach, the longer.
-    fn begin(&mut self, record: &OrderRecord, is_known: bool) {
-        self.failures = if is_known { 0 } else { self.failures.saturating_add(1) };
-        let age_ms = u64::try_from(now_ms() - record.made_ms).unwrap_or(0);
-        let pause = Duration::from_millis(age_ms) / LOOK_AGE_PART;
-        let backed_off = LOOK_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
-        let pause = pause.max(if self.failures > 0 { backed_off } else { LOOK_PAUSE });
-        self.until = Some(Instant::now() + pause.min(LOOK_PAUSE_MAX));
+    fn after(record: &OrderRecord, is_known: bool, waits: &BTreeMap<OrderId, Self>) -> Self {
+        let failed = waits.get(&record.order.id).map_or(0, |wait| wait.failures);
+        let failures = if is_known { 0 } else { failed.saturating_add(1) };
+        let age = Duration::from_millis(u64::try_from(now_ms() - record.made_ms).unwrap_or(0));
+        let pause = (age / LOOK_AGE_PART).max(LOOK_PAUSE * 2_u32.saturating_pow(failures.min(10)));
+        Self { is_looked_for: false, until: Some(Instant::now() + pause.min(LOOK_PAUSE_MAX)), failures }
     }
 }

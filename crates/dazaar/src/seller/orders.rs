@@ -21,6 +21,9 @@ const OPEN_PER_BUYER_MAX: usize = 4;
 /// Orders of one listing whose payment is looked for.
 const OPEN_MAX: usize = 1024;
 
+/// The most that one account, and so one order, may be paid.
+const UNITS_MAX: u64 = 1 << 53;
+
 /// How long a buyer has to pay.
 const EXPIRY_MS: i64 = 15 * 60 * 1000;
 
@@ -204,6 +207,7 @@ fn check_amount(terms: &PriceTerms, units: u64) -> Result<(), String> {
         Some(flat) if units != flat => {
             Err(format!("what is asked is {}, not {}", terms.shown.amount(flat), terms.shown.amount(units)))
         }
+        _ if units > UNITS_MAX => Err("nobody can pay so much".to_owned()),
         _ if units == 0 => Err("nothing would be paid".to_owned()),
         _ if units < price.minimum => Err(format!("at least {}", terms.shown.amount(price.minimum))),
         _ => Ok(()),
@@ -222,3 +226,6 @@ fn broken(order: &str, error: &DatabaseError) -> Refusal {
     tracing::error!(%error, "cannot look up an order");
     refusal(order, pay::UNAVAILABLE, "the seller cannot take orders at the moment; nothing is lost")
 }
+
+#[cfg(test)]
+mod tests;

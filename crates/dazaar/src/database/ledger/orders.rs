@@ -115,7 +115,7 @@ impl Database {
     pub fn open_orders(&self, feed: &FeedKey) -> Result<Vec<OrderRecord>, DatabaseError> {
         let connection = self.connection();
         let sql = format!(
-            "{SELECT} WHERE closed = 0 AND request IS NOT NULL AND feed = ?1 ORDER BY made_ms, orders.id"
+            "{SELECT} WHERE orders.closed = 0 AND request IS NOT NULL AND feed = ?1 ORDER BY made_ms, orders.id"
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let records = statement.query_map([feed.as_bytes()], record)?;
