@@ -35,7 +35,7 @@ pub use link::{Link, LinkError};
 pub use master::MasterKey;
 pub use meter::{Charge, Left, Meter};
 pub use money::{Asset, Decimal, Money, Rate};
-pub use price::{Method, Offer, Price, Terms as PriceTerms};
+pub use price::{Method, Offer, Price, SpokenError, SpokenPrice, Terms as PriceTerms, Wish};
 pub use receipt::{ReceiptError, SignedReceipt};
 pub use seller::{PeerKind, Sale, SellerAction, SellerConfig, SellerEvent, SellerSession, UnsignedTerms};
 pub use session::{PeerFault, SendError, Verdict};

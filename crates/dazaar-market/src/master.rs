@@ -47,6 +47,11 @@ impl MasterKey {
         FeedKeyPair::from_seed(&self.seed(&format!("hypercore-seed/{name}")))
     }
 
+    /// The secret with which a market's wallets are encrypted.
+    pub fn wallets(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.seed("wallets")
+    }
+
     fn seed(&self, name: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         derive_seed(NAMESPACE, &self.0, name)
     }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::extension::display_text;
+use crate::money::Asset;
+use crate::price::{Method, Price, Shown, Terms};
 
 /// Buyer to seller: what they want to pay, and how.
 pub const ORDER: &str = "pay/order";
@@ -27,6 +29,9 @@ pub const REFUSE: &str = "pay/refuse";
 
 /// Seller to buyer, with a refusal to serve: what is asked, and how it can be paid.
 pub const DUE: &str = "pay/due";
+
+/// Digits behind the point with which a token's amounts are shown at most.
+const DECIMALS_MAX: u32 = 9;
 
 /// Code of a refusal that is not about the payment: the seller cannot check it at the moment.
 pub const UNAVAILABLE: &str = "unavailable";
@@ -130,6 +135,51 @@ pub struct Due {
     pub methods: Vec<String>,
     /// The card's ways to pay, for people.
     pub offers: Vec<String>,
+    /// The same for programs; sellers of an older version say nothing here.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
+}
+
+/// What is asked, and how it is paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// How.
+    pub method: String,
+    /// What: as [`Price::to_json`].
+    pub price: Value,
+    /// In what amounts are shown.
+    pub currency: String,
+    /// How many digits of the asset's units are behind the point.
+    pub decimals: u32,
+    /// To whom, if the card says.
+    pub pay_to: Option<String>,
+}
+
+impl Asked {
+    /// What a seller asks.
+    pub fn of(terms: &Terms) -> Self {
+        Self {
+            method: terms.method.name().to_owned(),
+            price: terms.price.to_json(),
+            currency: terms.shown.name.clone(),
+            decimals: terms.shown.decimals,
+            pay_to: terms.pay_to.clone(),
+        }
+    }
+
+    /// What is asked, if we understand it. Its texts are fit for display.
+    pub fn terms(&self) -> Option<Terms> {
+        let price = Price::from_json(&self.price).ok()?;
+        // What a seller calls an asset that we know decides nothing.
+        let shown = match &price.asset {
+            Asset::Erc20 { .. } => {
+                Shown { name: display_text(&self.currency), decimals: self.decimals.min(DECIMALS_MAX) }
+            }
+            asset => Shown::of(asset),
+        };
+        let pay_to = self.pay_to.as_deref().map(display_text);
+        Some(Terms { method: Method::by_name(&self.method)?, price, shown, pay_to, grace_ms: 0 })
+    }
 }
 
 /// A message of type `M`, if it is of its form.

@@ -12,12 +12,14 @@ mod legacy;
 mod method;
 mod offer;
 mod shown;
+mod spoken;
 mod unit;
 
 pub use error::OfferError;
 pub use method::Method;
 pub use offer::{Offer, OfferField, Terms};
 pub use shown::Shown;
+pub use spoken::{SpokenError, SpokenPrice, Wish};
 
 use crate::money::{Asset, Rate};
 

@@ -48,7 +48,7 @@ impl Keystore {
         let clear = Zeroizing::new(format!("{}\n", hex::encode(key.as_bytes())));
         let bytes = match passphrase {
             None => Zeroizing::new(clear.as_bytes().to_vec()),
-            Some(passphrase) => Zeroizing::new(encrypt(clear.as_bytes(), passphrase)?),
+            Some(passphrase) => Zeroizing::new(encrypt(clear.as_bytes(), passphrase, PASSPHRASE_WORK)?),
         };
         write_once(&self.path, &bytes)
     }
@@ -108,19 +108,23 @@ fn hex_key(text: &str) -> Option<MasterKey> {
     Some(MasterKey::new(&bytes))
 }
 
-fn encrypt(clear: &[u8], passphrase: SecretString) -> Result<Vec<u8>, KeystoreError> {
+/// An `age` file. Deriving its key from the passphrase takes `2^work` rounds.
+pub(crate) fn encrypt(clear: &[u8], passphrase: SecretString, work: u8) -> Result<Vec<u8>, KeystoreError> {
     let mut recipient = age::scrypt::Recipient::new(passphrase);
-    recipient.set_work_factor(PASSPHRASE_WORK);
+    recipient.set_work_factor(work);
     age::encrypt(&recipient, clear).map_err(|source| KeystoreError::Encrypt { source })
 }
 
-fn decrypt(contents: &[u8], passphrase: SecretString) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+pub(crate) fn decrypt(
+    contents: &[u8],
+    passphrase: SecretString,
+) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
     let identity = age::scrypt::Identity::new(passphrase);
     age::decrypt(&identity, contents).map(Zeroizing::new).map_err(|source| KeystoreError::Decrypt { source })
 }
 
 /// Writes a file that must not exist yet, whole or not at all, readable by its owner only.
-fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     let io_error = |source| KeystoreError::Io { path: path.to_owned(), source };
     if path.exists() {
         return Err(KeystoreError::Exists { path: path.to_owned() });

@@ -19,6 +19,7 @@ mod retention;
 pub mod seller;
 mod shared_log;
 pub mod validator;
+mod wallets;
 
 pub use dazaar_log as log;
 pub use dazaar_market as cards;
@@ -33,6 +34,7 @@ pub use publish::{PublishError, Publisher};
 pub use replicator::Replicator;
 pub use seller::{Seller, SellerNotice, SellerOptions};
 pub use shared_log::SharedLog;
+pub use wallets::WalletError;
 
 /// A random number, for names that must differ.
 pub fn random_number() -> u64 {

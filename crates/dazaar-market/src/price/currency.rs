@@ -44,7 +44,7 @@ impl Currency {
             return Ok(Self { shown: Shown::of(&asset), asset, exponent: 0 });
         };
         let currency = match method {
-            Method::Free | Method::Credit => Self::credit(name)?,
+            Method::Free | Method::Credit | Method::Transfer => Self::credit(name)?,
             Method::Bolt11 | Method::Bolt12 | Method::Cashu => Self::bitcoin(name)?,
             Method::Ether => Self::ether(name, chain(fields)?)?,
             Method::Erc20 => Self::token(name, fields, asset.as_ref())?,

@@ -164,7 +164,12 @@ fn unused(method: Method, fields: Fields<'_>) -> &'static [&'static str] {
         Method::Ether => &["contract", "decimals"],
         Method::Erc20 if fields.has("contract") => &[],
         Method::Erc20 => &["chain"],
-        Method::Free | Method::Credit | Method::Bolt11 | Method::Bolt12 | Method::Cashu => all,
+        Method::Free
+        | Method::Credit
+        | Method::Bolt11
+        | Method::Bolt12
+        | Method::Cashu
+        | Method::Transfer => all,
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Method {
     Erc20,
     /// The coin of an Ethereum chain.
     Ether,
+    /// Money that goes another way, such as a bank transfer or a card: a person reads how, and pays.
+    Transfer,
 }
 
 impl Method {
@@ -38,6 +40,7 @@ impl Method {
             Self::Cashu => "cashu",
             Self::Erc20 => "erc20",
             Self::Ether => "eth",
+            Self::Transfer => "transfer",
         }
     }
 
@@ -77,6 +80,7 @@ impl Method {
             "erc20" => Self::Erc20,
             "eth" | "ethereum" if fields.has("erc20Contract") => Self::Erc20,
             "eth" | "ethereum" => Self::Ether,
+            "transfer" => Self::Transfer,
             "eos" | "eos-testnet" | "eos testnet" => return Err(OfferError::Gone { method: "EOS" }),
             _ => return Err(OfferError::UnknownMethod { method: display_text(name) }),
         })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
+use dazaar_market::limits::OFFERS_MAX;
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal, Request};
 use dazaar_market::{Method, Money, SignedReceipt, VoucherCode, display_text};
 use serde_json::Value;
@@ -82,7 +83,8 @@ impl BuyerConnection {
             pay::REFUSE => pay::read::<Refusal>(message).and_then(|refusal| self.refused(refusal)),
             pay::DUE => pay::read::<Due>(message).map(|due| {
                 let [methods, offers] = [&due.methods, &due.offers].map(|lines| pay::display_lines(lines));
-                BuyerNotice::Due(Due { methods, offers })
+                let asked = due.asked.into_iter().take(OFFERS_MAX).collect();
+                BuyerNotice::Due(Due { methods, offers, asked })
             }),
             _ => None,
         };

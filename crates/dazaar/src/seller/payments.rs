@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
-use dazaar_market::pay::{self, Due, Order, Proof, Receipt, Refusal};
+use dazaar_market::pay::{self, Asked, Due, Order, Proof, Receipt, Refusal};
 use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
@@ -216,7 +216,8 @@ impl Shared {
                 methods.push(name);
             }
         }
-        Due { methods, offers: offers.iter().map(ToString::to_string).collect() }
+        let asked = offers.iter().filter_map(|offer| offer.terms.as_ref().ok()).map(Asked::of).collect();
+        Due { methods, offers: offers.iter().map(ToString::to_string).collect(), asked }
     }
 }
 

@@ -1,0 +1,234 @@
+//! Prices and amounts as people say them: `100 sats/hour by bolt11`, `5 EUR once`; `1h`, `2GB`, `5000 sats`, `once`.
+//!
+//! Grade: plain.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value, json};
+
+use super::{Basis, Terms, unit};
+use crate::extension::display_text;
+use crate::money::Decimal;
+use crate::span::parse_span_ms;
+
+/// A price in words, as an entry of a card's `prices`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenPrice(Map<String, Value>);
+
+impl SpokenPrice {
+    /// The entry.
+    pub const fn entry(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl FromStr for SpokenPrice {
+    type Err = SpokenError;
+
+    /// `<amount> <currency>`, then `/<unit>` or `per <unit>` or `once`, and `by <method>` if it is not the usual one.
+    fn from_str(text: &str) -> Result<Self, SpokenError> {
+        let wrong = || SpokenError::Price { text: display_text(text) };
+        let (words, method) = match text.split_once(" by ") {
+            Some((words, method)) => (words, Some(method.trim())),
+            None => (text, None),
+        };
+        let (money, per) = match (
+            words.split_once('/'),
+            words.split_once(" per "),
+            words.trim_end().strip_suffix(" once"),
+        ) {
+            (Some((money, per)), ..) | (None, Some((money, per)), _) => (money, per.trim()),
+            (None, None, Some(money)) => (money, "once"),
+            (None, None, None) => return Err(wrong()),
+        };
+        let (amount, currency) = number(money).ok_or_else(wrong)?;
+        if currency.is_empty() || currency.contains(char::is_whitespace) || per.is_empty() {
+            return Err(wrong());
+        }
+        let usual = if is_bitcoin(currency) { "bolt11" } else { "credit" };
+        let entry = json!({
+            "method": method.unwrap_or(usual),
+            "currency": currency.to_ascii_uppercase(),
+            "amount": amount.to_string(),
+            "per": per,
+        });
+        let entry = entry.as_object().cloned().unwrap_or_default();
+        Terms::parse_entry(&entry).map_err(|error| SpokenError::Entry { reason: error.to_string() })?;
+        Ok(Self(entry))
+    }
+}
+
+/// How much somebody wants to pay, or to get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// So much time, or so many bytes or records.
+    Quantity {
+        /// Of what.
+        basis: Basis,
+        /// Milliseconds, bytes or records.
+        count: u64,
+    },
+    /// So much money.
+    Money {
+        /// How much.
+        amount: Decimal,
+        /// Of what: `sats`, `EUR`.
+        currency: String,
+    },
+    /// The one amount that is asked.
+    Once,
+}
+
+impl Wish {
+    /// What that is at a price, in units of its asset; none if it is about something else.
+    pub fn units(&self, terms: &Terms) -> Option<u64> {
+        match self {
+            Self::Once => terms.price.flat(),
+            Self::Quantity { basis, count } => {
+                let (metered, _) = terms.price.metered()?;
+                (metered == *basis).then(|| terms.price.quote(*count))
+            }
+            Self::Money { amount, currency } => {
+                let scale = terms.shown.decimals.cast_signed();
+                let is_named = |name: &str| name.eq_ignore_ascii_case(&terms.shown.name);
+                match currency.to_ascii_lowercase().as_str() {
+                    "sats" if is_named("sat") => amount.whole(scale),
+                    "btc" if is_named("sat") => amount.whole(scale + 8),
+                    name if is_named(name) => amount.whole(scale),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+impl FromStr for Wish {
+    type Err = SpokenError;
+
+    fn from_str(text: &str) -> Result<Self, SpokenError> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("once") {
+            return Ok(Self::Once);
+        }
+        if let Ok(count) = parse_span_ms(text) {
+            return Ok(Self::Quantity { basis: Basis::Time, count });
+        }
+        let wrong = || SpokenError::Wish { text: display_text(text) };
+        let (amount, name) = number(text).ok_or_else(wrong)?;
+        if let Ok((basis, size)) = unit::unit(name) {
+            let count = amount.whole(0).and_then(|amount| amount.checked_mul(size)).ok_or_else(wrong)?;
+            return Ok(Self::Quantity { basis, count });
+        }
+        let is_name = name.starts_with(|char: char| char.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_name { Ok(Self::Money { amount, currency: name.to_owned() }) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantity { basis, count } => write!(f, "{count} {}s", unit::smallest(*basis)),
+            Self::Money { amount, currency } => write!(f, "{amount} {currency}"),
+            Self::Once => f.write_str("once"),
+        }
+    }
+}
+
+/// A number, and what stands behind it.
+fn number(text: &str) -> Option<(Decimal, &str)> {
+    let text = text.trim();
+    let end = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    Some((number.parse().ok()?, rest.trim()))
+}
+
+fn is_bitcoin(currency: &str) -> bool {
+    ["sat", "sats", "msat", "msats", "btc"].iter().any(|name| name.eq_ignore_ascii_case(currency))
+}
+
+/// Why words are no price or amount.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpokenError {
+    /// Not of the form of a price.
+    #[error("`{text}` is no price, such as `100 sats/hour`, `0.10 EUR/GB by transfer` or `20000 sats once`")]
+    Price {
+        /// What was said.
+        text: String,
+    },
+    /// A price that no card may have.
+    #[error("{reason}")]
+    Entry {
+        /// Why.
+        reason: String,
+    },
+    /// Neither a quantity nor money.
+    #[error("`{text}` is no amount, such as `1h`, `2GB`, `5000 sats` or `once`")]
+    Wish {
+        /// What was said.
+        text: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::price::{Kind, Method};
+
+    fn terms(text: &str) -> Terms {
+        Terms::parse_entry(text.parse::<SpokenPrice>().unwrap().entry()).unwrap()
+    }
+
+    #[test]
+    fn prices_mean_what_they_say() {
+        for (text, shown) in [
+            ("100 sats/hour", "100 sat per hour by bolt11"),
+            ("0.5 sat per minute by cashu", "30 sat per hour by cashu"),
+            ("5 EUR once by transfer", "5 EUR once by transfer"),
+            ("0.10 EUR/GB", "0.1 EUR for each 1000 MB by credit"),
+        ] {
+            assert_eq!(terms(text).to_string(), shown, "{text}");
+        }
+        assert_eq!(terms("20000 sats once").price.kind, Kind::Once { units: 20_000_000 });
+        assert_eq!(terms("1 sat/s").method, Method::Bolt11);
+    }
+
+    #[test]
+    fn what_is_no_price_is_refused() {
+        for text in [
+            "",
+            "free",
+            "100",
+            "100 sats",
+            "sats/hour",
+            "100 sats/",
+            "100 sats/month",
+            "1 EUR/h by eos",
+            "-1 sat/h",
+        ] {
+            assert!(text.parse::<SpokenPrice>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn wishes_are_counted_at_a_price() {
+        let wish = |text: &str, price: &str| text.parse::<Wish>().unwrap().units(&terms(price));
+        assert_eq!(wish("1h", "100 sats/hour"), Some(100_000));
+        assert_eq!(wish("90m", "100 sats/hour"), Some(150_000));
+        assert_eq!(wish("250 sats", "100 sats/hour"), Some(250_000));
+        assert_eq!(wish("0.00000250 BTC", "100 sats/hour"), Some(250_000));
+        assert_eq!(wish("2GB", "0.10 EUR/GB"), Some(20));
+        assert_eq!(wish("3 EUR", "0.10 EUR/GB"), Some(300));
+        assert_eq!(wish("0.001 EUR", "0.10 EUR/GB"), None, "finer than can be counted");
+        assert_eq!(wish("once", "5 EUR once"), Some(500));
+        assert_eq!(wish("1h", "0.10 EUR/GB"), None, "another quantity");
+        assert_eq!(wish("5 USD", "5 EUR once"), None, "another currency");
+        for text in
+            ["", "h", "1 2", "sats", "-5 sats", "1.5h/", "99999999999999999999999999999999999999999 sats"]
+        {
+            assert!(text.parse::<Wish>().is_err(), "{text}");
+        }
+    }
+}
