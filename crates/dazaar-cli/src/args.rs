@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Revoke(commands::revoke::Arguments),
     #[command(subcommand)]
     Credit(commands::credit::Command),
+    #[command(subcommand)]
+    Wallet(commands::wallet::Command),
     Sales(commands::sales::Arguments),
     Ledger(commands::ledger::Arguments),
     Report(commands::ledger::ReportArguments),

@@ -3,6 +3,7 @@
 mod actor;
 pub(crate) mod bench;
 pub(crate) mod buy;
+mod by_hand;
 pub(crate) mod card;
 pub(crate) mod credit;
 pub(crate) mod demo;
@@ -14,6 +15,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
+mod paying;
 pub(crate) mod preview;
 pub(crate) mod purchase;
 pub(crate) mod quote;
@@ -27,6 +29,7 @@ pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod tail;
+pub(crate) mod wallet;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +104,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
         Command::Credit(command) => credit::run(&context, &command),
+        Command::Wallet(command) => wallet::run(&context, &command).await,
         Command::Ledger(arguments) => ledger::run(&context, &arguments),
         Command::Report(arguments) => ledger::report(&context, &arguments),
         Command::Receipt(command) => receipt::run(&context, &command),

@@ -50,7 +50,17 @@ pub(crate) enum Event {
         remedy: Option<String>,
     },
     /// A buyer's payment counts.
-    BuyerPaid { buyer: String, method: String, amount_ms: Option<i64>, again: bool },
+    BuyerPaid {
+        buyer: String,
+        method: String,
+        /// Of time that was given; none if it was money, or admits until revoked.
+        amount_ms: Option<i64>,
+        asset: Option<String>,
+        units: Option<u64>,
+        again: bool,
+    },
+    /// A buyer wants to pay, and was told how.
+    BuyerOrdered { buyer: String, method: String, asset: String, units: u64 },
     /// A buyer's payment does not count.
     BuyerPaymentRefused { buyer: String, error: String },
     /// A buyer signed the terms.
@@ -84,6 +94,34 @@ pub(crate) enum Event {
     Invalid { error: String },
     /// What the seller, who refuses us, asks, and the ways to pay that they take.
     Due { methods: Vec<String>, offers: Vec<String> },
+    /// How a person can pay what was ordered.
+    Pay { method: String, amount: String, request: String, expires: String },
+    /// Our wallet has paid; the seller is to say that it counts.
+    Sent { method: String, asset: String, units: u64, fee: u64 },
+    /// A wallet, and the ways to be paid and to pay with it.
+    Wallet {
+        name: String,
+        kind: &'static str,
+        receives: Option<String>,
+        pays: Option<String>,
+        /// What it says of itself, if it was asked.
+        detail: Option<String>,
+    },
+    /// What a wallet holds; none if it does not say.
+    Balance { name: String, asset: Option<String>, units: Option<u64> },
+    /// How much may be spent, in units of the asset.
+    Budget { asset: String, for_order: Option<u64>, for_seller: Option<u64>, for_day: Option<u64> },
+    /// What was paid to a seller.
+    Spent {
+        order: String,
+        seller: String,
+        method: String,
+        asset: String,
+        units: u64,
+        fee: u64,
+        state: &'static str,
+        time: String,
+    },
     /// Our payment counts.
     Paid { method: String, asset: String, units: Option<u64>, again: bool, credit: Value },
     /// Our payment does not count.
@@ -291,12 +329,18 @@ impl Event {
                     remedy.as_ref().map(|remedy| format!("\n  admit with: {remedy}")).unwrap_or_default();
                 format!("Buyer {} refused: {error}{remedy}", short(buyer))
             }
-            Self::BuyerPaid { buyer, amount_ms, again, .. } => format!(
-                "Buyer {} redeemed a voucher for {}{}",
-                short(buyer),
-                amount(*amount_ms),
-                if *again { ", as before" } else { "" }
-            ),
+            Self::BuyerPaid { buyer, method, amount_ms, asset, units, again } => {
+                let again = if *again { ", as before" } else { "" };
+                let gave = match (asset, units) {
+                    _ if method == "credit" => format!("redeemed a voucher for {}", amount(*amount_ms)),
+                    (asset, Some(units)) => format!("paid {} by {method}", money(asset.as_deref(), *units)),
+                    (_, None) => format!("paid by {method}"),
+                };
+                format!("Buyer {} {gave}{again}", short(buyer))
+            }
+            Self::BuyerOrdered { buyer, method, asset, units } => {
+                format!("Buyer {} is about to pay {} by {method}", short(buyer), money(Some(asset), *units))
+            }
             Self::BuyerPaymentRefused { buyer, error } => {
                 format!("Buyer {} cannot pay: {}", short(buyer), display_text(error))
             }
@@ -332,6 +376,47 @@ impl Event {
             Self::Due { methods, offers } => due(methods, offers),
             Self::Paid { credit, again, .. } => {
                 format!("Paid{}{}", if *again { ", as before" } else { "" }, describe(credit))
+            }
+            Self::Pay { amount, request, expires, .. } => {
+                format!("Please pay {amount}, until {expires}:\n{}", indented(request))
+            }
+            Self::Sent { method, asset, units, fee } => {
+                let fee = match fee {
+                    0 => String::new(),
+                    fee => format!(", and a fee of {}", money(Some(asset), *fee)),
+                };
+                format!("Sent {} by {method}{fee}", money(Some(asset), *units))
+            }
+            Self::Wallet { name, kind, receives, pays, detail } => {
+                let ways = [("receives", receives), ("pays", pays)];
+                let ways =
+                    ways.iter().filter_map(|(does, method)| Some(format!("{does} {}", method.as_ref()?)));
+                let ways = ways.collect::<Vec<_>>().join(", ");
+                let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+                format!("{name} ({kind}) {ways}{detail}")
+            }
+            Self::Balance { name, asset, units } => match units {
+                Some(units) => format!("{name}  {}", money(asset.as_deref(), *units)),
+                None => format!("{name}  does not say"),
+            },
+            Self::Budget { asset, for_order, for_seller, for_day } => {
+                let most = |units: &Option<u64>| {
+                    units.map_or_else(|| "no limit".to_owned(), |units| money(Some(asset), units))
+                };
+                format!(
+                    "{asset}: {} with one order, {} with one seller, {} in a day",
+                    most(for_order),
+                    most(for_seller),
+                    most(for_day)
+                )
+            }
+            Self::Spent { seller, method, asset, units, fee, state, time, .. } => {
+                let fee = if *fee > 0 { format!(" + {}", money(Some(asset), *fee)) } else { String::new() };
+                format!(
+                    "{time}  {}{fee} by {method} to {}  {state}",
+                    money(Some(asset), *units),
+                    short(seller)
+                )
             }
             Self::PaymentRefused { error, .. } => format!("Not paid: {error}"),
             Self::Progress { .. } | Self::SellerId { .. } => return None,
@@ -516,6 +601,9 @@ fn described_receipt(receipt: &Value) -> String {
 /// What a seller asks, a line for each way to pay.
 fn due(methods: &[String], offers: &[String]) -> String {
     let mut lines: Vec<String> = offers.iter().map(|offer| format!("  price: {offer}")).collect();
+    if methods.iter().any(|method| method != "credit") {
+        lines.push("  pay: --pay 1h, or --pay '5000 sats'".to_owned());
+    }
     if methods.iter().any(|method| method == "credit") {
         lines.push("  ask the seller for a voucher, and redeem it: --voucher".to_owned());
     }
@@ -526,6 +614,11 @@ fn due(methods: &[String], offers: &[String]) -> String {
 /// What a voucher gives.
 fn amount(ms: Option<i64>) -> String {
     ms.map_or_else(|| "for good".to_owned(), duration)
+}
+
+/// Lines of somebody else's, a little to the right.
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The first digits of a key: enough to tell a few apart.

@@ -12,7 +12,7 @@ use crate::output::Output;
 use dazaar::database::DatabaseError;
 use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
-use dazaar::{MarketError, PublishError};
+use dazaar::{MarketError, PublishError, WalletError};
 use dazaar_table::ResumeError;
 use dazaar_table::export::ExportError;
 use dazaar_table::read::{ReadError, ScanError};
@@ -132,8 +132,21 @@ impl From<DatabaseError> for Failure {
         let failure = Self::new(Kind::General, &error);
         match error {
             DatabaseError::GrantDiffers { .. } => Self::input(error).hint("each grant has a name of its own"),
+            DatabaseError::Budget(_) => {
+                Self::new(Kind::Refused, error).hint("see it, or change it: dazaar wallet budget")
+            }
             DatabaseError::NameTaken { .. } => Self::input(error).hint("choose another with --name"),
             _ => failure,
+        }
+    }
+}
+
+impl From<WalletError> for Failure {
+    fn from(error: WalletError) -> Self {
+        match error {
+            WalletError::Unknown { .. } => Self::input(error).hint("see which there are: dazaar wallet list"),
+            WalletError::Name { .. } | WalletError::Exists { .. } => Self::input(error),
+            _ => Self::new(Kind::General, error),
         }
     }
 }

@@ -11,6 +11,7 @@ mod secrets;
 mod signals;
 mod sizes;
 mod times;
+mod wallets;
 mod watch;
 
 use std::process::ExitCode;

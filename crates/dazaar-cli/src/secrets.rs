@@ -15,6 +15,9 @@ const PASSPHRASE_VARIABLE: &str = "DAZAAR_PASSPHRASE";
 /// Environment variable with the code of a voucher.
 const VOUCHER_VARIABLE: &str = "DAZAAR_VOUCHER";
 
+/// Environment variable with the secret of a wallet that is added.
+const WALLET_VARIABLE: &str = "DAZAAR_WALLET_SECRET";
+
 /// Bytes of the longest secret that is read from a file or a pipe.
 const SECRET_BYTES_MAX: u64 = 4096;
 
@@ -72,6 +75,15 @@ pub(crate) fn voucher(is_asked_for: bool, file: Option<&Path>) -> Result<Option<
         None => None,
     };
     text.map(|text| text.parse().map_err(Failure::input)).transpose()
+}
+
+/// The secret of a wallet, if there is one: what is in the file, else in the environment.
+pub(crate) fn wallet_secret(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let text = match file {
+        Some(path) => Some(read(path)?),
+        None => variable(WALLET_VARIABLE)?,
+    };
+    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
 fn given(file: Option<&Path>) -> Result<Option<SecretString>, Failure> {

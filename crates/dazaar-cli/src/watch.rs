@@ -2,7 +2,7 @@
 
 use dazaar::cards::extension::display_text;
 use dazaar::cards::pay::{Due, Receipt, Refusal};
-use dazaar::cards::{BuyerEvent, SellerEvent, TermsHash};
+use dazaar::cards::{BuyerEvent, Method, SellerEvent, TermsHash};
 use dazaar::log::FeedKey;
 use dazaar::{BuyerNotice, SellerNotice};
 use dazaar_data::is_question;
@@ -54,8 +54,22 @@ fn seller_event(
         SellerNotice::Forked { buyer, ours, theirs } => {
             Event::forked(feed, Some(buyer), ours.as_ref(), &theirs)
         }
-        SellerNotice::Paid { buyer, method, amount_ms, again, .. } => {
-            Event::BuyerPaid { buyer: buyer.to_string(), method: method.to_string(), amount_ms, again }
+        SellerNotice::Ordered { buyer, method, money } => Event::BuyerOrdered {
+            buyer: buyer.to_string(),
+            method: method.to_string(),
+            asset: money.asset.to_string(),
+            units: money.units,
+        },
+        SellerNotice::Paid { buyer, method, money, again, .. } => {
+            let units = money.as_ref().map(|money| money.units);
+            Event::BuyerPaid {
+                buyer: buyer.to_string(),
+                method: method.to_string(),
+                amount_ms: units.filter(|_| method == Method::Credit).and_then(|ms| ms.try_into().ok()),
+                asset: money.map(|money| money.asset.to_string()),
+                units,
+                again,
+            }
         }
         SellerNotice::PaymentRefused { buyer, reason } => {
             Event::BuyerPaymentRefused { buyer: buyer.to_string(), error: reason }
@@ -99,7 +113,13 @@ pub(crate) fn buyer_event(seller: &str, notice: BuyerNotice) -> Event {
             Event::Paid { method, asset, units, again, credit }
         }
         BuyerNotice::PaymentRefused(Refusal { code, error, .. }) => Event::PaymentRefused { code, error },
-        BuyerNotice::Due(Due { methods, offers }) => Event::Due { methods, offers },
+        BuyerNotice::Sent { method, money, fee } => Event::Sent {
+            method: method.to_string(),
+            asset: money.asset.to_string(),
+            units: money.units,
+            fee,
+        },
+        BuyerNotice::Due(Due { methods, offers, .. }) => Event::Due { methods, offers },
         BuyerNotice::Session(event) => match event {
             BuyerEvent::SellerId(id) => Event::SellerId { id: hex::encode(id) },
             BuyerEvent::TermsRequired { text } => {

@@ -87,7 +87,8 @@ impl Tables {
 
     pub(crate) fn options(&self) -> BuyerOptions {
         let Settings { security, vetting, .. } = self.settings();
-        BuyerOptions { download: Download::Sparse, security: *security, vetting: vetting.clone() }
+        let (download, vetting) = (Download::Sparse, vetting.clone());
+        BuyerOptions { download, security: *security, vetting, payers: Vec::new() }
     }
 
     /// Opens the table that is meant: the name of a listing or purchase, the key of a feed or seller, the folder of a feed, a link,

@@ -128,6 +128,8 @@ pub struct Replication {
     complete: bool,
     bytes_down: u64,
     bytes_up: u64,
+    /// Bytes of blocks that may still be sent.
+    upload_limit: Option<u64>,
 }
 
 /// Whether somebody is to prove the length that it claims.
@@ -153,6 +155,7 @@ impl Replication {
             complete: !matches!(download, Download::All | Download::Linear),
             bytes_down: 0,
             bytes_up: 0,
+            upload_limit: None,
         }
     }
 
@@ -182,6 +185,12 @@ impl Replication {
             peer.uploads.clear();
             peer.announcements.drop_wants();
         }
+    }
+
+    /// Answers with at most so many bytes of blocks from now on, and perhaps the rest of one block more; without a limit if there
+    /// is none. What peers asked for waits.
+    pub const fn set_upload_limit(&mut self, bytes: Option<u64>) {
+        self.upload_limit = bytes;
     }
 
     /// Whether we ask this peer. What it owes us by then may still come.
@@ -380,7 +389,11 @@ impl Replication {
         if peer.transfer == Transfer::Ranges && peer.watch.is_waiting() && log.fork().is_none() {
             return Ok(None);
         }
-        match peer.uploads.poll(&mut self.feed, log)? {
+        let bytes_max = self.upload_limit.unwrap_or(u64::MAX);
+        if bytes_max == 0 {
+            return Ok(None);
+        }
+        match peer.uploads.poll(&mut self.feed, log, bytes_max)? {
             None => Ok(None),
             Some(Answer::Gone(blocks)) => {
                 Ok(Some(Message::Unhave { start: blocks.start, length: blocks.end - blocks.start }))
@@ -388,7 +401,7 @@ impl Replication {
             Some(Answer::Blocks(range)) => {
                 let blocks = range.start..range.start + range.blocks.len() as u64;
                 let bytes = range.blocks.data().len() as u64;
-                self.bytes_up += bytes;
+                self.count_up(bytes);
                 self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
                 Ok(Some(Message::Blocks(range)))
             }
@@ -399,12 +412,17 @@ impl Replication {
             Some(Answer::Data(data)) => {
                 if let Some(value) = &data.value {
                     let (blocks, bytes) = (data.index..data.index + 1, value.len() as u64);
-                    self.bytes_up += bytes;
+                    self.count_up(bytes);
                     self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
                 }
                 Ok(Some(Message::Data(data)))
             }
         }
+    }
+
+    fn count_up(&mut self, bytes: u64) {
+        self.bytes_up += bytes;
+        self.upload_limit = self.upload_limit.map(|limit| limit.saturating_sub(bytes));
     }
 
     /// The longest the feed can be, as far as anybody says.

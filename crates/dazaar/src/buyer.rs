@@ -228,6 +228,11 @@ impl Buyer {
         Ok(())
     }
 
+    /// The wallet that would pay at this price.
+    pub fn payer(&self, terms: &PriceTerms) -> Option<&Arc<dyn Payer>> {
+        self.0.options.payer(terms.method, &terms.price.asset)
+    }
+
     /// Whether a payment is still to be answered.
     pub fn is_paying(&self) -> bool {
         !self.0.payments().is_empty()

@@ -6,11 +6,12 @@ mod payments;
 mod session;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
-use dazaar_market::{Method, Money, Sale, SellerConfig, Terms, UnsignedTerms};
+use dazaar_market::{Card, Method, Money, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
@@ -94,14 +95,30 @@ struct Shared {
 }
 
 /// What is known of a buyer across their connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct BuyerState {
     /// One for each connection.
     outboxes: Vec<mpsc::Sender<UserMessage>>,
     /// Connections on which the meter runs.
     metered: usize,
+    /// Bytes that were sent and that nobody has charged yet.
+    unbilled_bytes: u64,
+    /// Bytes that may be sent, if bytes are paid for.
+    allowance: Arc<AtomicU64>,
     /// Up to when delivery was charged, while the meter runs on any connection.
     charged: Option<Instant>,
+}
+
+impl Default for BuyerState {
+    fn default() -> Self {
+        Self {
+            outboxes: Vec::new(),
+            metered: 0,
+            unbilled_bytes: 0,
+            allowance: Arc::new(AtomicU64::new(u64::MAX)),
+            charged: None,
+        }
+    }
 }
 
 type UserMessage = (String, Value);
@@ -194,7 +211,8 @@ impl Seller {
             unsigned_terms: if listing.unsigned_terms { UnsignedTerms::Serve } else { UnsignedTerms::Refuse },
             validate_interval: interval(&listing.admission, options.validate_interval),
         };
-        let validator = validator(&listing.admission, market.database());
+        let card = Card::parse(listing.card.as_bytes()).map_err(MarketError::from)?;
+        let validator = validator(&listing.admission, &card, market.database());
         Ok(Self(Arc::new(Shared {
             market,
             listing,
@@ -397,6 +415,35 @@ impl Shared {
         // The fraction of a millisecond that is not charged now is charged next time.
         *charged += Duration::from_millis(served_ms);
         i64::try_from(served_ms).unwrap_or(i64::MAX)
+    }
+
+    /// Bytes were sent to a buyer, on whatever connection.
+    fn add_unbilled(&self, buyer: &IdentityKey, bytes: u64) {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = buyers.get_mut(buyer) {
+            state.unbilled_bytes = state.unbilled_bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Bytes that nobody has charged this buyer for yet.
+    fn take_unbilled(&self, buyer: &IdentityKey) -> u64 {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        buyers.get_mut(buyer).map_or(0, |state| std::mem::take(&mut state.unbilled_bytes))
+    }
+
+    /// Bytes that this buyer may be sent, on all connections together.
+    fn allowance(&self, buyer: &IdentityKey) -> Arc<AtomicU64> {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&buyers.entry(*buyer).or_default().allowance)
+    }
+
+    /// The buyer has so many bytes left, or is not limited by them. What was sent and is not charged yet is off that.
+    fn set_allowance(&self, buyer: &IdentityKey, left: Option<u64>) {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = buyers.get_mut(buyer) {
+            let allowed = left.map_or(u64::MAX, |left| left.saturating_sub(state.unbilled_bytes));
+            state.allowance.store(allowed, Ordering::Relaxed);
+        }
     }
 
     fn feed(&self) -> FeedKey {

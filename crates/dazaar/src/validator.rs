@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::Verdict;
+use dazaar_market::price::{Basis, Kind};
+use dazaar_market::{Card, Price, Verdict};
 
 pub(crate) use granted::info as credit_info;
 
@@ -33,6 +34,15 @@ pub struct Question {
     pub feed: FeedKey,
     /// Milliseconds for which this buyer was served since the last question.
     pub served_ms: i64,
+    /// Bytes of blocks that this buyer was sent since the last question.
+    pub served_bytes: u64,
+}
+
+impl Question {
+    /// Whether it charges anything.
+    pub const fn charges(&self) -> bool {
+        self.served_ms > 0 || self.served_bytes > 0
+    }
 }
 
 /// An answer on its way.
@@ -67,7 +77,7 @@ impl Asked {
     /// Waits for the answer if the question charges anything: given up now, it might never be heard. One that charges
     /// nothing is not worth the wait; strangers ask those.
     pub(crate) async fn settle(&mut self) {
-        if self.0.as_ref().is_some_and(|(question, _)| question.served_ms > 0) {
+        if self.0.as_ref().is_some_and(|(question, _)| question.charges()) {
             self.answer().await;
         }
     }
@@ -85,13 +95,24 @@ pub fn command(command: Vec<String>) -> Arc<dyn Validator> {
 }
 
 /// The validator that a listing names.
-pub fn validator(admission: &Admission, database: &Arc<Database>) -> Arc<dyn Validator> {
+///
+/// `card` says what is free before anything is paid.
+pub fn validator(admission: &Admission, card: &Card, database: &Arc<Database>) -> Arc<dyn Validator> {
     match admission {
         Admission::Free | Admission::Everybody => Arc::new(Everybody),
-        Admission::Granted => Arc::new(granted::Granted::new(Arc::clone(database))),
+        Admission::Granted => Arc::new(granted::Granted::new(Arc::clone(database), gift(card))),
         Admission::Command { command } => self::command(command.clone()),
         Admission::Http { url } => Arc::new(http::Http::new(url.clone())),
     }
+}
+
+/// The first price of the card at which something is free.
+fn gift(card: &Card) -> Option<Price> {
+    let prices = card.offers().into_iter().filter_map(|offer| Some(offer.terms.ok()?.price));
+    prices.into_iter().find(|price| {
+        let is_metered = matches!(price.metered(), Some((Basis::Time | Basis::Bytes, _)));
+        price.kind == Kind::Free || (is_metered && (price.trial > 0 || price.free.is_some()))
+    })
 }
 
 /// Admits everybody.

@@ -21,6 +21,7 @@ use crate::signals::Interruption;
   dazaar buy 'dazaar:4f1c...?at=203.0.113.7:49737' --to trades.csv
   dazaar buy card.json --live --to -          history, then every new row as it comes
   dazaar buy card.json --sparse --blocks 0..100,5000
+  dazaar buy card.json --pay 1h --max-spend '500 sats' --top-up
   dazaar buy card.json --voucher              asks for the code of a voucher that the seller gave you")]
 pub(crate) struct Arguments {
     /// A card (JSON file), a link (dazaar:...), or the seller's key; one that was bought from before needs no address
@@ -63,8 +64,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     }
     let messages = arguments.send.iter().map(|text| message(text)).collect::<Result<Vec<_>, _>>()?;
     let market = context.market_or_new()?;
-    let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, arguments.download())?;
-    purchase.pay(&arguments.payment)?;
+    let how = (&arguments.purchase, &arguments.payment);
+    let purchase = Purchase::paying(context, &market, &arguments.seller, how, arguments.download())?;
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }

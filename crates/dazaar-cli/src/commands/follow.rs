@@ -12,6 +12,7 @@ use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until};
 
+use super::paying::{Paying, Plan};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -33,6 +34,8 @@ pub(super) struct Follow<'a> {
     no_wait: bool,
     /// How long to go on without a connection.
     patience: Option<Duration>,
+    /// Pays when the seller asks.
+    paying: Option<Paying<'a>>,
     /// What the seller said last about admitting us.
     is_admitted: Cell<bool>,
     /// Whether the seller has not answered a payment of ours yet: until then a refusal may be out of date.
@@ -49,6 +52,7 @@ impl<'a> Follow<'a> {
         buyer: &'a Buyer,
         no_wait: bool,
         patience: Option<Duration>,
+        plan: Option<Plan>,
     ) -> Self {
         let is_paying = Cell::new(buyer.is_paying());
         Self {
@@ -56,6 +60,7 @@ impl<'a> Follow<'a> {
             buyer,
             no_wait,
             patience,
+            paying: plan.map(|plan| Paying::new(plan, buyer)),
             is_admitted: Cell::default(),
             is_paying,
             refusal: RefCell::default(),
@@ -139,6 +144,11 @@ impl<'a> Follow<'a> {
     }
 
     fn handle_notice(&self, notice: BuyerNotice) -> Result<(), Failure> {
+        if let Some(paying) = &self.paying
+            && paying.handle_notice(&notice)?
+        {
+            self.is_paying.set(true);
+        }
         let refusal = self.refusal(&notice);
         if let BuyerNotice::Disconnected { reason, .. } = &notice {
             self.obstacle.replace(Some(reason.clone()));
@@ -173,7 +183,7 @@ impl<'a> Follow<'a> {
                 None
             }
             BuyerNotice::Paid(receipt) => {
-                self.is_paying.set(false);
+                self.is_paying.set(self.buyer.is_paying());
                 let reason =
                     self.refusal.take().unwrap_or_else(|| "nothing is left of what was paid".to_owned());
                 (self.no_wait && receipt.credit["remaining"] == 0).then(|| refuses(&reason))

@@ -93,8 +93,8 @@ async fn from_seller(context: &Context, arguments: &Arguments) -> Result<(), Fai
             .hint("blocks of a seller: dazaar buy <seller> --sparse --blocks ..."));
     }
     let market = context.market_or_new()?;
-    let purchase = Purchase::new(&market, &arguments.feed, &arguments.purchase, Download::Sparse)?;
-    purchase.pay(&arguments.payment)?;
+    let how = (&arguments.purchase, &arguments.payment);
+    let purchase = Purchase::paying(context, &market, &arguments.feed, how, Download::Sparse)?;
     let (query, answer) = (arguments.query()?, arguments.answer(context)?);
     let delivery = TableDelivery::new(query, arguments.follow, answer);
     let outcome = Interruption::listen()?.or(purchase.follow(context, delivery)).await;

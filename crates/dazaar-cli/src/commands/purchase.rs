@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::{Address, TermsHash};
+use dazaar::cards::{Address, Method, TermsHash, Wish};
+use dazaar::payment::Payer;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
@@ -14,9 +15,12 @@ use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
 use dazaar_data::{Question, Settings, ask, find_seller};
 
 use super::Context;
+use super::by_hand::ByHand;
 use super::follow::{Deliver, Follow};
-use crate::failure::Failure;
+use super::paying::Plan;
+use crate::failure::{Failure, Kind};
 use crate::secrets;
+use crate::wallets::Wallet;
 
 /// How to deal with a seller.
 #[derive(Debug, Args)]
@@ -59,9 +63,37 @@ pub(crate) struct PaymentArguments {
     /// Redeem the voucher in this file
     #[arg(long, value_name = "FILE")]
     voucher_file: Option<PathBuf>,
+
+    /// Pay when the seller asks: for so much (1h, 2GB), so much money (5000 sats), or the one price that is asked (once); with
+    /// anything but money, --max-spend says how much that may cost
+    #[arg(long, value_name = "AMOUNT")]
+    pay: Option<Wish>,
+
+    /// Pay in this way only: bolt11, cashu, erc20, transfer
+    #[arg(long, value_name = "WAY", requires = "pay", value_parser = method)]
+    pay_by: Option<Method>,
+
+    /// Spend at most so much in all
+    #[arg(long, value_name = "MONEY", requires = "pay")]
+    max_spend: Option<Wish>,
+
+    /// Pay again whenever little is left, up to --max-spend
+    #[arg(long, requires = "max_spend")]
+    top_up: bool,
 }
 
 impl PaymentArguments {
+    /// What is to be paid, if anything is.
+    fn plan(&self) -> Result<Option<Plan>, Failure> {
+        let Some(wish) = self.pay.clone() else { return Ok(None) };
+        if !matches!(wish, Wish::Money { .. }) && self.max_spend.is_none() {
+            return Err(Failure::new(Kind::Usage, format!("what `{wish}` costs is for the seller to say"))
+                .hint("say how much it may cost: --max-spend '5000 sats'"));
+        }
+        let Self { pay_by: by, max_spend: most, top_up, .. } = self.clone();
+        Ok(Some(Plan { wish, by, most, top_up }))
+    }
+
     /// Says that a voucher was not used, if one was to be: nothing had to be asked of the seller.
     pub(super) fn remark_unused(&self, context: &Context) {
         if self.voucher || self.voucher_file.is_some() {
@@ -75,6 +107,7 @@ impl PaymentArguments {
 pub(super) struct Purchase<'a> {
     buyer: Buyer,
     arguments: &'a SellerArguments,
+    plan: Option<Plan>,
 }
 
 impl<'a> Purchase<'a> {
@@ -85,10 +118,40 @@ impl<'a> Purchase<'a> {
         arguments: &'a SellerArguments,
         download: Download,
     ) -> Result<Self, Failure> {
+        Self::with_payers(market, seller, arguments, download, Vec::new())
+    }
+
+    /// The same, and pays as `payment` says once there is a connection.
+    pub(super) fn paying(
+        context: &Context,
+        market: &Arc<Market>,
+        seller: &str,
+        (arguments, payment): (&'a SellerArguments, &PaymentArguments),
+        download: Download,
+    ) -> Result<Self, Failure> {
+        let plan = payment.plan()?;
+        let wallets = Wallet::all(market)?.into_iter().filter_map(|wallet| wallet.payer);
+        let by_hand: Arc<dyn Payer> = Arc::new(ByHand { output: Arc::clone(&context.output) });
+        let payers = wallets.chain(std::iter::once(by_hand)).collect();
+        let purchase = Self::with_payers(market, seller, arguments, download, payers)?;
+        if let Some(code) = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())? {
+            purchase.buyer.redeem(&code);
+        }
+        Ok(Self { plan, ..purchase })
+    }
+
+    fn with_payers(
+        market: &Arc<Market>,
+        seller: &str,
+        arguments: &'a SellerArguments,
+        download: Download,
+        payers: Vec<Arc<dyn Payer>>,
+    ) -> Result<Self, Failure> {
         let order = find_seller(market, seller, &arguments.connect)?;
-        let options = BuyerOptions { download, security: arguments.security(), vetting: arguments.vetting() };
+        let (security, vetting) = (arguments.security(), arguments.vetting());
+        let options = BuyerOptions { download, security, vetting, payers };
         let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
-        Ok(Self { buyer, arguments })
+        Ok(Self { buyer, arguments, plan: None })
     }
 
     /// Who buys.
@@ -96,19 +159,12 @@ impl<'a> Purchase<'a> {
         &self.buyer
     }
 
-    /// Pays as the arguments say, once there is a connection.
-    pub(super) fn pay(&self, payment: &PaymentArguments) -> Result<(), Failure> {
-        if let Some(code) = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())? {
-            self.buyer.redeem(&code);
-        }
-        Ok(())
-    }
-
     /// Goes on until `delivery` is complete.
     pub(super) async fn follow(&self, context: &Context, delivery: impl Deliver) -> Result<(), Failure> {
         let SellerArguments { no_wait, .. } = *self.arguments;
         let patience = self.arguments.patience();
-        Follow::new(&context.output, &self.buyer, no_wait, patience).until(delivery).await
+        let plan = self.plan.clone();
+        Follow::new(&context.output, &self.buyer, no_wait, patience, plan).until(delivery).await
     }
 
     /// Asks the seller something that is answered to everybody.
@@ -156,6 +212,11 @@ impl SellerArguments {
         let command = self.vet_command.as_ref()?;
         Some(validator::command(["sh", "-c", command].map(str::to_owned).to_vec()))
     }
+}
+
+/// A way to pay, by its name.
+fn method(text: &str) -> Result<Method, String> {
+    Method::by_name(text).ok_or_else(|| "not a way to pay: bolt11, cashu, erc20 or transfer".to_owned())
 }
 
 /// The terms that are accepted: by their hash, or by their text in a file.

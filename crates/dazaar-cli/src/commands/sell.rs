@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use dazaar::cards::Card;
+use dazaar::cards::{Card, SpokenPrice};
 use dazaar::database::{Admission, Listing, Retention};
 use dazaar::log::IdentityKey;
 use dazaar::{Market, Offer, SharedLog, now_ms};
@@ -27,6 +27,7 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar sell trades.csv                      to buyers whom you grant time: dazaar grant
+  dazaar sell trades.csv --price '100 sats/hour'      to whoever pays, with a wallet: dazaar wallet
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
   tail -F ticks.log | dazaar sell - --name ticks --follow
   dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
@@ -71,6 +72,10 @@ pub(crate) struct Arguments {
     /// Card to show (JSON); its id is set to yours, and it is signed
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
+
+    /// What is asked: '100 sats/hour', '5 EUR once by transfer', '0.10 EUR/GB'; may be repeated, any one suffices
+    #[arg(long, value_name = "PRICE", conflicts_with_all = ["free", "admit_all", "validate_command", "validate_url"])]
+    price: Vec<SpokenPrice>,
 
     /// Rows that anybody may look at: 'first 1000', '1d each month', 'older than 30d'; may be repeated
     #[arg(long, value_name = "ROWS")]
@@ -203,6 +208,10 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     };
     if let (false, Some(data)) = (is_described, described(&log.lock())) {
         market.describe(&mut listing, "data", data)?;
+    }
+    if !arguments.price.is_empty() {
+        let entries = arguments.price.iter().map(|price| Value::Object(price.entry().clone())).collect();
+        market.describe(&mut listing, "prices", entries)?;
     }
     if !arguments.preview.is_empty() {
         let rules = arguments.preview.iter().map(ToString::to_string).collect();

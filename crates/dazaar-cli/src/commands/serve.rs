@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use dazaar::cards::{Address, Card};
 use dazaar::database::{Admission, Listing};
+use dazaar::payment::Payee;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, Seller, SellerOptions};
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use crate::failure::{Failure, Kind};
 use crate::file_limit;
 use crate::output::Output;
 use crate::signals::Interruption;
+use crate::wallets::Wallet;
 use crate::watch::watch_seller;
 
 /// The port that npm dazaar prefers too.
@@ -61,10 +63,10 @@ impl Serving {
         self.listen.map(|address| address.to_string())
     }
 
-    const fn options(&self) -> SellerOptions {
+    fn options(&self, payees: Vec<Arc<dyn Payee>>) -> SellerOptions {
         let security =
             if self.require_authenticated { SecurityPolicy::Require } else { SecurityPolicy::Offer };
-        SellerOptions { validate_interval: Duration::from_millis(self.interval), security }
+        SellerOptions { validate_interval: Duration::from_millis(self.interval), security, payees }
     }
 }
 
@@ -87,12 +89,13 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     file_limit::raise();
     let interruption = Interruption::listen()?;
+    let payees: Vec<_> = Wallet::all(market)?.into_iter().filter_map(|wallet| wallet.payee).collect();
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     let mut answering = JoinSet::new();
     for (index, listing) in (0..).zip(listings) {
         let listener = bind(&listing, serving, index).await?;
-        let seller = Seller::new(Arc::clone(market), listing, serving.options())?;
+        let seller = Seller::new(Arc::clone(market), listing, serving.options(payees.clone()))?;
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
         announce(&output, market, &seller, listener.local_addr()?, serving)?;
         let remedy = remedy(context, seller.listing());

@@ -21,5 +21,6 @@ mod sql;
 mod support;
 mod tables;
 mod tables_in_python;
+mod transfers;
 mod vouchers;
 mod walkthrough;

@@ -96,6 +96,7 @@ impl<S: Storage> Log<S> {
         let range = range.start..end;
         if let (last, blocks) = &*self.last_read.borrow()
             && *last == range
+            && blocks.data().len() as u64 <= bytes_max
         {
             return Ok(blocks.clone());
         }

@@ -46,8 +46,16 @@ impl Method {
 
     /// The method of this name, as records and messages have it.
     pub fn by_name(name: &str) -> Option<Self> {
-        let all =
-            [Self::Free, Self::Credit, Self::Bolt11, Self::Bolt12, Self::Cashu, Self::Erc20, Self::Ether];
+        let all = [
+            Self::Free,
+            Self::Credit,
+            Self::Bolt11,
+            Self::Bolt12,
+            Self::Cashu,
+            Self::Erc20,
+            Self::Ether,
+            Self::Transfer,
+        ];
         all.into_iter().find(|method| method.name() == name)
     }
 

@@ -187,7 +187,7 @@ mod tests {
             ("100 sats/hour", "100 sat per hour by bolt11"),
             ("0.5 sat per minute by cashu", "30 sat per hour by cashu"),
             ("5 EUR once by transfer", "5 EUR once by transfer"),
-            ("0.10 EUR/GB", "0.1 EUR for each 1000 MB by credit"),
+            ("0.10 EUR/GB", "0.01 EUR for each 100 MB by credit"),
         ] {
             assert_eq!(terms(text).to_string(), shown, "{text}");
         }

@@ -100,7 +100,7 @@ impl Uploads {
         self.onward = None;
     }
 
-    /// The answer to the next request that has one.
+    /// The answer to the next request that has one, with about `bytes_max` bytes of blocks at most.
     ///
     /// A request for a block that our tree does not reach ends the session, as it does in JavaScript: we never said that
     /// we have it, and an honest peer would wait for its answer until it gives us up.
@@ -108,12 +108,13 @@ impl Uploads {
         &mut self,
         feed: &mut Feed,
         log: &Log<S>,
+        bytes_max: u64,
     ) -> Result<Option<Answer>, Fault> {
         while let Some(asked) = self.queue.pop_front() {
             let request = match asked {
                 Asked::Block(request) => request,
                 Asked::Range(range) => {
-                    let (answer, next) = self.answer_range(range.clone(), feed, log)?;
+                    let (answer, next) = self.answer_range(range.clone(), feed, log, bytes_max)?;
                     if next < range.end {
                         self.queue.push_front(Asked::Range(next..range.end));
                     }
@@ -139,7 +140,7 @@ impl Uploads {
         else {
             return Ok(None);
         };
-        let (answer, next) = self.answer_range(next..log.length(), feed, log)?;
+        let (answer, next) = self.answer_range(next..log.length(), feed, log, bytes_max)?;
         self.onward.iter_mut().for_each(|onward| onward.next = next);
         Ok(Some(answer))
     }
@@ -150,15 +151,16 @@ impl Uploads {
         range: Range<u64>,
         feed: &mut Feed,
         log: &Log<S>,
+        bytes_max: u64,
     ) -> Result<(Answer, u64), Fault> {
         let held = log.have().next_set(range.start).map_or(range.end, |held| held.min(range.end));
         if held > range.start {
             return Ok((Answer::Gone(range.start..held), held));
         }
         // Damage is one block's: without it, those before it are sent.
-        let read = self.read_range(range.clone(), feed, log).or_else(|error| match error {
+        let read = self.read_range(range.clone(), feed, log, bytes_max).or_else(|error| match error {
             LogError::Corrupt { .. } | LogError::MissingNode { .. } => {
-                self.read_range(range.start..range.start + 1, feed, log)
+                self.read_range(range.start..range.start + 1, feed, log, bytes_max)
             }
             error => Err(error),
         });
@@ -178,8 +180,9 @@ impl Uploads {
         range: Range<u64>,
         feed: &mut Feed,
         log: &Log<S>,
+        bytes_max: u64,
     ) -> Result<Option<UnverifiedRange>, LogError> {
-        let blocks = log.blocks_within(range.clone(), RANGE_BYTES)?;
+        let blocks = log.blocks_within(range.clone(), RANGE_BYTES.min(bytes_max))?;
         let sent = range.start..range.start + blocks.len() as u64;
         let Some(proof) = log.range_proof(&sent, &self.tree)? else { return Ok(None) };
         let signature = match proof.signature_length {

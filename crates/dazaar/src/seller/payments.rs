@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
 use dazaar_market::pay::{self, Asked, Due, Order, Proof, Receipt, Refusal};
+use dazaar_market::price::Basis;
 use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
@@ -195,7 +196,11 @@ impl Shared {
         offers.into_iter().filter(is_taken).collect()
     }
 
+    /// Rows are not counted yet: who pays for one would have them all.
     fn takes(&self, terms: &PriceTerms) -> bool {
+        if matches!(terms.price.metered(), Some((Basis::Records, _))) {
+            return false;
+        }
         terms.method == Method::Credit || self.payee(terms).is_some()
     }
 

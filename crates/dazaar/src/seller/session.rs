@@ -1,6 +1,7 @@
 //! One connection of one buyer: carries out what the market's session machine decides.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
@@ -204,6 +205,12 @@ impl SellerConnection {
         {
             self.say_due(&buyer);
         }
+        if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
+            self.seller.set_allowance(&buyer, info.as_ref().and_then(bytes_left));
+            if let Some(replicator) = &self.replicator {
+                replicator.wake();
+            }
+        }
         self.machine.handle_verdict(self.connection.now(), verdict);
     }
 
@@ -254,7 +261,14 @@ impl SellerConnection {
     fn question(&mut self, buyer: IdentityKey) -> Question {
         let running_ms = if self.delivery.is_metered { self.seller.served_ms(&buyer) } else { 0 };
         let served_ms = running_ms.saturating_add(std::mem::take(&mut self.delivery.uncharged_ms));
-        Question { seller: self.seller.config.seller, buyer, feed: self.seller.feed(), served_ms }
+        let served_bytes = self.seller.take_unbilled(&buyer);
+        Question {
+            seller: self.seller.config.seller,
+            buyer,
+            feed: self.seller.feed(),
+            served_ms,
+            served_bytes,
+        }
     }
 
     fn store_acceptance(&mut self, buyer: &IdentityKey, acceptance: Acceptance) -> Result<(), SessionEnd> {
@@ -289,6 +303,9 @@ impl SellerConnection {
         let options = Options { download: Download::None, seed: rand::random() };
         let replicator = Replicator::new(Arc::clone(&self.seller.log), feed, options);
         replicator.set_uploading(false);
+        if let Some(buyer) = self.buyer() {
+            replicator.set_allowance(self.seller.allowance(&buyer));
+        }
         replicator
     }
 
@@ -323,6 +340,12 @@ impl SellerConnection {
             let uploaded = replicator.take_uploaded();
             self.delivery.blocks += uploaded.blocks;
             self.delivery.bytes += uploaded.bytes;
+            if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes) {
+                self.seller.add_unbilled(&buyer, uploaded.bytes);
+                if self.seller.allowance(&buyer).load(Ordering::Relaxed) == 0 {
+                    self.ask_at_once();
+                }
+            }
         }
         let Some(buyer) = self.buyer() else { return };
         self.tell_fork(buyer);
@@ -362,6 +385,11 @@ impl SellerConnection {
         }
         Ok(())
     }
+}
+
+/// Bytes that a buyer may still be sent, if a validator counts them.
+fn bytes_left(info: &Value) -> Option<u64> {
+    (info["type"] == "bytes").then(|| info["remaining"].as_u64().unwrap_or(0))
 }
 
 /// The next message for the buyer, once there is one.

@@ -1,7 +1,7 @@
 //! Asks an external command: exit code 0 admits.
 //!
-//! The command finds `DAZAAR_SELLER`, `DAZAAR_BUYER`, `DAZAAR_FEED` and `DAZAAR_SERVED_MS` in its environment. A JSON
-//! object on its standard output is passed to the buyer; of a refusal, the field `reason` or the first line.
+//! The command finds `DAZAAR_SELLER`, `DAZAAR_BUYER`, `DAZAAR_FEED`, `DAZAAR_SERVED_MS` and `DAZAAR_SERVED_BYTES` in its
+//! environment. A JSON object on its standard output is passed to the buyer; of a refusal, the field `reason` or the first line.
 
 use std::process::Stdio;
 
@@ -29,6 +29,7 @@ impl Command {
             .env("DAZAAR_BUYER", question.buyer.to_string())
             .env("DAZAAR_FEED", question.feed.to_string())
             .env("DAZAAR_SERVED_MS", question.served_ms.to_string())
+            .env("DAZAAR_SERVED_BYTES", question.served_bytes.to_string())
             // The command decides about buyers; our own secrets are none of its business.
             .env_remove("DAZAAR_PASSPHRASE")
             .env_remove("DAZAAR_VOUCHER")

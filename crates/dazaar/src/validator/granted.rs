@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::Verdict;
+use dazaar_market::{Price, Verdict};
 use serde_json::{Value, json};
 
 use super::{Answer, Question, Validator, undecided};
-use crate::clock::moment;
+use crate::clock::{moment, now_ms};
 use crate::database::{Credit, Database, DatabaseError, Used};
 
 /// How often the records hear that the program runs.
@@ -20,14 +20,16 @@ const ALIVE_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Granted {
     database: Arc<Database>,
-    /// Milliseconds of delivery that could not be charged when they should have been.
-    uncharged_ms: Mutex<BTreeMap<(FeedKey, IdentityKey), u64>>,
+    /// What was delivered and could not be charged when it should have been.
+    uncharged: Mutex<BTreeMap<(FeedKey, IdentityKey), Used>>,
+    /// A price at which something is free before anything is paid.
+    gift: Option<Price>,
     /// Dropped with the rest, it ends the thread that keeps the clock.
     _alive: Sender<()>,
 }
 
 impl Granted {
-    pub(super) fn new(database: Arc<Database>) -> Self {
+    pub(super) fn new(database: Arc<Database>, gift: Option<Price>) -> Self {
         let (alive, over) = channel();
         let records = Arc::clone(&database);
         // A thread, since nothing says that there is an async runtime yet.
@@ -35,26 +37,39 @@ impl Granted {
         if let Err(error) = thread.spawn(move || keep_clock(&records, &over)) {
             tracing::error!(%error, "nothing records that the program runs");
         }
-        Self { database, uncharged_ms: Mutex::default(), _alive: alive }
+        Self { database, gift, uncharged: Mutex::default(), _alive: alive }
     }
 
-    fn uncharged_ms(&self) -> MutexGuard<'_, BTreeMap<(FeedKey, IdentityKey), u64>> {
-        self.uncharged_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn uncharged(&self) -> MutexGuard<'_, BTreeMap<(FeedKey, IdentityKey), Used>> {
+        self.uncharged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Charges what was delivered, and what is left to be charged from before; all of it stays to be charged if that fails.
     fn charge(&self, question: &Question) -> Result<Option<Credit>, DatabaseError> {
         let key = (question.feed, question.buyer);
-        let served_ms = u64::try_from(question.served_ms).unwrap_or(0);
-        let time_ms = served_ms.saturating_add(self.uncharged_ms().remove(&key).unwrap_or(0));
-        let used = Used { time_ms, ..Used::default() };
-        let charged = self.database.charge(&question.feed, &question.buyer, used, &moment());
-        if charged.is_err() && time_ms > 0 {
-            let mut uncharged_ms = self.uncharged_ms();
-            let waiting_ms = uncharged_ms.entry(key).or_default();
-            *waiting_ms = waiting_ms.saturating_add(time_ms);
+        let time_ms = u64::try_from(question.served_ms).unwrap_or(0);
+        let before = self.uncharged().remove(&key).unwrap_or_default();
+        let used = before.and(Used { time_ms, bytes: question.served_bytes, records: 0 });
+        let charged = self.charge_or_open(question, used);
+        if charged.is_err() && used != Used::default() {
+            let mut uncharged = self.uncharged();
+            let waiting = uncharged.entry(key).or_default();
+            *waiting = waiting.and(used);
         }
         charged
+    }
+
+    /// A buyer who comes for the first time is given what the card gives before anything is paid.
+    fn charge_or_open(&self, question: &Question, used: Used) -> Result<Option<Credit>, DatabaseError> {
+        let Question { feed, buyer, .. } = question;
+        let charged = self.database.charge(feed, buyer, used, &moment())?;
+        match (charged, &self.gift) {
+            (None, Some(price)) => {
+                self.database.open_account(feed, buyer, price, now_ms())?;
+                self.database.charge(feed, buyer, used, &moment())
+            }
+            (charged, _) => Ok(charged),
+        }
     }
 }
 
@@ -108,7 +123,7 @@ mod tests {
     fn the_clock_is_kept_without_a_runtime_and_no_longer_than_anybody_asks() {
         let folder = tempfile::tempdir().unwrap();
         let database = Arc::new(Database::open(&folder.path().join("market.db")).unwrap());
-        let validator = Granted::new(Arc::clone(&database));
+        let validator = Granted::new(Arc::clone(&database), None);
         assert!(Arc::strong_count(&database) > 1);
         drop(validator);
         for _ in 0..500 {

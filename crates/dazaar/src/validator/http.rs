@@ -1,6 +1,6 @@
 //! Asks a web service: the question is posted as JSON, status 200 admits.
 //!
-//! The body has the fields `seller`, `buyer`, `feed` and `served_ms`. A JSON object in the answer is passed to the
+//! The body has the fields `seller`, `buyer`, `feed`, `served_ms` and `served_bytes`. A JSON object in the answer is passed to the
 //! buyer; of a refusal, the field `reason` or the first line.
 
 use dazaar_market::Verdict;
@@ -48,6 +48,7 @@ fn ask(agent: &ureq::Agent, url: &str, question: Question) -> Result<Verdict, ur
         "buyer": question.buyer.to_string(),
         "feed": question.feed.to_string(),
         "served_ms": question.served_ms,
+        "served_bytes": question.served_bytes,
     });
     let mut response = agent.post(url).send_json(body)?;
     let admit = response.status() == 200;

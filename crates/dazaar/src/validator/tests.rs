@@ -10,6 +10,7 @@ const QUESTION: Question = Question {
     buyer: IdentityKey([2; 32]),
     feed: FeedKey([3; 32]),
     served_ms: 40,
+    served_bytes: 0,
 };
 
 async fn run(script: &str) -> Verdict {
@@ -119,7 +120,7 @@ async fn what_cannot_be_charged_is_charged_later() {
         VALUES (?1, 'flights', '/feeds/1', '{}', 0, '{\"type\":\"granted\"}', 5)";
     books.execute(sql, [feed.as_bytes()]).unwrap();
     database.grant("one", &feed, &buyer, Some(1000), 0).unwrap();
-    let granted = granted::Granted::new(Arc::clone(&database));
+    let granted = granted::Granted::new(Arc::clone(&database), None);
     books.execute_batch("ALTER TABLE account RENAME TO broken").unwrap();
     for _ in 0..2 {
         assert_eq!(granted.validate(QUESTION).await, undecided());

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dazaar::cards::pay::{self, Refusal};
-use dazaar::cards::{Asset, BuyerEvent, Link, Method, PriceTerms};
+use dazaar::cards::{Asset, BuyerEvent, Link, MasterKey, Method, PriceTerms};
 use dazaar::database::{Admission, Budget, DatabaseError, SpendingState};
 use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, MarketError, Offer, Seller, SellerOptions, now_ms};
 use serde_json::{Value, json};
@@ -37,14 +37,18 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let folders = TempDir::new().unwrap();
-        let market = Arc::new(Market::create(&folders.path().join("seller"), None, None).unwrap());
-        let log = market.own_feed("ticks").unwrap();
-        log.append(&["one", "two", "three"]).unwrap();
         let prices = json!([
             { "method": "bolt11", "currency": "SATS", "amount": "1", "per": "second", "min": "2" },
             { "method": "cashu", "currency": "SATS", "amount": "1", "per": "second" },
         ]);
+        Self::asking(prices, &["one", "two", "three"].map(str::to_owned)).await
+    }
+
+    async fn asking(prices: Value, blocks: &[String]) -> Self {
+        let folders = TempDir::new().unwrap();
+        let market = Arc::new(Market::create(&folders.path().join("seller"), None, None).unwrap());
+        let log = market.own_feed("ticks").unwrap();
+        log.append(blocks).unwrap();
         let card = json!({ "name": "ticks", "prices": prices }).as_object().cloned();
         let offer = Offer {
             card,
@@ -94,11 +98,16 @@ struct Customer {
 
 impl Customer {
     fn new(dir: &Path, link: &Link, bank: &Arc<Bank>) -> Self {
-        let market = if dir.exists() {
-            Market::open(dir, None).unwrap()
-        } else {
-            Market::create(dir, None, None).unwrap()
-        };
+        let market = if dir.exists() { Market::open(dir, None) } else { Market::create(dir, None, None) };
+        Self::of(market.unwrap(), link, bank)
+    }
+
+    /// Another folder of a buyer who is there already.
+    fn with_master(dir: &Path, link: &Link, bank: &Arc<Bank>, master: &[u8; 32]) -> Self {
+        Self::of(Market::create(dir, Some(MasterKey::new(master)), None).unwrap(), link, bank)
+    }
+
+    fn of(market: Market, link: &Link, bank: &Arc<Bank>) -> Self {
         let market = Arc::new(market);
         let options = BuyerOptions {
             payers: vec![
@@ -147,6 +156,18 @@ impl Customer {
             _ => None,
         })
         .await
+    }
+
+    /// Bytes that arrived, once the seller has said that nothing is left.
+    async fn bytes_until_refused(&mut self) -> u64 {
+        self.next(|notice| match notice {
+            BuyerNotice::Session(BuyerEvent::Invalid { reason }) => {
+                (reason == "nothing left of what was paid").then_some(())
+            }
+            _ => None,
+        })
+        .await;
+        self.buyer.feed().map_or(0, |feed| feed.progress().bytes_down)
     }
 
     fn states(&self) -> Vec<SpendingState> {
@@ -249,4 +270,70 @@ async fn what_the_card_does_not_ask_cannot_be_ordered() {
     assert_eq!(anna.refusal().await.code, "amount");
     assert_eq!(anna.states(), [SpendingState::Failed; 2]);
     assert_eq!(scene.bank.transfers.load(Ordering::Relaxed), 0);
+}
+
+/// A thousand bytes each.
+fn kilobytes(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{index:01000}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_are_served_as_far_as_they_are_paid() {
+    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "kilobyte" }]);
+    let scene = Scene::asking(prices, &kilobytes(200)).await;
+    let mut anna = scene.buyer("anna");
+    // 20.5 kB: half a block more is the seller's loss.
+    anna.buyer.pay(&scene.terms[0], 20_500).unwrap();
+    assert_eq!(anna.receipt().await.credit, json!({ "type": "bytes", "remaining": 20_500 }));
+    assert_eq!(anna.bytes_until_refused().await, 21_000);
+    let feed = scene.seller.listing().feed;
+    let account = scene.market.database().accounts(&feed, &anna.market.buyer().public()).unwrap().remove(0);
+    assert_eq!((account.paid, account.delivered(), account.meter.balance), (20_500, 20_500, 0));
+    // The rest, and nothing of what is here already.
+    anna.buyer.pay(&scene.terms[0], 1_000_000).unwrap();
+    anna.receipt().await;
+    let feed = anna.buyer.feed().unwrap().clone();
+    let complete = async {
+        while !feed.is_complete() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, complete).await.expect("in time");
+    assert_eq!(feed.progress().bytes_down, 200_000);
+}
+
+/// A buyer who opens many sessions with one key gets no more than they paid for, but for what is on its way in each.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sessions_share_what_was_paid() {
+    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "kilobyte" }]);
+    let scene = Scene::asking(prices, &kilobytes(400)).await;
+    let mut first = scene.buyer("anna");
+    let words = first.market.master().as_bytes().to_owned();
+    let mut others = Vec::new();
+    for name in ["one", "two", "three"] {
+        others.push(Customer::with_master(
+            &scene.folders.path().join(name),
+            &scene.link,
+            &scene.bank,
+            &words,
+        ));
+    }
+    first.buyer.pay(&scene.terms[0], 40_000).unwrap();
+    first.receipt().await;
+    first.bytes_until_refused().await;
+    let all = others.iter().chain([&first]).filter_map(|customer| customer.buyer.feed());
+    let bytes: u64 = all.map(|feed| feed.progress().bytes_down).sum();
+    assert!((40_000..=44_000).contains(&bytes), "{bytes} bytes for 40,000 that were paid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_comes_before_anything_is_paid_and_once() {
+    let entry = |method: &str| json!({ "method": method, "currency": "SATS", "amount": "1", "per": "kilobyte", "trial": { "bytes": 5_000 } });
+    let scene = Scene::asking(json!([entry("bolt11"), { "method": "cashu", "currency": "SATS", "amount": "2", "per": "kilobyte", "trial": { "bytes": 5_000 } }]), &kilobytes(100)).await;
+    let mut anna = scene.buyer("anna");
+    assert_eq!(anna.bytes_until_refused().await, 5_000);
+    // Another price has another account, and no second trial.
+    anna.buyer.pay(&scene.terms[1], 20_000).unwrap();
+    assert_eq!(anna.receipt().await.credit, json!({ "type": "bytes", "remaining": 10_000 }));
+    assert_eq!(anna.bytes_until_refused().await, 15_000);
 }

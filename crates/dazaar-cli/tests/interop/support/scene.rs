@@ -76,6 +76,11 @@ impl Scene {
     /// Sells `source` to everybody until the end of the test; the process and where it is.
     pub(crate) fn sell(&self, source: &str, arguments: &[&str]) -> (Process, Place) {
         self.init("seller");
+        self.sell_on(source, arguments)
+    }
+
+    /// The same in a market that is there already.
+    pub(crate) fn sell_on(&self, source: &str, arguments: &[&str]) -> (Process, Place) {
         let words = [&["sell", source, "--listen", "127.0.0.1:0"], arguments].concat();
         let mut process = self.dazaar("seller", &words);
         let place = Place::of_ours(&process.wait_for("listening"));

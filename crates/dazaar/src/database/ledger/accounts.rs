@@ -109,6 +109,20 @@ const PAID_MAX: u64 = 1 << 53;
 pub(super) const TIME_MAX_MS: u64 = 31_557_600_000_000;
 
 impl Database {
+    /// Opens an account at a price, at which nothing is paid yet.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn open_account(
+        &self,
+        feed: &FeedKey,
+        buyer: &IdentityKey,
+        price: &Price,
+        now_ms: i64,
+    ) -> Result<(), DatabaseError> {
+        open(&self.connection(), feed, buyer, price, now_ms).map(drop)
+    }
+
     /// A buyer's accounts for a listing, in the order in which they are used.
     ///
     /// # Errors
@@ -148,15 +162,17 @@ pub(in crate::database) fn open(
     price: &Price,
     now_ms: i64,
 ) -> Result<i64, DatabaseError> {
-    let (asset, price) = (price.asset.to_string(), price.to_json().to_string());
+    let (asset, text) = (price.asset.to_string(), price.to_json().to_string());
     let sql = "SELECT id FROM account WHERE feed = ?1 AND buyer = ?2 AND asset = ?3 AND price = ?4";
-    let known = params![feed.as_bytes(), buyer.as_bytes(), asset, price];
+    let known = params![feed.as_bytes(), buyer.as_bytes(), asset, text];
     if let Some(id) = connection.prepare_cached(sql)?.query_row(known, |row| row.get(0)).optional()? {
         return Ok(id);
     }
-    let sql =
-        "INSERT INTO account (feed, buyer, asset, price, opened_ms) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id";
-    let new = params![feed.as_bytes(), buyer.as_bytes(), asset, price, now_ms];
+    // A trial comes once for each buyer, whatever they pay in.
+    let sql = "INSERT INTO account (feed, buyer, asset, price, opened_ms, trial_used) VALUES (?1, ?2, ?3, ?4, ?5,
+            CASE WHEN EXISTS (SELECT 1 FROM account WHERE feed = ?1 AND buyer = ?2 AND price LIKE '%\"trial\"%') THEN ?6 ELSE 0 END)
+        RETURNING id";
+    let new = params![feed.as_bytes(), buyer.as_bytes(), asset, text, now_ms, signed(price.trial)];
     Ok(connection.prepare_cached(sql)?.query_row(new, |row| row.get(0))?)
 }
 

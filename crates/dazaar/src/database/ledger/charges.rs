@@ -23,6 +23,15 @@ pub struct Used {
 }
 
 impl Used {
+    /// Both.
+    pub const fn and(self, more: Self) -> Self {
+        Self {
+            time_ms: self.time_ms.saturating_add(more.time_ms),
+            bytes: self.bytes.saturating_add(more.bytes),
+            records: self.records.saturating_add(more.records),
+        }
+    }
+
     /// `share` of each `whole` of it, rounded down: fractions are nobody's.
     fn part(self, share: u64, whole: u64) -> Self {
         let part = |all: u64| {

@@ -1,0 +1,254 @@
+//! `dazaar wallet`: what I am paid with, what I pay with, and how much I may spend.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use dazaar::Market;
+use dazaar::cards::{Asset, Decimal, Money, Wish};
+use dazaar::database::{Budget, Spending};
+use dazaar_pay::HookSettings;
+
+use super::Context;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::secrets;
+use crate::times::utc;
+use crate::wallets::{Settings, Wallet, asset_of};
+
+/// Wallets: to be paid as a seller, to pay as a buyer
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Add(AddArguments),
+    List(ListArguments),
+    Check(NameArguments),
+    Balance(NameArguments),
+    Remove(RemoveArguments),
+    Budget(BudgetArguments),
+    Spent(SpentArguments),
+}
+
+/// Add a wallet; its secrets are encrypted with the market's key
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar wallet add bank command 'python3 bank-transfer.py'
+  dazaar wallet add shop service https://shop.example.org/dazaar --secret-file token.txt")]
+pub(crate) struct AddArguments {
+    /// What to call it: lowercase letters, digits and hyphens
+    name: String,
+
+    #[command(subcommand)]
+    kind: Kind,
+
+    /// Add it even though it does not answer now
+    #[arg(long, global = true)]
+    unchecked: bool,
+}
+
+/// Which kind of wallet.
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// A command of your own says how buyers can pay, and what came: bank transfers, cards
+    Command {
+        /// For the shell; it reads a question in JSON and prints the answer
+        command: String,
+    },
+    /// A web service of your own does the same
+    Service {
+        /// Where questions are posted
+        url: String,
+        #[command(flatten)]
+        secret: OptionalSecret,
+    },
+}
+
+/// A secret that a wallet may need. It is never on a command line.
+#[derive(Debug, Args)]
+struct OptionalSecret {
+    /// File with the service's token [otherwise: DAZAAR_WALLET_SECRET, if it is set]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+/// List the wallets
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {}
+
+/// One wallet, or all.
+#[derive(Debug, Args)]
+pub(crate) struct NameArguments {
+    /// Only this wallet
+    name: Option<String>,
+}
+
+/// Forget a wallet; what it holds is not touched
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    /// Which
+    name: String,
+}
+
+/// Set how much may be spent at most, or show it
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar wallet budget --order '5000 sats' --day '20000 sats'")]
+pub(crate) struct BudgetArguments {
+    /// With one order
+    #[arg(long, value_name = "MONEY")]
+    order: Option<Wish>,
+
+    /// With one seller, ever
+    #[arg(long, value_name = "MONEY")]
+    seller: Option<Wish>,
+
+    /// In any 24 hours
+    #[arg(long, value_name = "MONEY")]
+    day: Option<Wish>,
+}
+
+/// List what was paid to sellers
+#[derive(Debug, Args)]
+pub(crate) struct SpentArguments {}
+
+pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Add(arguments) => add(context, arguments).await,
+        Command::List(_) => list(context),
+        Command::Check(arguments) => check(context, arguments).await,
+        Command::Balance(arguments) => balance(context, arguments).await,
+        Command::Remove(arguments) => Ok(context.market()?.remove_wallet(&arguments.name)?),
+        Command::Budget(arguments) => budget(context, arguments),
+        Command::Spent(_) => spent(context),
+    }
+}
+
+async fn add(context: &Context, arguments: &AddArguments) -> Result<(), Failure> {
+    let market = context.market_or_new()?;
+    let settings = match &arguments.kind {
+        Kind::Command { command } => Settings::Hook(HookSettings::Command(command.clone())),
+        Kind::Service { url, secret } => {
+            let token = secrets::wallet_secret(secret.secret_file.as_deref())?;
+            Settings::Hook(HookSettings::Service { url: url.clone(), token })
+        }
+    };
+    let value = serde_json::to_value(&settings).map_err(Failure::input)?;
+    market.put_wallet(&arguments.name, &value)?;
+    let wallet = Wallet::named(&market, arguments.name.clone())?;
+    match wallet.check().await {
+        Ok(detail) => tell(context, &wallet, Some(detail)),
+        Err(_) if arguments.unchecked => tell(context, &wallet, None),
+        Err(failure) => {
+            market.remove_wallet(&arguments.name)?;
+            Err(failure.hint("it was not added; add it all the same with --unchecked"))
+        }
+    }
+}
+
+fn list(context: &Context) -> Result<(), Failure> {
+    Wallet::all(&*context.market()?)?.iter().try_for_each(|wallet| tell(context, wallet, None))
+}
+
+async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
+    for wallet in chosen(&*context.market()?, arguments)? {
+        let detail = wallet.check().await?;
+        tell(context, &wallet, Some(detail))?;
+    }
+    Ok(())
+}
+
+async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
+    for wallet in chosen(&*context.market()?, arguments)? {
+        let balance = wallet.balance().await?;
+        let (asset, units) =
+            balance.map_or((None, None), |Money { asset, units }| (Some(asset.to_string()), Some(units)));
+        context.output.event(&Event::Balance { name: wallet.name, asset, units })?;
+    }
+    Ok(())
+}
+
+fn chosen(market: &Market, arguments: &NameArguments) -> Result<Vec<Wallet>, Failure> {
+    match &arguments.name {
+        Some(name) => Ok(vec![Wallet::named(market, name.clone())?]),
+        None => Wallet::all(market),
+    }
+}
+
+fn tell(context: &Context, wallet: &Wallet, detail: Option<String>) -> Result<(), Failure> {
+    let (receives, pays) = wallet.methods();
+    Ok(context.output.event(&Event::Wallet {
+        name: wallet.name.clone(),
+        kind: wallet.kind,
+        receives: receives.map(|method| method.to_string()),
+        pays: pays.map(|method| method.to_string()),
+        detail,
+    })?)
+}
+
+fn budget(context: &Context, arguments: &BudgetArguments) -> Result<(), Failure> {
+    let market = context.market_or_new()?;
+    let BudgetArguments { order, seller, day } = arguments;
+    let mut asset = None;
+    let [for_order, for_seller, for_day] = [order, seller, day].map(|wish| match wish {
+        None => Ok(None),
+        Some(wish) => {
+            let money = money(wish)?;
+            if asset.get_or_insert_with(|| money.asset.clone()) != &money.asset {
+                return Err(Failure::input("a budget is in one currency; set one after the other"));
+            }
+            Ok(Some(money.units))
+        }
+    });
+    let (for_order, for_seller, for_day) = (for_order?, for_seller?, for_day?);
+    if let Some(asset) = asset {
+        let kept = market.database().budgets()?.into_iter().find(|budget| budget.asset == asset);
+        let kept = kept.unwrap_or(Budget { asset, for_order: None, for_seller: None, for_day: None });
+        market.database().put_budget(&Budget {
+            for_order: for_order.or(kept.for_order),
+            for_seller: for_seller.or(kept.for_seller),
+            for_day: for_day.or(kept.for_day),
+            ..kept
+        })?;
+    }
+    for budget in market.database().budgets()? {
+        let Budget { asset, for_order, for_seller, for_day } = budget;
+        let asset = asset.to_string();
+        context.output.event(&Event::Budget { asset, for_order, for_seller, for_day })?;
+    }
+    Ok(())
+}
+
+fn spent(context: &Context) -> Result<(), Failure> {
+    for spending in context.market()?.database().spendings(None)? {
+        let Spending { order, seller, method, price, units, fee, state, time_ms, .. } = spending;
+        context.output.event(&Event::Spent {
+            order: hex::encode(order),
+            seller: seller.to_string(),
+            method: method.to_string(),
+            asset: price.asset.to_string(),
+            units,
+            fee,
+            state: state.name(),
+            time: utc(time_ms),
+        })?;
+    }
+    Ok(())
+}
+
+/// An amount of money, whatever is sold.
+pub(super) fn money(wish: &Wish) -> Result<Money, Failure> {
+    let Wish::Money { amount, currency } = wish else {
+        return Err(Failure::input(format!(
+            "`{wish}` is no amount of money, such as `5000 sats` or `10 EUR`"
+        )));
+    };
+    let asset = asset_of(currency)?;
+    let units = units(*amount, &asset, currency)
+        .ok_or_else(|| Failure::input(format!("`{wish}` is finer than can be counted, or too much")))?;
+    Ok(Money { asset, units })
+}
+
+fn units(amount: Decimal, asset: &Asset, currency: &str) -> Option<u64> {
+    match asset {
+        Asset::Bitcoin if currency.eq_ignore_ascii_case("btc") => amount.whole(11),
+        Asset::Bitcoin => amount.whole(3),
+        _ => amount.whole(2),
+    }
+}
