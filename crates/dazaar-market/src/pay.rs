@@ -3,6 +3,8 @@
 //! Grade: plain. npm dazaar passes such messages to its application, and knows nothing of these. Fields that we do not know are
 //! skipped; a message that is not of its form means nothing. Source: protocol, "Payments".
 
+pub mod lnd;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

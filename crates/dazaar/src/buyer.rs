@@ -220,6 +220,7 @@ impl Buyer {
             pay_to: terms.pay_to.clone(),
             fee: 0,
             state: SpendingState::Open,
+            request: None,
             paid: None,
             time_ms: now_ms(),
         };

@@ -29,7 +29,7 @@ pub use ledger::{
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
 pub use sales::Sale;
-pub use spending::{Budget, BudgetError, Spending, SpendingState};
+pub use spending::{Budget, BudgetError, Spending, SpendingRequest, SpendingState};
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
 const MIGRATIONS: [&str; 4] = [

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::OFFERS_MAX;
+use dazaar_market::pay::lnd::{self, LndInvoice, LndRequest};
 use dazaar_market::pay::{self, Due, Proof, Receipt, Refusal, Request};
 use dazaar_market::{Method, Money, SignedReceipt, VoucherCode, display_text};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::session::BuyerConnection;
 use super::{BuyerNotice, PAUSE_FIRST, PAUSE_MAX, Shared};
 use crate::clock::now_ms;
-use crate::database::Spending;
+use crate::database::{Spending, SpendingRequest};
 use crate::payment::{Bill, Paid, Payer, PaymentError};
 
 /// Answers without a good receipt after which a payment is not handed over any more.
@@ -28,6 +29,8 @@ pub(super) struct Payment {
     pub(super) method: Method,
     /// What is to be paid; none if it is handed over without having been ordered.
     pub(super) bill: Option<Bill>,
+    /// How it is paid, once the seller has said so: so or not at all.
+    pub(super) request: Option<String>,
     pub(super) stage: Stage,
     /// Answers that said it counts, and did not prove it.
     pub(super) unproven: u32,
@@ -50,15 +53,16 @@ impl BuyerConnection {
         if self.is_native() && !self.has_settled_terms() {
             return;
         }
+        self.buyer().go_on();
         let waiting: Vec<(String, Message)> = self
             .buyer()
             .payments()
             .iter()
-            .filter_map(|payment| Some((payment.order.clone(), payment.message()?)))
+            .filter_map(|payment| Some((payment.order.clone(), payment.message(self.is_native())?)))
             .filter(|(order, (name, _))| !self.has_sent(order, name))
             .collect();
         for (order, (name, message)) in waiting {
-            if !self.is_native() {
+            if !self.is_native() && name != lnd::REQUEST {
                 let error = "the seller's software takes no such payments".to_owned();
                 self.buyer().drop_payment(&order);
                 self.buyer().refuse(order, "software", error);
@@ -70,12 +74,23 @@ impl BuyerConnection {
         }
     }
 
+    /// Whether this is an invoice that we asked for in the way of npm dazaar. Any other is the application's.
+    pub(super) fn awaits_invoice(&self, name: &str) -> bool {
+        name == lnd::INVOICE && !self.is_native() && self.buyer().is_waiting_for_invoice()
+    }
+
     /// A message about payments came. An answer to what nobody asked says nothing.
     pub(super) fn handle_payment(&mut self, name: &str, message: Value) {
         let notice = match name {
             pay::REQUEST => {
                 if let Some(request) = pay::read::<Request>(message) {
                     self.buyer().handle_request(request);
+                }
+                None
+            }
+            lnd::INVOICE => {
+                if let Some(invoice) = pay::read::<LndInvoice>(message) {
+                    self.buyer().handle_invoice(invoice);
                 }
                 None
             }
@@ -115,36 +130,93 @@ type Message = (&'static str, Value);
 impl Shared {
     /// The seller says how an order can be paid. What is being paid, or is paid, is not paid again.
     fn handle_request(self: &Arc<Self>, request: Request) {
-        let mut payments = self.payments();
-        let Some(payment) = payments.iter_mut().find(|payment| payment.order == request.order) else {
-            return;
+        let Request { order, request, units, expires_ms } = request;
+        self.begin(&order, move |payment| {
+            let bill = payment.bill.as_mut()?;
+            bill.expires_ms = expires_ms;
+            (units == bill.units).then_some(request)
+        });
+    }
+
+    /// A seller with npm dazaar has an invoice for us: it is for the first order of so much.
+    fn handle_invoice(self: &Arc<Self>, invoice: LndInvoice) {
+        let is_meant = |payment: &&Payment| {
+            let units = payment.bill.as_ref().map(|bill| bill.units);
+            payment.method == Method::Bolt11
+                && matches!(payment.stage, Stage::Ordered)
+                && units == invoice.amount.checked_mul(lnd::SATOSHI)
         };
-        let (Stage::Ordered, Some(bill)) = (&payment.stage, &payment.bill) else { return };
-        let bill = Bill { expires_ms: request.expires_ms, ..bill.clone() };
+        let order = self.payments().iter().find(is_meant).map(|payment| payment.order.clone());
+        let Some(order) = order else { return };
+        self.begin(&order, move |payment| {
+            let bill = payment.bill.as_mut()?;
+            bill.memo = lnd::memo(&bill.seller, &bill.buyer);
+            Some(invoice.request)
+        });
+    }
+
+    fn is_waiting_for_invoice(&self) -> bool {
+        let payments = self.payments();
+        payments
+            .iter()
+            .any(|payment| payment.method == Method::Bolt11 && matches!(payment.stage, Stage::Ordered))
+    }
+
+    /// Goes on with payments that the wallet was asked for in an earlier run.
+    fn go_on(self: &Arc<Self>) {
+        let is_begun =
+            |payment: &&Payment| payment.request.is_some() && matches!(payment.stage, Stage::Ordered);
+        let begun: Vec<String> =
+            self.payments().iter().filter(is_begun).map(|payment| payment.order.clone()).collect();
+        for order in begun {
+            self.begin(&order, |payment| payment.request.clone());
+        }
+    }
+
+    /// Has the wallet pay an order in the way that `request` finds out; none if the seller asks for something else.
+    fn begin(self: &Arc<Self>, order: &str, request: impl FnOnce(&mut Payment) -> Option<String>) {
+        let mut payments = self.payments();
+        let Some(payment) = payments.iter_mut().find(|payment| payment.order == *order) else { return };
+        if !matches!(payment.stage, Stage::Ordered) {
+            return;
+        }
+        let request = request(payment);
+        let Some(bill) = payment.bill.clone() else { return };
         payment.stage = Stage::Paying;
         drop(payments);
+        let order = order.to_owned();
+        let Some(request) = request else {
+            self.drop_payment(&order);
+            let error = "the seller asks for another amount than was ordered".to_owned();
+            return self.refuse(order, "amount", error);
+        };
         let Some(payer) = self.options.payer(bill.method, &bill.price.asset) else { return };
         let (buyer, payer) = (Arc::clone(self), Arc::clone(payer));
-        tokio::spawn(async move { buyer.settle(&*payer, &bill, &request).await });
+        tokio::spawn(async move { buyer.settle(&*payer, &bill, &order, &request).await });
     }
 
     /// Has the wallet pay, and try again as long as it is out of reach: it pays once.
-    async fn settle(&self, payer: &dyn Payer, bill: &Bill, request: &Request) {
+    async fn settle(&self, payer: &dyn Payer, bill: &Bill, order: &str, request: &str) {
+        let made = SpendingRequest {
+            request: request.to_owned(),
+            memo: bill.memo.clone(),
+            expires_ms: bill.expires_ms,
+        };
+        if let Err(error) = self.market.database().put_request(&bill.order, &made) {
+            tracing::error!(%error, "cannot record how a payment is made");
+            self.drop_payment(order);
+            return self.refuse(order.to_owned(), "records", "my own records cannot be written".to_owned());
+        }
         let mut pause = PAUSE_FIRST;
         loop {
-            let paid = if request.units == bill.units {
-                payer.pay(bill, &request.request).await
-            } else {
-                Err(PaymentError::refused("the seller asks for another amount than was ordered"))
-            };
-            match paid {
-                Ok(paid) => return self.sent(&request.order, bill, paid),
+            match payer.pay(bill, request).await {
+                Ok(paid) => return self.sent(order, bill, paid),
                 Err(PaymentError::Refused { reason }) => {
-                    self.drop_payment(&request.order);
-                    return self.refuse(request.order.clone(), "wallet", reason);
+                    self.drop_payment(order);
+                    return self.refuse(order.to_owned(), "wallet", reason);
                 }
                 Err(PaymentError::Unavailable { reason }) => {
-                    self.refuse(request.order.clone(), pay::UNAVAILABLE, reason);
+                    self.refuse(order.to_owned(), pay::UNAVAILABLE, reason);
                 }
             }
             tokio::time::sleep(pause).await;
@@ -162,8 +234,17 @@ impl Shared {
             money: Money { asset: bill.price.asset.clone(), units: bill.units },
             fee: paid.fee,
         });
-        if let Some(payment) = self.payments().iter_mut().find(|payment| payment.order == order) {
-            payment.stage = Stage::Paid(paid);
+        let mut payments = self.payments();
+        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return };
+        if bill.memo.is_empty() {
+            if let Some(payment) = payments.get_mut(index) {
+                payment.stage = Stage::Paid(paid);
+            }
+        } else {
+            // npm dazaar gives no receipts: that it admits us is all that it says.
+            let payment = payments.remove(index);
+            drop(payments);
+            self.end_spending(&payment, true);
         }
         self.outbox_filled.notify_one();
     }
@@ -229,6 +310,7 @@ impl Payment {
             order: format!("{:032x}", rand::random::<u128>()),
             method: Method::Credit,
             bill: None,
+            request: None,
             stage: Stage::Paid(paid),
             unproven: 0,
         }
@@ -236,30 +318,28 @@ impl Payment {
 
     /// A payment that was begun earlier, or is about to be.
     pub(super) fn of_spending(spending: Spending, buyer: IdentityKey) -> Self {
-        let Spending { order, seller, method, price, units, pay_to, paid, .. } = spending;
-        let bill = Bill {
-            order,
-            seller,
-            buyer,
-            method,
-            price,
-            units,
-            pay_to,
-            memo: String::new(),
-            expires_ms: i64::MAX,
+        let Spending { order, seller, method, price, units, pay_to, request, paid, .. } = spending;
+        let (request, memo, expires_ms) = match request {
+            Some(SpendingRequest { request, memo, expires_ms }) => (Some(request), memo, expires_ms),
+            None => (None, String::new(), i64::MAX),
         };
+        let bill = Bill { order, seller, buyer, method, price, units, pay_to, memo, expires_ms };
         let stage = paid.map_or(Stage::Ordered, Stage::Paid);
-        Self { order: hex::encode(order), method, bill: Some(bill), stage, unproven: 0 }
+        Self { order: hex::encode(order), method, bill: Some(bill), request, stage, unproven: 0 }
     }
 
     /// What the seller is told at this stage; nothing while the wallet pays.
-    fn message(&self) -> Option<Message> {
+    fn message(&self, is_native: bool) -> Option<Message> {
         let (order, method) = (self.order.clone(), self.method.name().to_owned());
         match (&self.stage, &self.bill) {
             (Stage::Paying, _) | (Stage::Ordered | Stage::Paid(Paid { proof: None, .. }), None) => None,
             (Stage::Paid(Paid { proof: Some(proof), .. }), _) => {
                 let proof = proof.clone();
                 Some((pay::PROOF, pay::write(&Proof { order, method, proof })))
+            }
+            (Stage::Ordered, Some(bill)) if !is_native && self.method == Method::Bolt11 => {
+                let request = LndRequest { amount: bill.units.div_ceil(lnd::SATOSHI) };
+                Some((lnd::REQUEST, pay::write(&request)))
             }
             // The answer to an order that is paid is its receipt.
             (Stage::Ordered | Stage::Paid(_), Some(bill)) => {

@@ -162,7 +162,9 @@ impl BuyerConnection {
                         .set_purchase_feed(&self.buyer.order.link.seller, &key)
                         .map_err(MarketError::from)?;
                 }
-                BuyerAction::Notify(BuyerEvent::UserMessage { name, message }) if pay::is_payment(&name) => {
+                BuyerAction::Notify(BuyerEvent::UserMessage { name, message })
+                    if pay::is_payment(&name) || self.awaits_invoice(&name) =>
+                {
                     self.handle_payment(&name, message);
                 }
                 BuyerAction::Notify(event) => self.buyer.notify(BuyerNotice::Session(event)),

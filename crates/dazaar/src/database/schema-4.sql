@@ -21,6 +21,9 @@ CREATE TABLE spending (
     pay_to     TEXT,                      -- whom the card says to pay
     fee        INTEGER NOT NULL DEFAULT 0,
     state      TEXT NOT NULL,             -- open, sent, done, failed
+    request    TEXT,                      -- how the seller says it can be paid
+    memo       TEXT,                      -- what npm dazaar calls the payment where others may read it
+    expires_ms INTEGER,
     reference  TEXT,                      -- the payment's own name, once it was sent
     proof      TEXT,                      -- what the seller is to be handed over
     at_ms      INTEGER NOT NULL

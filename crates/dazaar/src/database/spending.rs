@@ -29,10 +29,23 @@ pub struct Spending {
     pub fee: u64,
     /// How far it is.
     pub state: SpendingState,
+    /// How it is paid, if the seller has said so.
+    pub request: Option<SpendingRequest>,
     /// What was sent, if it was.
     pub paid: Option<Paid>,
     /// When it began.
     pub time_ms: i64,
+}
+
+/// How a payment of mine is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpendingRequest {
+    /// What the seller says.
+    pub request: String,
+    /// What the payment must be called where others may read it; empty if it does not matter.
+    pub memo: String,
+    /// Until when: milliseconds since 1970 UTC.
+    pub expires_ms: i64,
 }
 
 /// How far a payment of mine is.
@@ -112,6 +125,18 @@ impl Database {
         Ok(transaction.commit()?)
     }
 
+    /// Records how a payment is about to be made, before the wallet is asked: it is made so, or not at all.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn put_request(&self, order: &OrderId, request: &SpendingRequest) -> Result<(), DatabaseError> {
+        let sql =
+            "UPDATE spending SET request = ?2, memo = ?3, expires_ms = ?4 WHERE id = ?1 AND request IS NULL";
+        let SpendingRequest { request, memo, expires_ms } = request;
+        self.connection().execute(sql, params![order, request, memo, expires_ms])?;
+        Ok(())
+    }
+
     /// Records what the wallet sent, before it is handed over. The seller may have said already that it counts.
     ///
     /// # Errors
@@ -140,7 +165,8 @@ impl Database {
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
     pub fn spendings(&self, seller: Option<&IdentityKey>) -> Result<Vec<Spending>, DatabaseError> {
         let connection = self.connection();
-        let sql = "SELECT id, seller, method, price, units, fee, state, reference, proof, at_ms, pay_to FROM spending
+        let sql = "SELECT id, seller, method, price, units, fee, state, reference, proof, at_ms, pay_to, request, memo, expires_ms
+            FROM spending
             WHERE ?1 IS NULL OR seller = ?1 ORDER BY at_ms, id";
         let mut statement = connection.prepare_cached(sql)?;
         let spendings = statement.query_map([seller.map(IdentityKey::as_bytes)], read)?;
@@ -231,6 +257,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Spending, DatabaseError>> {
         Some(reference) => Some(Paid { reference, proof: row.get(8)?, fee }),
         None => None,
     };
+    let request = match (row.get(11)?, row.get(12)?, row.get(13)?) {
+        (Some(request), Some(memo), Some(expires_ms)) => Some(SpendingRequest { request, memo, expires_ms }),
+        _ => None,
+    };
     Ok(Ok(Spending {
         order: row.get(0)?,
         seller: key(row, 1)?,
@@ -240,6 +270,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Spending, DatabaseError>> {
         pay_to: row.get(10)?,
         fee,
         state,
+        request,
         paid,
         time_ms: row.get(9)?,
     }))

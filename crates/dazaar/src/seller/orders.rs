@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
+use dazaar_market::pay::lnd::{self, LndInvoice, LndRequest};
 use dazaar_market::pay::{self, Proof, Refusal};
+use dazaar_market::price::OfferField;
 use dazaar_market::{Method, Money, Price, PriceTerms};
 
 use super::payments::refusal;
@@ -46,6 +48,31 @@ impl Shared {
         }
     }
 
+    /// Sends a buyer with npm dazaar an invoice. One that cannot be made is not answered, as there.
+    pub(super) async fn answer_lnd(self: Arc<Self>, buyer: IdentityKey, request: LndRequest) {
+        let Some(terms) = self.lnd_terms() else { return };
+        let message = pay::Order {
+            order: format!("{:032x}", rand::random::<u128>()),
+            method: terms.method.name().to_owned(),
+            price: terms.price.to_json(),
+            units: request.amount.saturating_mul(lnd::SATOSHI),
+        };
+        match self.demand_as(buyer, &message, lnd::memo(&self.identity.public(), &buyer)).await {
+            Ok(OrderRecord { demand: Some(demand), .. }) => {
+                let invoice = LndInvoice { request: demand.request, amount: request.amount };
+                self.tell(&buyer, lnd::INVOICE, &pay::write(&invoice));
+            }
+            Ok(_) => {}
+            Err(refusal) => self.notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error }),
+        }
+    }
+
+    /// The price that buyers with npm dazaar pay over Lightning, if somebody makes invoices for it.
+    pub(super) fn lnd_terms(&self) -> Option<PriceTerms> {
+        let offers = self.offers().into_iter().filter(|offer| offer.field == OfferField::Payment);
+        offers.filter_map(|offer| offer.terms.ok()).find(|terms| terms.method == Method::Bolt11)
+    }
+
     /// Counts what a buyer hands over for an order.
     pub(super) async fn answer_proof(self: Arc<Self>, buyer: IdentityKey, proof: Proof) {
         if let Err(refusal) = self.take(buyer, &proof).await {
@@ -60,9 +87,20 @@ impl Shared {
 
     /// The order on record, and how it can be paid.
     async fn demand(&self, buyer: IdentityKey, message: &pay::Order) -> Result<OrderRecord, Refusal> {
+        let memo = format!("dazaar {}", message.order.get(..8).unwrap_or_default());
+        self.demand_as(buyer, message, memo).await
+    }
+
+    /// The same, under a name of the payment's that others may read.
+    async fn demand_as(
+        &self,
+        buyer: IdentityKey,
+        message: &pay::Order,
+        memo: String,
+    ) -> Result<OrderRecord, Refusal> {
         let record = match self.known_order(buyer, message)? {
             Some(record) => record,
-            None => self.new_order(buyer, message)?,
+            None => self.new_order(buyer, message, memo)?,
         };
         if record.demand.is_some() || record.closed {
             return Ok(record);
@@ -105,7 +143,12 @@ impl Shared {
         Ok(Some(record))
     }
 
-    fn new_order(&self, buyer: IdentityKey, message: &pay::Order) -> Result<OrderRecord, Refusal> {
+    fn new_order(
+        &self,
+        buyer: IdentityKey,
+        message: &pay::Order,
+        memo: String,
+    ) -> Result<OrderRecord, Refusal> {
         let refuse = |code: &str, error: &str| refusal(&message.order, code, error);
         let terms = self.terms_of(message).ok_or_else(|| {
             refuse("price", "the card does not ask this price, or it cannot be paid so at the moment")
@@ -120,7 +163,7 @@ impl Shared {
             price: terms.price,
             method: terms.method.name().to_owned(),
             units: message.units,
-            memo: format!("dazaar {}", message.order.get(..8).unwrap_or_default()),
+            memo,
             expires_ms: now_ms + EXPIRY_MS,
         };
         let stored = self.market.database().put_order(&order, now_ms);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
+use dazaar_market::pay::lnd::{self, LndRequest};
 use dazaar_market::pay::{self, Asked, Due, Order, Proof, Receipt, Refusal};
 use dazaar_market::price::Basis;
 use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
@@ -30,6 +31,11 @@ impl SellerConnection {
                     self.handle_order(buyer, order);
                 }
             }
+            lnd::REQUEST => {
+                if let Some(request) = pay::read::<LndRequest>(message) {
+                    self.handle_lnd(buyer, request);
+                }
+            }
             pay::PROOF => {
                 if let Some(proof) = pay::read::<Proof>(message) {
                     self.handle_proof(buyer, proof);
@@ -50,6 +56,20 @@ impl SellerConnection {
         self.count_in_vain();
         let seller = Arc::clone(self.seller());
         tokio::spawn(async move { seller.answer_order(buyer, order).await });
+    }
+
+    /// Whether this is a question of npm dazaar for an invoice, and we make invoices. Any other is the application's.
+    pub(super) fn takes_lnd(&self, name: &str) -> bool {
+        name == lnd::REQUEST && self.seller().lnd_terms().is_some()
+    }
+
+    fn handle_lnd(&mut self, buyer: IdentityKey, request: LndRequest) {
+        if let Err(refusal) = self.is_heard("") {
+            return self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error });
+        }
+        self.count_in_vain();
+        let seller = Arc::clone(self.seller());
+        tokio::spawn(async move { seller.answer_lnd(buyer, request).await });
     }
 
     fn handle_proof(&mut self, buyer: IdentityKey, proof: Proof) {
