@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Revoke(commands::revoke::Arguments),
     #[command(subcommand)]
     Credit(commands::credit::Command),
+    Refund(commands::refund::Arguments),
     #[command(subcommand)]
     Wallet(commands::wallet::Command),
     Sales(commands::sales::Arguments),

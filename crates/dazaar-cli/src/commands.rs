@@ -20,6 +20,7 @@ pub(crate) mod preview;
 pub(crate) mod purchase;
 pub(crate) mod quote;
 pub(crate) mod receipt;
+pub(crate) mod refund;
 pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
@@ -108,6 +109,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Ledger(arguments) => ledger::run(&context, &arguments),
         Command::Report(arguments) => ledger::report(&context, &arguments),
         Command::Receipt(command) => receipt::run(&context, &command),
+        Command::Refund(arguments) => refund::run(&context, &arguments).await,
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Import(arguments) => import::run(&context, &arguments),

@@ -111,6 +111,10 @@ pub(crate) enum Event {
     Balance { name: String, asset: Option<String>, units: Option<u64> },
     /// How much may be spent, in units of the asset.
     Budget { asset: String, for_order: Option<u64>, for_seller: Option<u64>, for_day: Option<u64> },
+    /// What is left at a seller of what I paid, and the ways that it can come back.
+    Left { asset: String, units: u64, methods: Vec<String> },
+    /// What a seller gave back.
+    Refunded { asset: String, units: u64, proof: String },
     /// What was paid to a seller.
     Spent {
         order: String,
@@ -409,6 +413,16 @@ impl Event {
                     most(for_seller),
                     most(for_day)
                 )
+            }
+            Self::Left { asset, units, methods } => {
+                let ways = match methods.as_slice() {
+                    [] => "the seller gives nothing back without being asked in person".to_owned(),
+                    methods => format!("can come back by {}", methods.join(", ")),
+                };
+                format!("{} left: {}", money(Some(asset), *units), display_text(&ways))
+            }
+            Self::Refunded { asset, units, proof } => {
+                format!("Given back: {}\n  {}", money(Some(asset), *units), display_text(proof))
             }
             Self::Spent { seller, method, asset, units, fee, state, time, .. } => {
                 let fee = if *fee > 0 { format!(" + {}", money(Some(asset), *fee)) } else { String::new() };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
 use dazaar::cards::extension::display_text;
+use dazaar::cards::pay::refund::{self, RefundAnswer, RefundQuestion};
 use dazaar::{Buyer, BuyerNotice};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,11 @@ pub trait Question: Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// What is answered.
     type Answer: Serialize + DeserializeOwned;
+}
+
+impl Question for RefundQuestion {
+    const NAME: &'static str = refund::NAME;
+    type Answer = RefundAnswer;
 }
 
 /// What comes back when there is no answer.

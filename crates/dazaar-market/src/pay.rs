@@ -4,6 +4,7 @@
 //! skipped; a message that is not of its form means nothing. Source: protocol, "Payments".
 
 pub mod lnd;
+pub mod refund;
 
 use std::fmt;
 

@@ -3,6 +3,7 @@
 mod credit;
 mod orders;
 mod payments;
+mod refunds;
 mod session;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub struct SellerOptions {
     pub security: SecurityPolicy,
     /// Who takes payments: the first that can take one does.
     pub payees: Vec<Arc<dyn Payee>>,
+    /// Whether buyers who ask are given back what they have not used.
+    pub refunds: bool,
 }
 
 impl Default for SellerOptions {
@@ -67,6 +70,7 @@ impl Default for SellerOptions {
             validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
             security: SecurityPolicy::Offer,
             payees: Vec::new(),
+            refunds: true,
         }
     }
 }

@@ -215,7 +215,7 @@ impl SellerArguments {
 }
 
 /// A way to pay, by its name.
-fn method(text: &str) -> Result<Method, String> {
+pub(super) fn method(text: &str) -> Result<Method, String> {
     Method::by_name(text).ok_or_else(|| "not a way to pay: bolt11, cashu, erc20 or transfer".to_owned())
 }
 

@@ -52,6 +52,10 @@ pub(crate) struct Serving {
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..))]
     interval: u64,
 
+    /// Give nothing back to buyers who ask for what they have not used
+    #[arg(long)]
+    no_refunds: bool,
+
     /// Refuse buyers whose frames are not authenticated, as those of npm dazaar are not
     #[arg(long)]
     require_authenticated: bool,
@@ -66,7 +70,12 @@ impl Serving {
     fn options(&self, payees: Vec<Arc<dyn Payee>>) -> SellerOptions {
         let security =
             if self.require_authenticated { SecurityPolicy::Require } else { SecurityPolicy::Offer };
-        SellerOptions { validate_interval: Duration::from_millis(self.interval), security, payees }
+        SellerOptions {
+            validate_interval: Duration::from_millis(self.interval),
+            security,
+            payees,
+            refunds: !self.no_refunds,
+        }
     }
 }
 

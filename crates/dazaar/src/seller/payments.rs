@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
 use dazaar_market::pay::lnd::{self, LndRequest};
+use dazaar_market::pay::refund::{self, RefundQuestion};
 use dazaar_market::pay::{self, Asked, Due, Order, Proof, Receipt, Refusal};
 use dazaar_market::price::Basis;
 use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
@@ -34,6 +35,13 @@ impl SellerConnection {
             lnd::REQUEST => {
                 if let Some(request) = pay::read::<LndRequest>(message) {
                     self.handle_lnd(buyer, request);
+                }
+            }
+            refund::NAME => {
+                if let Some(question) = pay::read::<RefundQuestion>(message) {
+                    self.count_in_vain();
+                    let seller = Arc::clone(self.seller());
+                    tokio::spawn(async move { seller.answer_refund(buyer, question).await });
                 }
             }
             pay::PROOF => {

@@ -186,7 +186,7 @@ impl SellerConnection {
                     self.connection.session().refuse(discovery_key)
                 }
                 SellerAction::Notify(SellerEvent::UserMessage { name, message })
-                    if pay::is_payment(&name) || self.takes_lnd(&name) =>
+                    if pay::is_payment(&name) || name == pay::refund::NAME || self.takes_lnd(&name) =>
                 {
                     self.handle_payment(buyer, &name, message);
                 }

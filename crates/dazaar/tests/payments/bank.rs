@@ -16,6 +16,8 @@ pub(crate) struct Bank {
     pub(crate) is_closed: AtomicBool,
     /// Whether a payer that has paid answers.
     pub(crate) is_mute: AtomicBool,
+    /// What was given back, by name.
+    pub(crate) refunds: Mutex<BTreeMap<Vec<u8>, u64>>,
     /// Transfers that were made.
     pub(crate) transfers: AtomicUsize,
     /// How often somebody asked what was paid.
@@ -76,6 +78,17 @@ impl Payee for Wallet {
                 return Err(PaymentError::refused("this proof is for something else"));
             }
             Ok(self.found(bill, proof))
+        })
+    }
+
+    fn refund<'a>(&'a self, name: &'a [u8], _: &'a Asset, units: u64, to: &'a str) -> Answer<'a, String> {
+        Box::pin(async move {
+            self.0.open()?;
+            if to == "nowhere" {
+                return Err(PaymentError::refused("there is no such account"));
+            }
+            self.0.refunds.lock().unwrap().insert(name.to_vec(), units);
+            Ok(format!("{units} to {to}"))
         })
     }
 

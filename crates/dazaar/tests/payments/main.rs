@@ -337,3 +337,63 @@ async fn a_trial_comes_before_anything_is_paid_and_once() {
     assert_eq!(anna.receipt().await.credit, json!({ "type": "bytes", "remaining": 10_000 }));
     assert_eq!(anna.bytes_until_refused().await, 15_000);
 }
+
+/// Asks the seller for a refund, and waits for the answer.
+async fn refund(anna: &mut Customer, question: Value) -> Value {
+    anna.buyer.send(pay::refund::NAME, &question);
+    anna.next(|notice| match notice {
+        BuyerNotice::Session(BuyerEvent::UserMessage { name, message }) => {
+            (name == pay::refund::NAME).then_some(message)
+        }
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_used_comes_back_once() {
+    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "kilobyte" }]);
+    let scene = Scene::asking(prices, &kilobytes(10)).await;
+    let mut anna = scene.buyer("anna");
+    anna.buyer.pay(&scene.terms[0], 50_000).unwrap();
+    anna.receipt().await;
+    let feed = scene.seller.listing().feed;
+    let key = anna.market.buyer().public();
+    let account = || scene.market.database().accounts(&feed, &key).unwrap().remove(0);
+    let all_delivered = async {
+        while account().delivered() < 10_000 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, all_delivered).await.expect("in time");
+    let left = refund(&mut anna, json!({ "refund": "" })).await;
+    assert_eq!(
+        left["balances"],
+        json!([{ "asset": "btc", "units": 40_000, "methods": ["bolt11", "cashu"] }])
+    );
+    let name = "ab".repeat(16);
+    // What cannot leave stays hers; a bank that is closed may be asked again.
+    let nowhere = json!({ "refund": "cd".repeat(16), "method": "bolt11", "to": "nowhere" });
+    assert_eq!(refund(&mut anna, nowhere).await["error"], "there is no such account");
+    assert_eq!(account().meter.balance, 40_000);
+    let question = json!({ "refund": name, "method": "bolt11", "units": 30_000, "to": "anna" });
+    scene.bank.is_closed.store(true, Ordering::Relaxed);
+    assert!(refund(&mut anna, question.clone()).await["error"].as_str().unwrap().contains("again"));
+    assert_eq!(account().meter.balance, 10_000, "it is off the balance before it leaves");
+    scene.bank.is_closed.store(false, Ordering::Relaxed);
+    for _ in 0..2 {
+        let answer = refund(&mut anna, question.clone()).await;
+        assert_eq!(answer["refunded"], json!({ "asset": "btc", "units": 30_000, "proof": "30000 to anna" }));
+    }
+    assert_eq!(scene.bank.refunds.lock().unwrap().values().sum::<u64>(), 30_000);
+    let account = account();
+    assert_eq!(
+        (account.paid, account.delivered(), account.refunded, account.meter.balance),
+        (50_000, 10_000, 30_000, 10_000)
+    );
+    // Nobody else gets it.
+    let mut eve = scene.buyer("eve");
+    let stolen = json!({ "refund": name, "method": "bolt11", "to": "eve" });
+    assert!(refund(&mut eve, stolen).await["error"].is_string());
+    assert_eq!(scene.bank.refunds.lock().unwrap().len(), 1);
+}

@@ -5,6 +5,7 @@ use dazaar_market::Price;
 use rusqlite::{TransactionBehavior, params};
 
 use super::super::{Database, DatabaseError, OptionalExtension};
+use super::Account;
 use super::accounts::{account, open, return_refund, signed};
 use super::receipts::Line;
 
@@ -60,6 +61,16 @@ impl Database {
         transaction.execute(sql, params![id, signed(units)])?;
         transaction.commit()?;
         Ok(Refunded::New { units })
+    }
+
+    /// The account of a refund on record.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    pub fn refunded_account(&self, method: &str, reference: &[u8]) -> Result<Option<Account>, DatabaseError> {
+        let connection = self.connection();
+        let found = refund_of(&connection, method, reference)?;
+        found.map(|(id, _)| account(&connection, id)).transpose()
     }
 
     /// The money of a refund did not leave: it is the buyer's again. Counts once; false if it did before, or there is no such refund.

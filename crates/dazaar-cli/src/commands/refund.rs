@@ -1,0 +1,79 @@
+//! `dazaar refund`: asks a seller for what is left of what I paid.
+
+use clap::Args;
+use dazaar::cards::Method;
+use dazaar::cards::pay::refund::{RefundAnswer, RefundQuestion};
+use dazaar::wire::replication::Download;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::purchase::{Purchase, SellerArguments, method};
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+use crate::signals::Interruption;
+
+/// Ask a seller what is left of what I paid, or for that money back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar refund btcusd                        what is left, and how it can come back
+  dazaar refund btcusd --by bolt11 --units 250000 --to lnbc2500n1...")]
+pub(crate) struct Arguments {
+    /// A card (JSON file), a link (dazaar:...), the seller's key, or the name of a purchase
+    seller: String,
+
+    /// Give it back in this way: bolt11, cashu, erc20, transfer
+    #[arg(long, value_name = "WAY", value_parser = method)]
+    by: Option<Method>,
+
+    /// Where to: an invoice, an address, an account, as the way has it
+    #[arg(long, value_name = "TEXT", requires = "by", default_value = "")]
+    to: String,
+
+    /// How much, in units of the asset [default: all]
+    #[arg(long, requires = "by")]
+    units: Option<u64>,
+
+    #[command(flatten)]
+    purchase: SellerArguments,
+}
+
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let market = context.market()?;
+    let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, Download::Sparse)?;
+    let question = RefundQuestion {
+        refund: String::new(),
+        method: arguments.by.map(|method| method.to_string()),
+        units: arguments.units,
+        to: arguments.to.clone(),
+    };
+    // Until the seller has answered, the same is asked under the same name: it is given once.
+    let setting = format!("refund/{}", purchase.buyer().seller());
+    let asked = json!({ "method": question.method, "units": question.units, "to": question.to });
+    let known = market.database().setting(&setting)?.filter(|known| known["asked"] == asked);
+    let name = known.as_ref().and_then(|known| known["name"].as_str()).map(str::to_owned);
+    let name = name.unwrap_or_else(|| format!("{:032x}", dazaar::random_number_128()));
+    let question = RefundQuestion { refund: name.clone(), ..question };
+    if arguments.by.is_some() {
+        market.database().set_setting(&setting, &json!({ "asked": asked, "name": name }))?;
+    }
+    let Some(answer) = Interruption::listen()?.or(purchase.ask(&question)).await? else {
+        return Err(Failure::new(
+            Kind::Interrupted,
+            "interrupted; the same command asks for the same refund",
+        ));
+    };
+    let RefundAnswer { balances, refunded } = answer;
+    if let Some(refunded) = refunded {
+        context.output.event(&Event::Refunded {
+            asset: refunded.asset,
+            units: refunded.units,
+            proof: refunded.proof,
+        })?;
+        market.database().set_setting(&setting, &Value::Null)?;
+    }
+    for balance in balances {
+        let (asset, units, methods) = (balance.asset, balance.units, balance.methods);
+        context.output.event(&Event::Left { asset, units, methods })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Refunds: what a buyer has not used is given back when they ask. It is off the balance before the money leaves.
+
+use std::sync::Arc;
+
+use dazaar_log::IdentityKey;
+use dazaar_market::pay::refund::{self, RefundAnswer, RefundBalance, RefundQuestion, Refunded};
+use dazaar_market::{Asset, Method, Price};
+use serde_json::json;
+
+use super::{SellerNotice, Shared};
+use crate::clock::now_ms;
+use crate::database::{self, Account, DatabaseError};
+use crate::payment::{Payee, PaymentError};
+
+impl Shared {
+    /// Tells a buyer what is left, or gives it back.
+    pub(super) async fn answer_refund(self: Arc<Self>, buyer: IdentityKey, question: RefundQuestion) {
+        let answer = match &question.method {
+            None => self.balances(&buyer).map(|balances| RefundAnswer { balances, refunded: None }),
+            Some(method) => self.give_back(buyer, &question, method).await,
+        };
+        let message = match answer {
+            // Texts and numbers always have a JSON form.
+            Ok(answer) => serde_json::to_value(answer).unwrap_or_default(),
+            Err(error) => {
+                self.notify(SellerNotice::PaymentRefused { buyer, reason: error.clone() });
+                json!({ "error": error })
+            }
+        };
+        self.tell(&buyer, refund::NAME, &message);
+    }
+
+    /// The accounts with something that can be given back: money, not time that was granted.
+    fn refundable(&self, buyer: &IdentityKey) -> Result<Vec<Account>, String> {
+        let accounts =
+            self.market.database().accounts(&self.feed(), buyer).map_err(|error| broken(&error))?;
+        let has_money = |account: &Account| *account.asset() != Asset::Time && account.meter.balance > 0;
+        Ok(accounts.into_iter().filter(has_money).collect())
+    }
+
+    fn balances(&self, buyer: &IdentityKey) -> Result<Vec<RefundBalance>, String> {
+        let balance = |account: &Account| RefundBalance {
+            asset: account.asset().to_string(),
+            units: account.meter.balance,
+            methods: self.ways_back(account.asset()).map(|payee| payee.method().to_string()).collect(),
+        };
+        Ok(self.refundable(buyer)?.iter().map(balance).collect())
+    }
+
+    fn ways_back<'a>(&'a self, asset: &'a Asset) -> impl Iterator<Item = &'a Arc<dyn Payee>> {
+        let payees = self.options.payees.iter().filter(|_| self.options.refunds);
+        payees.filter(move |payee| payee.takes(asset))
+    }
+
+    /// The price of the account that is given back from, and who gives: that of the refund on record, or else the first that can.
+    fn way_back(
+        &self,
+        buyer: &IdentityKey,
+        method: Method,
+        name: &[u8],
+    ) -> Result<(Price, &Arc<dyn Payee>), String> {
+        let known =
+            self.market.database().refunded_account(method.name(), name).map_err(|error| broken(&error))?;
+        let accounts = match known {
+            Some(account) => vec![account],
+            None => self.refundable(buyer)?,
+        };
+        let way = accounts.into_iter().find_map(|account| {
+            let mut payees = self.options.payees.iter();
+            let payee = payees.find(|payee| payee.method() == method && payee.takes(account.asset()))?;
+            Some((account.price, payee))
+        });
+        way.ok_or_else(|| "nothing is left that could be given back so".to_owned())
+    }
+
+    async fn give_back(
+        &self,
+        buyer: IdentityKey,
+        question: &RefundQuestion,
+        method: &str,
+    ) -> Result<RefundAnswer, String> {
+        if !self.options.refunds {
+            return Err("this seller gives nothing back without being asked in person".to_owned());
+        }
+        let mut name = [0; 16];
+        hex::decode_to_slice(&question.refund, &mut name)
+            .map_err(|_| "the name of a refund has 32 hex digits".to_owned())?;
+        let method = Method::by_name(method).ok_or("this is no way to pay")?;
+        let (price, payee) = self.way_back(&buyer, method, &name)?;
+        let asset = price.asset.clone();
+        let database = self.market.database();
+        let most = question.units.unwrap_or(u64::MAX);
+        let taken = database.refund((&self.feed(), &buyer, &price), most, (method.name(), &name), now_ms());
+        let units = match taken.map_err(|error| broken(&error))? {
+            database::Refunded::New { units } | database::Refunded::Again { units } => units,
+            database::Refunded::Failed { .. } => {
+                return Err("this refund failed before; ask for another".to_owned());
+            }
+        };
+        if units == 0 {
+            return Err("nothing is left to give back".to_owned());
+        }
+        match payee.refund(&name, &asset, units, &question.to).await {
+            Ok(proof) => Ok(RefundAnswer {
+                balances: self.balances(&buyer)?,
+                refunded: Some(Refunded { asset: asset.to_string(), units, proof }),
+            }),
+            Err(PaymentError::Refused { reason }) => {
+                // It did not leave, so it is theirs again.
+                database.refund_failed(method.name(), &name, now_ms()).map_err(|error| broken(&error))?;
+                Err(reason)
+            }
+            Err(PaymentError::Unavailable { reason }) => {
+                Err(format!("{reason}; ask for the same again later"))
+            }
+        }
+    }
+}
+
+/// What is wrong with our records is not the buyer's business.
+fn broken(error: &DatabaseError) -> String {
+    tracing::error!(%error, "cannot give anything back");
+    "the seller cannot give anything back at the moment".to_owned()
+}
