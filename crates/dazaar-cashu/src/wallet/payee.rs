@@ -33,11 +33,9 @@ struct Fresh {
 impl Wallet {
     /// The request of a bill. Mints whose keys are not known, and cannot be asked for now, are left out.
     pub(crate) fn demand(&self, bill: &Bill) -> Result<String, EcashError> {
-        let known: Vec<(&Mint, _)> = self.mints.iter().map(|mint| (mint, self.keysets(mint))).collect();
-        let mut mints = Vec::new();
-        let mut failure = None;
-        for (mint, keysets) in known {
-            match keysets {
+        let (mut mints, mut failure) = (Vec::new(), None);
+        for mint in &self.mints {
+            match self.keysets(mint).and_then(|keysets| active(mint, &keysets)) {
                 Ok(_) => mints.push(mint.url.clone()),
                 Err(error) => failure = Some(error),
             }
