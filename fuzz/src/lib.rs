@@ -5,6 +5,7 @@
 
 mod altered;
 mod codecs;
+mod ecash;
 mod feed;
 mod files;
 mod line;
@@ -16,6 +17,7 @@ mod tables;
 
 pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
+pub use ecash::ecash;
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -29,12 +31,13 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
     ("download", download),
+    ("ecash", ecash),
     ("folder", folder),
     ("handshake", handshake),
     ("hypertrie", hypertrie),

@@ -17,7 +17,7 @@ const PROMISES: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!(
 /// Looks at every Rust file of the repository.
 pub(crate) fn verify() -> Outcome {
     let mut files = Vec::new();
-    for folder in ["crates", "sim", "xtask", "fuzz"] {
+    for folder in ["crates", "sim", "xtask", "fuzz", "tools"] {
         collect(&root().join(folder), &mut files)?;
     }
     let mut complaints = Vec::new();
