@@ -2,7 +2,7 @@
 //!
 //! The field names are a contract with scripts: they are added to, never changed.
 
-use dazaar::cards::extension::display_text;
+use dazaar::cards::extension::{display_text, printable};
 use dazaar::log::{FeedKey, IdentityKey, SignedHead};
 use serde::Serialize;
 use serde_json::Value;
@@ -422,7 +422,7 @@ impl Event {
                 format!("{} left: {}", money(Some(asset), *units), display_text(&ways))
             }
             Self::Refunded { asset, units, proof } => {
-                format!("Given back: {}\n  {}", money(Some(asset), *units), display_text(proof))
+                format!("Given back: {}\n  {}", money(Some(asset), *units), printable(proof))
             }
             Self::Spent { seller, method, asset, units, fee, state, time, .. } => {
                 let fee = if *fee > 0 { format!(" + {}", money(Some(asset), *fee)) } else { String::new() };

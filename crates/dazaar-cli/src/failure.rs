@@ -58,6 +58,11 @@ impl Failure {
         Self { kind, message: message.to_string(), hint: None }
     }
 
+    /// Whether the other side refused.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
+    }
+
     /// A failure to read or understand what the user gave us.
     pub(crate) fn input(message: impl Display) -> Self {
         Self::new(Kind::Input, message)

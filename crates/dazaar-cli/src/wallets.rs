@@ -1,23 +1,26 @@
-//! The wallets of a market: their settings as they are stored, and what they can do.
+//! The wallets of a market: what they can do, whatever they are.
+
+mod settings;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dazaar::Market;
 use dazaar::cards::{Asset, Method, Money};
-use dazaar::payment::{Payee, Payer};
-use dazaar_pay::{Hook, HookSettings};
-use serde::{Deserialize, Serialize};
+use dazaar::payment::{Payee, Payer, PaymentError};
+#[cfg(feature = "erc20")]
+use dazaar_evm::{PayerSettings, TokenPayee, TokenPayer};
+use dazaar_pay::Hook;
+use dazaar_pay::lightning::{Bolt11, Purpose};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
-/// A wallet's settings. They hold secrets.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", content = "settings", rename_all = "kebab-case")]
-pub(crate) enum Settings {
-    /// A command or web service of the seller's own.
-    Hook(HookSettings),
-}
+pub(crate) use settings::Settings;
+
+/// How often a wallet does what need not be done at once.
+#[cfg(feature = "cashu")]
+const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// A wallet that is ready to be used.
 pub(crate) struct Wallet {
@@ -25,38 +28,17 @@ pub(crate) struct Wallet {
     pub(crate) kind: &'static str,
     pub(crate) payee: Option<Arc<dyn Payee>>,
     pub(crate) payer: Option<Arc<dyn Payer>>,
-    inner: Inner,
+    pub(crate) inner: Inner,
 }
 
-/// What only some wallets can do.
-enum Inner {
+/// What each kind of wallet can do besides.
+pub(crate) enum Inner {
     Hook(Arc<Hook>),
-}
-
-impl Settings {
-    /// The kind of wallet, as stored and shown.
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self {
-            Self::Hook(_) => "hook",
-        }
-    }
-
-    /// The wallet of these settings; nobody is asked anything yet.
-    fn open(self, name: String) -> Wallet {
-        let kind = self.kind();
-        match self {
-            Self::Hook(settings) => {
-                let hook = Arc::new(Hook::new(settings));
-                Wallet {
-                    name,
-                    kind,
-                    payee: Some(Arc::clone(&hook) as _),
-                    payer: None,
-                    inner: Inner::Hook(hook),
-                }
-            }
-        }
-    }
+    Lightning(Arc<Bolt11>),
+    #[cfg(feature = "cashu")]
+    Cashu(dazaar_cashu::Ecash),
+    #[cfg(feature = "erc20")]
+    Erc20(Arc<TokenPayee>),
 }
 
 impl Wallet {
@@ -65,28 +47,115 @@ impl Wallet {
         market.wallets()?.into_iter().map(|name| Self::named(market, name)).collect()
     }
 
-    /// The wallet of this name.
+    /// The wallet of this name. Nobody is asked anything yet.
     pub(crate) fn named(market: &Market, name: String) -> Result<Self, Failure> {
-        let settings = market.wallet(&name)?;
-        let settings: Settings = serde_json::from_value(settings).map_err(|_| {
+        let settings: Settings = serde_json::from_value(market.wallet(&name)?).map_err(|_| {
             Failure::input(format!("wallet `{name}` has settings that this build does not know"))
                 .hint("another version of the program, or one with more features, wrote them")
         })?;
-        Ok(settings.open(name))
+        Self::open(market, name, settings)
+    }
+
+    fn open(market: &Market, name: String, settings: Settings) -> Result<Self, Failure> {
+        let kind = settings.kind();
+        // Only some wallets keep anything in the market's folder.
+        let _ = market;
+        let wrong = |error: &dyn fmt::Display| Failure::input(format!("wallet `{name}`: {error}"));
+        let (payee, payer, inner): (Option<Arc<dyn Payee>>, Option<Arc<dyn Payer>>, _) = match settings {
+            Settings::Hook(settings) => {
+                let hook = Arc::new(Hook::new(settings));
+                (Some(Arc::clone(&hook) as _), None, Inner::Hook(hook))
+            }
+            Settings::Lightning(settings) => {
+                let wallet = Arc::new(settings.open().map_err(|error| wrong(&error))?);
+                (Some(Arc::clone(&wallet) as _), Some(Arc::clone(&wallet) as _), Inner::Lightning(wallet))
+            }
+            #[cfg(feature = "cashu")]
+            Settings::Cashu(settings) => {
+                let path = market.wallets_folder().join(format!("{name}.coins"));
+                let wallet = dazaar_cashu::Ecash::open(&path, market.master(), settings)
+                    .map_err(|error| wrong(&error))?;
+                let (payee, payer) = (Arc::new(wallet.clone()), Arc::new(wallet.clone()));
+                (Some(payee), Some(payer), Inner::Cashu(wallet))
+            }
+            #[cfg(feature = "erc20")]
+            Settings::Erc20(settings) => {
+                let payer = TokenPayer::new(PayerSettings {
+                    key: settings.key.clone(),
+                    chain: settings.chain,
+                    tokens: settings.tokens.clone(),
+                    node: Some(settings.node.clone()),
+                });
+                let payer = Arc::new(payer.map_err(|error| wrong(&error))?);
+                let payee = Arc::new(TokenPayee::open(settings).map_err(|error| wrong(&error))?);
+                (Some(Arc::clone(&payee) as _), Some(payer), Inner::Erc20(payee))
+            }
+        };
+        Ok(Self { name, kind, payee, payer, inner })
     }
 
     /// Asks whether it works, and who it is.
     pub(crate) async fn check(&self) -> Result<String, Failure> {
         match &self.inner {
             Inner::Hook(hook) => hook.check().await.map(|()| "it answers".to_owned()),
+            Inner::Lightning(wallet) => {
+                let about = wallet.check(Purpose::Receive).await;
+                about.map(|about| {
+                    let pays = if about.can_pay { "may pay" } else { "can only be paid" };
+                    format!("{}, {pays}", about.name)
+                })
+            }
+            #[cfg(feature = "cashu")]
+            Inner::Cashu(wallet) => wallet.check().await.map_err(PaymentError::from).map(|mints| {
+                let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
+                names.collect::<Vec<_>>().join(", ")
+            }),
+            #[cfg(feature = "erc20")]
+            Inner::Erc20(wallet) => wallet.check().await.map(|standing| standing.to_string()),
         }
         .map_err(|error| self.failed(&error))
     }
 
-    /// What it holds; none if that is somebody else's business.
-    pub(crate) async fn balance(&self) -> Result<Option<Money>, Failure> {
+    /// What it holds; empty if it does not say.
+    pub(crate) async fn balance(&self) -> Result<Vec<Money>, Failure> {
         match &self.inner {
-            Inner::Hook(_) => Ok(None),
+            Inner::Hook(_) => Ok(Vec::new()),
+            Inner::Lightning(wallet) => {
+                wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
+            }
+            #[cfg(feature = "cashu")]
+            Inner::Cashu(wallet) => wallet.balance().await.map_err(PaymentError::from).map(|mints| {
+                let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
+                vec![Money { asset: Asset::Bitcoin, units: sat.saturating_mul(1000) }]
+            }),
+            #[cfg(feature = "erc20")]
+            Inner::Erc20(wallet) => wallet.balance().await,
+        }
+        .map_err(|error| self.failed(&error))
+    }
+
+    /// Does, for as long as it is awaited, what a wallet must do now and then.
+    pub(crate) async fn upkeep(&self) {
+        match &self.inner {
+            Inner::Hook(_) | Inner::Lightning(_) => std::future::pending().await,
+            #[cfg(feature = "erc20")]
+            Inner::Erc20(_) => std::future::pending().await,
+            #[cfg(feature = "cashu")]
+            Inner::Cashu(wallet) => loop {
+                tokio::time::sleep(UPKEEP_EVERY).await;
+                settle(wallet).await;
+            },
+        }
+    }
+
+    /// Does the last of it.
+    pub(crate) async fn close(&self) {
+        match &self.inner {
+            Inner::Hook(_) | Inner::Lightning(_) => {}
+            #[cfg(feature = "erc20")]
+            Inner::Erc20(_) => {}
+            #[cfg(feature = "cashu")]
+            Inner::Cashu(wallet) => settle(wallet).await,
         }
     }
 
@@ -95,13 +164,30 @@ impl Wallet {
         (self.payee.as_ref().map(|payee| payee.method()), self.payer.as_ref().map(|payer| payer.method()))
     }
 
-    fn failed(&self, error: &impl fmt::Display) -> Failure {
-        Failure::new(crate::failure::Kind::Unreachable, format!("wallet `{}`: {error}", self.name))
+    pub(crate) fn failed(&self, error: &impl fmt::Display) -> Failure {
+        Failure::new(Kind::Unreachable, format!("wallet `{}`: {error}", self.name))
+    }
+}
+
+/// Redeems coins that were earned, and takes back those that no seller redeemed.
+#[cfg(feature = "cashu")]
+async fn settle(wallet: &dazaar_cashu::Ecash) {
+    for settled in [wallet.redeem().await, wallet.take_back().await] {
+        if let Err(error) = settled {
+            tracing::warn!(%error, "a mint does not redeem coins now; it is tried again");
+        }
     }
 }
 
 /// The asset that a currency's name stands for.
 pub(crate) fn asset_of(currency: &str) -> Result<Asset, Failure> {
-    let is_bitcoin = ["sat", "sats", "btc"].iter().any(|name| name.eq_ignore_ascii_case(currency));
-    if is_bitcoin { Ok(Asset::Bitcoin) } else { Asset::credit(currency).map_err(Failure::input) }
+    let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(currency));
+    if is_one_of(&["sat", "sats", "btc"]) {
+        return Ok(Asset::Bitcoin);
+    }
+    // A budget that limits nothing would be worse than none.
+    if currency.len() != 3 || is_one_of(&["eth", "wei"]) {
+        return Err(Failure::input(format!("`{currency}` is neither sats, BTC nor a currency such as EUR")));
+    }
+    Asset::credit(currency).map_err(Failure::input)
 }

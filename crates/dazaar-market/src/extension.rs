@@ -116,15 +116,21 @@ const REORDERING: [RangeInclusive<char>; 3] =
 
 /// A stranger's text for a human: without control characters, and no longer than [`REASON_CHARS_MAX`].
 pub fn display_text(text: &str) -> String {
-    let printable = |char: char| {
-        let is_harmful = char.is_control() || REORDERING.iter().any(|range| range.contains(&char));
-        if is_harmful { char::REPLACEMENT_CHARACTER } else { char }
-    };
-    let mut shown: String = text.chars().take(REASON_CHARS_MAX).map(printable).collect();
+    let mut shown: String = text.chars().take(REASON_CHARS_MAX).map(harmless).collect();
     if text.chars().nth(REASON_CHARS_MAX).is_some() {
         shown.push('\u{2026}');
     }
     shown
+}
+
+/// A stranger's text for a human, whole: a token, an address.
+pub fn printable(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+fn harmless(char: char) -> char {
+    let is_harmful = char.is_control() || REORDERING.iter().any(|range| range.contains(&char));
+    if is_harmful { char::REPLACEMENT_CHARACTER } else { char }
 }
 
 #[cfg(test)]

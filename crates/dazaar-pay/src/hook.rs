@@ -7,6 +7,7 @@ mod call;
 mod message;
 
 use std::fmt;
+use std::time::Duration;
 
 use dazaar::cards::{Asset, Decimal, Method};
 use dazaar::database::{Finality, Receipt};
@@ -51,6 +52,11 @@ impl Payee for Hook {
 
     fn takes(&self, asset: &Asset) -> bool {
         matches!(asset, Asset::Credit(_))
+    }
+
+    /// Banks take their time.
+    fn lifetime(&self) -> Duration {
+        Duration::from_secs(7 * 24 * 60 * 60)
     }
 
     fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand> {

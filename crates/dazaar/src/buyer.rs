@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
+use dazaar_market::pay::lnd;
 use dazaar_market::pay::{Due, Receipt, Refusal};
 use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
 use dazaar_wire::replication::{Download, Options};
@@ -216,7 +217,11 @@ impl Buyer {
             seller: self.seller(),
             method,
             price: terms.price.clone(),
-            units,
+            // Some wallets count nothing smaller.
+            units: match terms.price.asset {
+                Asset::Bitcoin => units.next_multiple_of(lnd::SATOSHI),
+                _ => units,
+            },
             pay_to: terms.pay_to.clone(),
             fee: 0,
             state: SpendingState::Open,
@@ -318,7 +323,7 @@ impl Shared {
             let can_go_on = match spending.state {
                 SpendingState::Open => self.options.payer(spending.method, &spending.price.asset).is_some(),
                 SpendingState::Sent => true,
-                SpendingState::Done | SpendingState::Failed => false,
+                SpendingState::Done | SpendingState::Failed | SpendingState::Refused => false,
             };
             if can_go_on {
                 self.add_payment(spending);

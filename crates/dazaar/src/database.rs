@@ -23,8 +23,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
-    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderPayment, OrderRecord,
-    Receipt, Redeemed, Refunded, Used, Voucher, VoucherError,
+    Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderLimits, OrderPayment,
+    OrderRecord, Receipt, Redeemed, Refunded, Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
@@ -172,7 +172,10 @@ pub enum DatabaseError {
     /// Another order has this name.
     #[error("another order has this name")]
     OrderDiffers,
-    /// Another account's refund has this name.
+    /// Too many orders wait to be paid.
+    #[error("too many orders wait to be paid")]
+    TooManyOrders,
+    /// Another account's refund, or one to elsewhere, has this name.
     #[error("another refund has this name")]
     RefundDiffers,
     /// More than an account may have been paid.

@@ -3,6 +3,7 @@
 //! A [`Market`] is a folder with one master key. It sells feeds through [`Seller`]s and buys feeds through [`Buyer`]s.
 //! The protocol itself is in the pure crates that are re-exported here: [`log`], [`wire`] and [`cards`].
 
+mod allowance;
 pub mod buyer;
 mod clock;
 mod connection;
@@ -32,7 +33,7 @@ pub use import::{ImportError, Imported, read_legacy};
 pub use market::{Market, MarketError, Offer};
 pub use publish::{PublishError, Publisher};
 pub use replicator::Replicator;
-pub use seller::{Seller, SellerNotice, SellerOptions};
+pub use seller::{NamedPayee, Seller, SellerNotice, SellerOptions};
 pub use shared_log::SharedLog;
 pub use wallets::WalletError;
 

@@ -6,11 +6,15 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::{Asset, Method, Price};
 
 use crate::database::{OrderId, Receipt};
+
+/// How long a buyer has to pay, where nothing is slow.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PaymentError>> + Send + 'a>>;
@@ -65,6 +69,11 @@ pub trait Payee: fmt::Debug + Send + Sync {
 
     /// Whether it can be paid in this: in this currency, on this chain.
     fn takes(&self, asset: &Asset) -> bool;
+
+    /// How long a buyer has to pay. For as long after that, an hour at least, the payment is looked for.
+    fn lifetime(&self) -> Duration {
+        LIFETIME
+    }
 
     /// How a bill can be paid. The answer is on record before the buyer hears it.
     fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand>;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use dazaar_wire::Message;
 use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer};
 use tokio::sync::Notify;
 
+use crate::allowance::Allowance;
 use crate::folder::Folder;
 use crate::shared_log::SharedLog;
 
@@ -39,8 +39,8 @@ struct State {
     /// End of the cleared blocks that the peers were told of.
     cleared: u64,
     uploaded: Uploaded,
-    /// Bytes that may be sent, by all that share it; `u64::MAX` if there is no limit.
-    allowance: Arc<AtomicU64>,
+    /// Bytes that may be sent, by all that share it.
+    allowance: Arc<Allowance>,
     /// What a peer proved of another history, until somebody asks.
     forked: Option<SignedHead>,
 }
@@ -67,7 +67,7 @@ impl Replicator {
             announced: log.lock().length(),
             cleared: log.cleared(),
             uploaded: Uploaded::default(),
-            allowance: Arc::new(AtomicU64::new(u64::MAX)),
+            allowance: Arc::default(),
             forked: None,
         };
         Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
@@ -135,7 +135,7 @@ impl Replicator {
     }
 
     /// Sends no more bytes of blocks than this allows, and takes what it sends off it; but for the rest of the last block.
-    pub(crate) fn set_allowance(&self, allowance: Arc<AtomicU64>) {
+    pub(crate) fn set_allowance(&self, allowance: Arc<Allowance>) {
         self.state().allowance = allowance;
     }
 
@@ -197,8 +197,8 @@ impl Replicator {
     pub(crate) fn poll_message(&self, peer: PeerId) -> Result<Option<Message>, Fault> {
         let mut state = self.state();
         let log = self.log.lock();
-        let allowance = state.allowance.load(Ordering::Relaxed);
-        state.replication.set_upload_limit((allowance < u64::MAX).then_some(allowance));
+        let left = state.allowance.left();
+        state.replication.set_upload_limit(left);
         let message = state.replication.poll_message(peer, &log, self.origin.elapsed())?;
         state.count_events(&log);
         Ok(message)
@@ -264,7 +264,7 @@ impl State {
                 ReplicationEvent::Uploaded { blocks, bytes, .. } => {
                     self.uploaded.blocks += blocks.end - blocks.start;
                     self.uploaded.bytes += bytes;
-                    self.use_allowance(bytes);
+                    self.allowance.use_up(bytes);
                 }
                 ReplicationEvent::Forked { head, .. } => self.forked = Some(head),
                 ReplicationEvent::Damaged { block } => {
@@ -273,12 +273,6 @@ impl State {
                 _ => {}
             }
         }
-    }
-
-    fn use_allowance(&self, bytes: u64) {
-        let used = |left: u64| (left < u64::MAX).then(|| left.saturating_sub(bytes));
-        // No limit stays no limit.
-        let _ = self.allowance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, used);
     }
 
     fn apply_switches(&mut self) {

@@ -7,7 +7,6 @@ mod refunds;
 mod session;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::allowance::Allowance;
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::database::{Admission, Credit, Listing, Retention};
@@ -51,6 +51,12 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest time for which what was delivered is charged in memory only.
 const CHARGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
+/// Questions about payments that a buyer may ask in a while.
+const ASKED_MAX: u32 = 60;
+
+/// How long that is.
+const ASKED_WINDOW: Duration = Duration::from_secs(60);
+
 /// How a listing is served.
 #[derive(Debug, Clone)]
 pub struct SellerOptions {
@@ -59,9 +65,18 @@ pub struct SellerOptions {
     /// Whether frames must be authenticated.
     pub security: SecurityPolicy,
     /// Who takes payments: the first that can take one does.
-    pub payees: Vec<Arc<dyn Payee>>,
+    pub payees: Vec<NamedPayee>,
     /// Whether buyers who ask are given back what they have not used.
     pub refunds: bool,
+}
+
+/// A wallet that takes payments, and the name under which orders remember it.
+#[derive(Debug, Clone)]
+pub struct NamedPayee {
+    /// Its name: an order's payment is looked for where it was asked for.
+    pub name: String,
+    /// The wallet.
+    pub payee: Arc<dyn Payee>,
 }
 
 impl Default for SellerOptions {
@@ -92,6 +107,8 @@ struct Shared {
     buyers: Mutex<BTreeMap<IdentityKey, BuyerState>>,
     /// Orders that a wallet is asked about at the moment.
     ordering: Semaphore,
+    /// One refund is given at a time.
+    refunding: Semaphore,
     /// There is an order whose payment is to be looked for.
     ordered: Notify,
     /// True once no more buyers are served.
@@ -99,30 +116,21 @@ struct Shared {
 }
 
 /// What is known of a buyer across their connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct BuyerState {
     /// One for each connection.
     outboxes: Vec<mpsc::Sender<UserMessage>>,
     /// Connections on which the meter runs.
     metered: usize,
-    /// Bytes that were sent and that nobody has charged yet.
-    unbilled_bytes: u64,
-    /// Bytes that may be sent, if bytes are paid for.
-    allowance: Arc<AtomicU64>,
+    /// What may be sent, and was.
+    allowance: Arc<Allowance>,
+    /// Something is given back.
+    is_refunded: bool,
+    /// Questions about payments since a moment.
+    asked: u32,
+    asked_since: Option<Instant>,
     /// Up to when delivery was charged, while the meter runs on any connection.
     charged: Option<Instant>,
-}
-
-impl Default for BuyerState {
-    fn default() -> Self {
-        Self {
-            outboxes: Vec::new(),
-            metered: 0,
-            unbilled_bytes: 0,
-            allowance: Arc::new(AtomicU64::new(u64::MAX)),
-            charged: None,
-        }
-    }
 }
 
 type UserMessage = (String, Value);
@@ -228,6 +236,7 @@ impl Seller {
             notices: broadcast::Sender::new(NOTICES_MAX),
             buyers: Mutex::default(),
             ordering: Semaphore::new(orders::ASKED_AT_ONCE_MAX),
+            refunding: Semaphore::new(1),
             ordered: Notify::new(),
             closing: watch::Sender::new(false),
         })))
@@ -421,33 +430,41 @@ impl Shared {
         i64::try_from(served_ms).unwrap_or(i64::MAX)
     }
 
-    /// Bytes were sent to a buyer, on whatever connection.
-    fn add_unbilled(&self, buyer: &IdentityKey, bytes: u64) {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.unbilled_bytes = state.unbilled_bytes.saturating_add(bytes);
-        }
-    }
-
-    /// Bytes that nobody has charged this buyer for yet.
-    fn take_unbilled(&self, buyer: &IdentityKey) -> u64 {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        buyers.get_mut(buyer).map_or(0, |state| std::mem::take(&mut state.unbilled_bytes))
-    }
-
-    /// Bytes that this buyer may be sent, on all connections together.
-    fn allowance(&self, buyer: &IdentityKey) -> Arc<AtomicU64> {
+    /// What this buyer may be sent, on all connections together.
+    fn allowance(&self, buyer: &IdentityKey) -> Arc<Allowance> {
         let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&buyers.entry(*buyer).or_default().allowance)
     }
 
-    /// The buyer has so many bytes left, or is not limited by them. What was sent and is not charged yet is off that.
+    /// The records say how many bytes the buyer has left, if bytes limit them. While something is given back, nothing is sent.
     fn set_allowance(&self, buyer: &IdentityKey, left: Option<u64>) {
         let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = buyers.get_mut(buyer) {
-            let allowed = left.map_or(u64::MAX, |left| left.saturating_sub(state.unbilled_bytes));
-            state.allowance.store(allowed, Ordering::Relaxed);
+            state.allowance.set(if state.is_refunded { Some(0) } else { left });
         }
+    }
+
+    /// Nothing is sent to a buyer while something is given back to them.
+    fn pause(&self, buyer: &IdentityKey, is_refunded: bool) {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = buyers.get_mut(buyer) {
+            state.is_refunded = is_refunded;
+            if is_refunded {
+                state.allowance.set(Some(0));
+            }
+        }
+    }
+
+    /// Whether a buyer may ask one more thing about payments: each costs a wallet or the records some work.
+    fn may_ask(&self, buyer: &IdentityKey) -> bool {
+        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = buyers.get_mut(buyer) else { return false };
+        let now = Instant::now();
+        if state.asked_since.is_none_or(|since| now.duration_since(since) >= ASKED_WINDOW) {
+            (state.asked_since, state.asked) = (Some(now), 0);
+        }
+        state.asked += 1;
+        state.asked <= ASKED_MAX
     }
 
     fn feed(&self) -> FeedKey {

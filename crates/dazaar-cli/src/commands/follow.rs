@@ -12,7 +12,7 @@ use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until};
 
-use super::paying::{Paying, Plan};
+use super::paying::Paying;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -36,6 +36,8 @@ pub(super) struct Follow<'a> {
     patience: Option<Duration>,
     /// Pays when the seller asks.
     paying: Option<Paying<'a>>,
+    /// Whether to end when a payment is refused: one that was begun earlier is no reason.
+    pays: bool,
     /// What the seller said last about admitting us.
     is_admitted: Cell<bool>,
     /// Whether the seller has not answered a payment of ours yet: until then a refusal may be out of date.
@@ -52,7 +54,6 @@ impl<'a> Follow<'a> {
         buyer: &'a Buyer,
         no_wait: bool,
         patience: Option<Duration>,
-        plan: Option<Plan>,
     ) -> Self {
         let is_paying = Cell::new(buyer.is_paying());
         Self {
@@ -60,12 +61,18 @@ impl<'a> Follow<'a> {
             buyer,
             no_wait,
             patience,
-            paying: plan.map(|plan| Paying::new(plan, buyer)),
+            paying: None,
+            pays: false,
             is_admitted: Cell::default(),
             is_paying,
             refusal: RefCell::default(),
             obstacle: RefCell::default(),
         }
+    }
+
+    /// The same, with payments of its own.
+    pub(super) fn paying(self, paying: Option<Paying<'a>>, pays: bool) -> Self {
+        Self { paying, pays, ..self }
     }
 
     /// Runs until `delivery` is complete.
@@ -188,9 +195,16 @@ impl<'a> Follow<'a> {
                     self.refusal.take().unwrap_or_else(|| "nothing is left of what was paid".to_owned());
                 (self.no_wait && receipt.credit["remaining"] == 0).then(|| refuses(&reason))
             }
+            // npm dazaar gives no receipts.
+            BuyerNotice::Sent { .. } => {
+                self.is_paying.set(self.buyer.is_paying());
+                None
+            }
             // A payment that is kept is handed over again.
             BuyerNotice::PaymentRefused(Refusal { error, .. }) => {
-                (self.no_wait || !self.buyer.is_paying()).then(|| error.clone())
+                let is_paying = self.buyer.is_paying();
+                self.is_paying.set(is_paying);
+                (self.pays && (self.no_wait || !is_paying)).then(|| error.clone())
             }
             _ => None,
         }

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use dazaar::cards::pay::Due;
 use dazaar::cards::{BuyerEvent, Method, PriceTerms, Wish};
 use dazaar::{Buyer, BuyerNotice};
 use serde_json::Value;
@@ -30,6 +29,11 @@ pub(crate) struct Plan {
 pub(super) struct Paying<'a> {
     plan: Plan,
     buyer: &'a Buyer,
+    /// What the card asks: sellers with npm dazaar say nothing else.
+    asked: &'a [PriceTerms],
+    has_heard_price: Cell<bool>,
+    /// No more may be spent.
+    is_spent: Cell<bool>,
     /// What the seller asked, and we pay.
     chosen: RefCell<Option<PriceTerms>>,
     /// Units that were ordered.
@@ -39,14 +43,29 @@ pub(super) struct Paying<'a> {
 }
 
 impl<'a> Paying<'a> {
-    pub(super) const fn new(plan: Plan, buyer: &'a Buyer) -> Self {
-        Self { plan, buyer, chosen: RefCell::new(None), spent: Cell::new(0), low_water: Cell::new(None) }
+    pub(super) const fn new(plan: Plan, buyer: &'a Buyer, asked: &'a [PriceTerms]) -> Self {
+        Self {
+            plan,
+            buyer,
+            asked,
+            has_heard_price: Cell::new(false),
+            is_spent: Cell::new(false),
+            chosen: RefCell::new(None),
+            spent: Cell::new(0),
+            low_water: Cell::new(None),
+        }
     }
 
     /// Pays if the seller asks for it, or if little is left. Whether it does.
     pub(super) fn handle_notice(&self, notice: &BuyerNotice) -> Result<bool, Failure> {
         match notice {
-            BuyerNotice::Due(due) => self.handle_due(due),
+            BuyerNotice::Due(due) => {
+                self.has_heard_price.set(true);
+                self.handle_due(&due.asked.iter().filter_map(|asked| asked.terms()).collect::<Vec<_>>())
+            }
+            BuyerNotice::Session(BuyerEvent::Invalid { .. }) if !self.has_heard_price.get() => {
+                self.handle_due(self.asked)
+            }
             BuyerNotice::Paid(receipt) => {
                 let left = receipt.credit["remaining"].as_i64();
                 self.low_water.set(left.map(|left| left / LOW_WATER_PART));
@@ -57,12 +76,12 @@ impl<'a> Paying<'a> {
         }
     }
 
-    fn handle_due(&self, due: &Due) -> Result<bool, Failure> {
+    fn handle_due(&self, asked: &[PriceTerms]) -> Result<bool, Failure> {
         let has_paid = self.chosen.borrow().is_some();
         if self.buyer.is_paying() || (has_paid && !self.plan.top_up) {
             return Ok(false);
         }
-        let terms = self.choose(due)?;
+        let terms = self.choose(asked)?;
         self.pay(&terms)?;
         self.chosen.replace(Some(terms));
         Ok(true)
@@ -71,21 +90,26 @@ impl<'a> Paying<'a> {
     fn handle_left(&self, info: &Value) -> Result<bool, Failure> {
         let left = info["remaining"].as_i64();
         let is_low = left.zip(self.low_water.get()).is_some_and(|(left, low)| left < low);
-        if !self.plan.top_up || !is_low || self.buyer.is_paying() {
+        if !self.plan.top_up || !is_low || self.buyer.is_paying() || self.is_spent.get() {
             return Ok(false);
         }
         let chosen = self.chosen.borrow();
         let Some(terms) = chosen.as_ref() else { return Ok(false) };
-        self.pay(terms)?;
+        if let Err(failure) = self.pay(terms) {
+            // What is paid for is used up first.
+            tracing::warn!(?failure, "nothing more is paid");
+            self.is_spent.set(true);
+            return Ok(false);
+        }
         Ok(true)
     }
 
     /// The first way to pay that the seller takes, a wallet of ours can, and the wish makes sense for.
-    fn choose(&self, due: &Due) -> Result<PriceTerms, Failure> {
+    fn choose(&self, asked: &[PriceTerms]) -> Result<PriceTerms, Failure> {
         let mut reasons = Vec::new();
-        for terms in due.asked.iter().filter_map(|asked| asked.terms()) {
-            match self.obstacle(&terms) {
-                None => return Ok(terms),
+        for terms in asked {
+            match self.obstacle(terms) {
+                None => return Ok(terms.clone()),
                 Some(reason) => reasons.push(format!("{terms}: {reason}")),
             }
         }

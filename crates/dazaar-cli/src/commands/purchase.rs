@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::{Address, Method, TermsHash, Wish};
+use dazaar::cards::{Address, Card, Method, PriceTerms, TermsHash, Wish};
 use dazaar::payment::Payer;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
@@ -17,7 +17,7 @@ use dazaar_data::{Question, Settings, ask, find_seller};
 use super::Context;
 use super::by_hand::ByHand;
 use super::follow::{Deliver, Follow};
-use super::paying::Plan;
+use super::paying::{Paying, Plan};
 use crate::failure::{Failure, Kind};
 use crate::secrets;
 use crate::wallets::Wallet;
@@ -86,6 +86,9 @@ impl PaymentArguments {
     /// What is to be paid, if anything is.
     fn plan(&self) -> Result<Option<Plan>, Failure> {
         let Some(wish) = self.pay.clone() else { return Ok(None) };
+        if self.max_spend.as_ref().is_some_and(|most| !matches!(most, Wish::Money { .. })) {
+            return Err(Failure::new(Kind::Usage, "--max-spend is an amount of money, such as '5000 sats'"));
+        }
         if !matches!(wish, Wish::Money { .. }) && self.max_spend.is_none() {
             return Err(Failure::new(Kind::Usage, format!("what `{wish}` costs is for the seller to say"))
                 .hint("say how much it may cost: --max-spend '5000 sats'"));
@@ -107,7 +110,11 @@ impl PaymentArguments {
 pub(super) struct Purchase<'a> {
     buyer: Buyer,
     arguments: &'a SellerArguments,
+    /// What the card asks, if there is one.
+    asked: Vec<PriceTerms>,
     plan: Option<Plan>,
+    /// Whether this command pays, and so is about what becomes of that.
+    pays: bool,
 }
 
 impl<'a> Purchase<'a> {
@@ -134,10 +141,11 @@ impl<'a> Purchase<'a> {
         let by_hand: Arc<dyn Payer> = Arc::new(ByHand { output: Arc::clone(&context.output) });
         let payers = wallets.chain(std::iter::once(by_hand)).collect();
         let purchase = Self::with_payers(market, seller, arguments, download, payers)?;
-        if let Some(code) = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())? {
-            purchase.buyer.redeem(&code);
+        let code = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())?;
+        if let Some(code) = &code {
+            purchase.buyer.redeem(code);
         }
-        Ok(Self { plan, ..purchase })
+        Ok(Self { pays: plan.is_some() || code.is_some(), plan, ..purchase })
     }
 
     fn with_payers(
@@ -149,9 +157,12 @@ impl<'a> Purchase<'a> {
     ) -> Result<Self, Failure> {
         let order = find_seller(market, seller, &arguments.connect)?;
         let (security, vetting) = (arguments.security(), arguments.vetting());
+        let card = order.card.as_deref().and_then(|card| Card::parse(card.as_bytes()).ok());
+        let offers = card.map(|card| card.offers()).unwrap_or_default();
+        let asked = offers.into_iter().filter_map(|offer| offer.terms.ok()).collect();
         let options = BuyerOptions { download, security, vetting, payers };
         let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
-        Ok(Self { buyer, arguments, plan: None })
+        Ok(Self { buyer, arguments, asked, plan: None, pays: false })
     }
 
     /// Who buys.
@@ -163,8 +174,9 @@ impl<'a> Purchase<'a> {
     pub(super) async fn follow(&self, context: &Context, delivery: impl Deliver) -> Result<(), Failure> {
         let SellerArguments { no_wait, .. } = *self.arguments;
         let patience = self.arguments.patience();
-        let plan = self.plan.clone();
-        Follow::new(&context.output, &self.buyer, no_wait, patience, plan).until(delivery).await
+        let paying = self.plan.clone().map(|plan| Paying::new(plan, &self.buyer, &self.asked));
+        let follow = Follow::new(&context.output, &self.buyer, no_wait, patience);
+        follow.paying(paying, self.pays).until(delivery).await
     }
 
     /// Asks the seller something that is answered to everybody.

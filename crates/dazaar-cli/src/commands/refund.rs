@@ -56,13 +56,23 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if arguments.by.is_some() {
         market.database().set_setting(&setting, &json!({ "asked": asked, "name": name }))?;
     }
-    let Some(answer) = Interruption::listen()?.or(purchase.ask(&question)).await? else {
+    let answer = Interruption::listen()?.or(purchase.ask(&question)).await;
+    if answer.as_ref().is_err_and(Failure::is_refusal) {
+        // What was refused is asked for anew under another name.
+        market.database().set_setting(&setting, &Value::Null)?;
+    }
+    let Some(answer) = answer? else {
         return Err(Failure::new(
             Kind::Interrupted,
             "interrupted; the same command asks for the same refund",
         ));
     };
-    let RefundAnswer { balances, refunded } = answer;
+    let RefundAnswer { balances, refunded, pending } = answer;
+    if let Some(reason) = pending {
+        return Err(
+            Failure::new(Kind::Refused, reason).hint("the same command later asks for the same refund")
+        );
+    }
     if let Some(refunded) = refunded {
         context.output.event(&Event::Refunded {
             asset: refunded.asset,

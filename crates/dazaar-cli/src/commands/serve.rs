@@ -7,9 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use dazaar::cards::{Address, Card};
 use dazaar::database::{Admission, Listing};
-use dazaar::payment::Payee;
 use dazaar::wire::session::SecurityPolicy;
-use dazaar::{Market, Seller, SellerOptions};
+use dazaar::{Market, NamedPayee, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -67,7 +66,7 @@ impl Serving {
         self.listen.map(|address| address.to_string())
     }
 
-    fn options(&self, payees: Vec<Arc<dyn Payee>>) -> SellerOptions {
+    fn options(&self, payees: Vec<NamedPayee>) -> SellerOptions {
         let security =
             if self.require_authenticated { SecurityPolicy::Require } else { SecurityPolicy::Offer };
         SellerOptions {
@@ -98,7 +97,10 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     file_limit::raise();
     let interruption = Interruption::listen()?;
-    let payees: Vec<_> = Wallet::all(market)?.into_iter().filter_map(|wallet| wallet.payee).collect();
+    let payees: Vec<_> = Wallet::all(market)?
+        .into_iter()
+        .filter_map(|wallet| Some(NamedPayee { name: wallet.name, payee: wallet.payee? }))
+        .collect();
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     let mut answering = JoinSet::new();

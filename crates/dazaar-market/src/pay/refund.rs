@@ -28,6 +28,16 @@ pub struct RefundAnswer {
     pub balances: Vec<RefundBalance>,
     /// What was given back.
     pub refunded: Option<Refunded>,
+    /// Why nothing was given back yet: the same question later may be answered otherwise.
+    #[serde(default)]
+    pub pending: Option<String>,
+}
+
+impl RefundAnswer {
+    /// Nothing is given back yet.
+    pub fn pending(reason: &str) -> Self {
+        Self { pending: Some(reason.to_owned()), ..Self::default() }
+    }
 }
 
 /// Money that is left.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::session::BuyerConnection;
 use super::{BuyerNotice, PAUSE_FIRST, PAUSE_MAX, Shared};
 use crate::clock::now_ms;
-use crate::database::{Spending, SpendingRequest};
+use crate::database::{OrderId, Spending, SpendingRequest, SpendingState};
 use crate::payment::{Bill, Paid, Payer, PaymentError};
 
 /// Answers without a good receipt after which a payment is not handed over any more.
@@ -64,7 +64,7 @@ impl BuyerConnection {
         for (order, (name, message)) in waiting {
             if !self.is_native() && name != lnd::REQUEST {
                 let error = "the seller's software takes no such payments".to_owned();
-                self.buyer().drop_payment(&order);
+                self.buyer().give_up(&order);
                 self.buyer().refuse(order, "software", error);
                 continue;
             }
@@ -108,15 +108,18 @@ impl BuyerConnection {
         }
     }
 
-    /// A payment that the seller could not check is kept, and handed over again later; so is one that our wallet could not make.
+    /// A payment that the seller could not check is kept, and handed over again later. What our wallet is paying is not over because the
+    /// seller says so.
     fn refused(&mut self, refusal: Refusal) -> Option<BuyerNotice> {
-        if refusal.is_temporary() {
-            if !self.buyer().payments().iter().any(|payment| payment.order == refusal.order) {
-                return None;
-            }
+        let is_paying = {
+            let payments = self.buyer().payments();
+            let payment = payments.iter().find(|payment| payment.order == refusal.order)?;
+            matches!(payment.stage, Stage::Paying) || (payment.request.is_some() && !payment.is_paid())
+        };
+        if refusal.is_temporary() || refusal.code == "too-many" {
             self.resend_later();
-        } else if !self.buyer().drop_payment(&refusal.order) {
-            return None;
+        } else if !is_paying {
+            self.buyer().give_up(&refusal.order);
         }
         let Refusal { order, code, error } = refusal;
         let (code, error) = (display_text(&code), display_text(&error));
@@ -177,6 +180,11 @@ impl Shared {
     fn begin(self: &Arc<Self>, order: &str, request: impl FnOnce(&mut Payment) -> Option<String>) {
         let mut payments = self.payments();
         let Some(payment) = payments.iter_mut().find(|payment| payment.order == *order) else { return };
+        let Some(payer) =
+            payment.bill.as_ref().and_then(|bill| self.options.payer(bill.method, &bill.price.asset))
+        else {
+            return;
+        };
         if !matches!(payment.stage, Stage::Ordered) {
             return;
         }
@@ -186,33 +194,37 @@ impl Shared {
         drop(payments);
         let order = order.to_owned();
         let Some(request) = request else {
-            self.drop_payment(&order);
+            self.give_up(&order);
             let error = "the seller asks for another amount than was ordered".to_owned();
             return self.refuse(order, "amount", error);
         };
-        let Some(payer) = self.options.payer(bill.method, &bill.price.asset) else { return };
         let (buyer, payer) = (Arc::clone(self), Arc::clone(payer));
-        tokio::spawn(async move { buyer.settle(&*payer, &bill, &order, &request).await });
+        tokio::spawn(async move { buyer.settle(&*payer, bill, &order, request).await });
     }
 
-    /// Has the wallet pay, and try again as long as it is out of reach: it pays once.
-    async fn settle(&self, payer: &dyn Payer, bill: &Bill, order: &str, request: &str) {
-        let made = SpendingRequest {
-            request: request.to_owned(),
-            memo: bill.memo.clone(),
-            expires_ms: bill.expires_ms,
+    /// Has the wallet pay, and try again as long as it is out of reach: it pays once. What was recorded first is what is paid, whatever
+    /// the seller or another process says now.
+    async fn settle(&self, payer: &dyn Payer, bill: Bill, order: &str, request: String) {
+        let asked = SpendingRequest { request, memo: bill.memo.clone(), expires_ms: bill.expires_ms };
+        let made = match self.market.database().put_request(&bill.order, &asked) {
+            Ok(made) => made,
+            Err(error) => {
+                tracing::error!(%error, "cannot record how a payment is made");
+                self.give_up(order);
+                return self.refuse(
+                    order.to_owned(),
+                    "records",
+                    "my own records cannot be written".to_owned(),
+                );
+            }
         };
-        if let Err(error) = self.market.database().put_request(&bill.order, &made) {
-            tracing::error!(%error, "cannot record how a payment is made");
-            self.drop_payment(order);
-            return self.refuse(order.to_owned(), "records", "my own records cannot be written".to_owned());
-        }
+        let bill = Bill { memo: made.memo, expires_ms: made.expires_ms, ..bill };
         let mut pause = PAUSE_FIRST;
         loop {
-            match payer.pay(bill, request).await {
-                Ok(paid) => return self.sent(order, bill, paid),
+            match payer.pay(&bill, &made.request).await {
+                Ok(paid) => return self.sent(order, &bill, paid),
                 Err(PaymentError::Refused { reason }) => {
-                    self.drop_payment(order);
+                    self.give_up(order);
                     return self.refuse(order.to_owned(), "wallet", reason);
                 }
                 Err(PaymentError::Unavailable { reason }) => {
@@ -229,23 +241,21 @@ impl Shared {
         if let Err(error) = self.market.database().put_sent(&bill.order, &paid) {
             tracing::error!(%error, "cannot record what was paid");
         }
-        self.notify(BuyerNotice::Sent {
-            method: bill.method,
-            money: Money { asset: bill.price.asset.clone(), units: bill.units },
-            fee: paid.fee,
-        });
+        let money = Money { asset: bill.price.asset.clone(), units: bill.units };
+        let notice = BuyerNotice::Sent { method: bill.method, money, fee: paid.fee };
         let mut payments = self.payments();
-        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return };
-        if bill.memo.is_empty() {
-            if let Some(payment) = payments.get_mut(index) {
-                payment.stage = Stage::Paid(paid);
-            }
-        } else {
-            // npm dazaar gives no receipts: that it admits us is all that it says.
-            let payment = payments.remove(index);
-            drop(payments);
-            self.end_spending(&payment, true);
+        // npm dazaar gives no receipts: that it admits us is all that it says.
+        let is_over = !bill.memo.is_empty();
+        if is_over {
+            payments.retain(|payment| payment.order != order);
+        } else if let Some(payment) = payments.iter_mut().find(|payment| payment.order == order) {
+            payment.stage = Stage::Paid(paid);
         }
+        drop(payments);
+        if is_over {
+            self.end_spending(&bill.order, SpendingState::Done);
+        }
+        self.notify(notice);
         self.outbox_filled.notify_one();
     }
 
@@ -253,20 +263,28 @@ impl Shared {
         self.notify(BuyerNotice::PaymentRefused(Refusal { order, code: code.to_owned(), error }));
     }
 
-    /// A payment counts if its receipt proves it. If not, it is handed over on the next connection, but not for ever.
+    /// A payment counts if its receipt proves it. If not, it is handed over on the next connection, but not for ever. A receipt for more
+    /// than one payment of an order is kept too.
     fn paid(&self, receipt: Receipt) -> Option<BuyerNotice> {
         let (seller, buyer) = (self.order.link.seller, self.market.buyer().public());
         let mut payments = self.payments();
-        let index = payments.iter().position(|payment| payment.order == receipt.order)?;
+        let Some(index) = payments.iter().position(|payment| payment.order == receipt.order) else {
+            drop(payments);
+            let signed = SignedReceipt::verify(&receipt.signed).ok()?;
+            if signed.seller == seller && signed.buyer == buyer {
+                self.keep_receipt(&signed, &receipt.signed);
+            }
+            return None;
+        };
         let payment = payments.get_mut(index)?;
         let reason = match payment.proven(&receipt.signed, seller, buyer) {
             Ok(signed) => {
                 let payment = payments.remove(index);
                 drop(payments);
-                self.end_spending(&payment, true);
-                if let Err(error) = self.market.database().put_receipt(&signed, &receipt.signed, now_ms()) {
-                    tracing::error!(%error, "cannot keep a receipt");
+                if let Some(bill) = &payment.bill {
+                    self.end_spending(&bill.order, SpendingState::Done);
                 }
+                self.keep_receipt(&signed, &receipt.signed);
                 return Some(BuyerNotice::Paid(receipt));
             }
             Err(reason) => reason,
@@ -282,21 +300,26 @@ impl Shared {
         Some(BuyerNotice::PaymentRefused(Refusal { order: receipt.order, code: UNPROVEN.to_owned(), error }))
     }
 
-    /// A payment that was refused is not handed over any more. Whether it was ours. What was sent stays on record as sent.
-    fn drop_payment(&self, order: &str) -> bool {
-        let mut payments = self.payments();
-        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return false };
-        let payment = payments.remove(index);
-        drop(payments);
-        if !matches!(payment.stage, Stage::Paid(_)) {
-            self.end_spending(&payment, false);
+    fn keep_receipt(&self, receipt: &SignedReceipt, signed: &Value) {
+        if let Err(error) = self.market.database().put_receipt(receipt, signed, now_ms()) {
+            tracing::error!(%error, "cannot keep a receipt");
         }
-        true
     }
 
-    fn end_spending(&self, payment: &Payment, counts: bool) {
-        let Some(bill) = &payment.bill else { return };
-        if let Err(error) = self.market.database().end_spending(&bill.order, counts) {
+    /// A payment is not handed over any more. On record is whether it was sent.
+    fn give_up(&self, order: &str) {
+        let mut payments = self.payments();
+        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return };
+        let payment = payments.remove(index);
+        drop(payments);
+        let state = if payment.is_paid() { SpendingState::Refused } else { SpendingState::Failed };
+        if let Some(bill) = &payment.bill {
+            self.end_spending(&bill.order, state);
+        }
+    }
+
+    fn end_spending(&self, order: &OrderId, state: SpendingState) {
+        if let Err(error) = self.market.database().end_spending(order, state) {
             tracing::error!(%error, "cannot record what became of a payment");
         }
     }
@@ -328,11 +351,16 @@ impl Payment {
         Self { order: hex::encode(order), method, bill: Some(bill), request, stage, unproven: 0 }
     }
 
-    /// What the seller is told at this stage; nothing while the wallet pays.
+    const fn is_paid(&self) -> bool {
+        matches!(self.stage, Stage::Paid(_))
+    }
+
+    /// What the seller is told at this stage. While our wallet pays, an order is told too: the seller may have been paid already.
     fn message(&self, is_native: bool) -> Option<Message> {
         let (order, method) = (self.order.clone(), self.method.name().to_owned());
         match (&self.stage, &self.bill) {
-            (Stage::Paying, _) | (Stage::Ordered | Stage::Paid(Paid { proof: None, .. }), None) => None,
+            (Stage::Paying, _) if !is_native => None,
+            (Stage::Ordered | Stage::Paying | Stage::Paid(Paid { proof: None, .. }), None) => None,
             (Stage::Paid(Paid { proof: Some(proof), .. }), _) => {
                 let proof = proof.clone();
                 Some((pay::PROOF, pay::write(&Proof { order, method, proof })))
@@ -342,7 +370,7 @@ impl Payment {
                 Some((lnd::REQUEST, pay::write(&request)))
             }
             // The answer to an order that is paid is its receipt.
-            (Stage::Ordered | Stage::Paid(_), Some(bill)) => {
+            (Stage::Ordered | Stage::Paying | Stage::Paid(_), Some(bill)) => {
                 let (price, units) = (bill.price.to_json(), bill.units);
                 Some((pay::ORDER, pay::write(&pay::Order { order, method, price, units })))
             }

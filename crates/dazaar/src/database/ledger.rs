@@ -20,7 +20,7 @@ pub use accounts::{Account, Credit};
 pub(super) use accounts::{open as open_account, parse_price, pay as pay_account, signed, take_all};
 pub use charges::Used;
 pub(super) use charges::time_credit_of;
-pub use orders::{Order, OrderId, OrderPayment, OrderRecord};
+pub use orders::{Order, OrderId, OrderLimits, OrderPayment, OrderRecord};
 pub use receipts::{Applied, Finality, Receipt};
 pub use refunds::Refunded;
 pub use report::{LedgerLine, LedgerTotal};

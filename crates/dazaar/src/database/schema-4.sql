@@ -1,5 +1,6 @@
 -- How an order can be paid: what the buyer was told, and what the wallet wants to be reminded of. Null as long as no wallet was asked.
 ALTER TABLE orders ADD COLUMN memo TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN wallet TEXT;
 ALTER TABLE orders ADD COLUMN request TEXT;
 ALTER TABLE orders ADD COLUMN handle TEXT;
 
@@ -20,7 +21,7 @@ CREATE TABLE spending (
     units      INTEGER NOT NULL,
     pay_to     TEXT,                      -- whom the card says to pay
     fee        INTEGER NOT NULL DEFAULT 0,
-    state      TEXT NOT NULL,             -- open, sent, done, failed
+    state      TEXT NOT NULL,             -- open, sent, done, failed, refused
     request    TEXT,                      -- how the seller says it can be paid
     memo       TEXT,                      -- what npm dazaar calls the payment where others may read it
     expires_ms INTEGER,

@@ -59,6 +59,8 @@ pub enum SpendingState {
     Done,
     /// Nothing was paid.
     Failed,
+    /// It was paid, and the seller does not count it.
+    Refused,
 }
 
 impl SpendingState {
@@ -69,6 +71,7 @@ impl SpendingState {
             Self::Sent => "sent",
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Refused => "refused",
         }
     }
 }
@@ -125,16 +128,26 @@ impl Database {
         Ok(transaction.commit()?)
     }
 
-    /// Records how a payment is about to be made, before the wallet is asked: it is made so, or not at all.
+    /// Records how a payment is about to be made, before the wallet is asked. It is made so or not at all: what was recorded first stays,
+    /// and is returned.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
-    pub fn put_request(&self, order: &OrderId, request: &SpendingRequest) -> Result<(), DatabaseError> {
+    pub fn put_request(
+        &self,
+        order: &OrderId,
+        request: &SpendingRequest,
+    ) -> Result<SpendingRequest, DatabaseError> {
+        let connection = self.connection();
         let sql =
             "UPDATE spending SET request = ?2, memo = ?3, expires_ms = ?4 WHERE id = ?1 AND request IS NULL";
         let SpendingRequest { request, memo, expires_ms } = request;
-        self.connection().execute(sql, params![order, request, memo, expires_ms])?;
-        Ok(())
+        connection.execute(sql, params![order, request, memo, expires_ms])?;
+        let sql = "SELECT request, memo, expires_ms FROM spending WHERE id = ?1";
+        let stored = connection.query_row(sql, [order], |row| {
+            Ok(SpendingRequest { request: row.get(0)?, memo: row.get(1)?, expires_ms: row.get(2)? })
+        })?;
+        Ok(stored)
     }
 
     /// Records what the wallet sent, before it is handed over. The seller may have said already that it counts.
@@ -148,12 +161,11 @@ impl Database {
         Ok(())
     }
 
-    /// A payment is over: it counts, or nothing was paid.
+    /// A payment is over.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
-    pub fn end_spending(&self, order: &OrderId, counts: bool) -> Result<(), DatabaseError> {
-        let state = if counts { SpendingState::Done } else { SpendingState::Failed };
+    pub fn end_spending(&self, order: &OrderId, state: SpendingState) -> Result<(), DatabaseError> {
         let sql = "UPDATE spending SET state = ?2 WHERE id = ?1";
         self.connection().execute(sql, params![order, state.name()])?;
         Ok(())
@@ -246,6 +258,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Spending, DatabaseError>> {
         "sent" => Ok(SpendingState::Sent),
         "done" => Ok(SpendingState::Done),
         "failed" => Ok(SpendingState::Failed),
+        "refused" => Ok(SpendingState::Refused),
         _ => Err(damaged("spending.state")),
     };
     let (method, price, state) = match (method, price, state) {

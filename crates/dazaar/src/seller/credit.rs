@@ -12,8 +12,8 @@ use super::{SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{Applied, DatabaseError, Finality, Order, OrderId, OrderRecord, Receipt};
 
-/// How long after that a payment is looked for. One that comes later still is seen by who looks into the wallet.
-const LATE_MS: i64 = 60 * 60 * 1000;
+/// How long after it expired the payment of an order is looked for at least. One that comes later still is found when the buyer asks.
+const LATE_MIN: Duration = Duration::from_secs(60 * 60);
 
 /// The shortest time from one look for a payment to the next.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -25,11 +25,14 @@ const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
 const LOOK_AGE_PART: u32 = 20;
 
 /// Orders that are looked for at once.
-const LOOKED_FOR_AT_ONCE_MAX: usize = 8;
+const LOOKED_FOR_AT_ONCE_MAX: usize = 32;
 
 impl Shared {
     /// Counts what came for an order, and tells the buyer; once, however often it is reported.
     pub(super) fn credit(&self, order: &Order, receipts: &[Receipt]) -> Result<(), DatabaseError> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
         let database = self.market.database();
         let applied = database.apply(&order.method, receipts, None, now_ms())?;
         let counted: Vec<&[u8]> = applied
@@ -38,10 +41,13 @@ impl Shared {
             .filter(|(applied, _)| **applied == Applied::New)
             .map(|(_, receipt)| receipt.reference.as_slice())
             .collect();
-        if self.is_paid(order) {
+        // People transfer in parts, and twice.
+        if self.is_paid(order) && order.method != Method::Transfer.name() {
             database.close_order(&order.id)?;
         }
-        self.tell_payments(order, &counted);
+        if !counted.is_empty() {
+            self.tell_payments(order, &counted);
+        }
         Ok(())
     }
 
@@ -52,7 +58,8 @@ impl Shared {
         !payments.is_empty() && paid >= order.units
     }
 
-    /// Tells a buyer what was paid for an order; false if nothing was. `new` are the payments that nobody has heard of.
+    /// Tells a buyer what was paid for an order; false if nothing was. `new` are the payments that nobody has heard of: if there are any,
+    /// only of those.
     pub(super) fn tell_payments(&self, order: &Order, new: &[&[u8]]) -> bool {
         let database = self.market.database();
         let payments = database.order_payments(&order.id).unwrap_or_default();
@@ -60,6 +67,9 @@ impl Shared {
         let (Ok(Some(credit)), Some(method)) = (credit, Method::by_name(&order.method)) else { return false };
         for payment in &payments {
             let again = !new.contains(&payment.reference.as_slice());
+            if again && !new.is_empty() {
+                continue;
+            }
             let money = Money { asset: order.price.asset.clone(), units: payment.units };
             let signed = SignedReceipt {
                 seller: self.identity.public(),
@@ -90,13 +100,21 @@ impl Shared {
         let mut looks: JoinSet<(OrderRecord, bool)> = JoinSet::new();
         loop {
             while let Some(looked) = looks.try_join_next() {
-                let (record, is_known) = match looked {
-                    Ok(looked) => looked,
-                    Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+                let Ok((record, is_known)) = looked else {
+                    tracing::error!("a wallet failed while it was asked for a payment");
+                    waits.values_mut().for_each(|wait| wait.is_looked_for = false);
+                    continue;
                 };
                 waits.insert(record.order.id, Wait::after(&record, is_known, &waits));
             }
-            let open = self.open_orders();
+            let open = match self.market.database().open_orders(&self.feed()) {
+                Ok(open) => open,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read which orders are open");
+                    sleep(LOOK_PAUSE * 4).await;
+                    continue;
+                }
+            };
             waits.retain(|id, _| open.iter().any(|record| record.order.id == *id));
             let is_idle = open.is_empty() && looks.is_empty();
             let is_due = |record: &OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
@@ -118,23 +136,21 @@ impl Shared {
         }
     }
 
-    fn open_orders(&self) -> Vec<OrderRecord> {
-        self.market.database().open_orders(&self.feed()).unwrap_or_else(|error| {
-            tracing::error!(%error, "cannot read which orders are open");
-            Vec::new()
-        })
-    }
-
     /// Looks for the payment of one order. Whether the wallet could be asked.
-    async fn look_for(&self, record: &OrderRecord) -> bool {
+    pub(super) async fn look_for(&self, record: &OrderRecord) -> bool {
         let order = &record.order;
-        let (Some(bill), Some(demand)) = (self.bill(order), &record.demand) else { return false };
-        let Some(payee) = self.payee_of(&bill) else { return false };
+        let (Some(bill), Some(demand), Some(payee)) =
+            (self.bill(order), &record.demand, self.payee_of(record))
+        else {
+            self.close_if_late(order, LATE_MIN);
+            return false;
+        };
+        let late = payee.lifetime().max(LATE_MIN);
         let found = match payee.look_up(&bill, demand).await {
             Ok(receipts) => receipts,
             Err(error) => {
                 tracing::warn!(%error, buyer = %order.buyer, "cannot look for a payment");
-                self.close_if_late(order);
+                self.close_if_late(order, late);
                 return false;
             }
         };
@@ -142,15 +158,15 @@ impl Shared {
             tracing::error!(%error, buyer = %order.buyer, "cannot record a payment");
             return false;
         }
-        let is_pending = found.iter().any(|receipt| receipt.finality == Finality::Seen);
-        if !is_pending {
-            self.close_if_late(order);
+        if !found.iter().any(|receipt| receipt.finality == Finality::Seen) {
+            self.close_if_late(order, late);
         }
         true
     }
 
-    fn close_if_late(&self, order: &Order) {
-        if now_ms() > order.expires_ms.saturating_add(LATE_MS)
+    fn close_if_late(&self, order: &Order, late: Duration) {
+        let late_ms = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
+        if now_ms() > order.expires_ms.saturating_add(late_ms)
             && let Err(error) = self.market.database().close_order(&order.id)
         {
             tracing::error!(%error, "cannot close an order");

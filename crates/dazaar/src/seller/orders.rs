@@ -9,25 +9,22 @@ use dazaar_market::price::OfferField;
 use dazaar_market::{Method, Money, Price, PriceTerms};
 
 use super::payments::refusal;
-use super::{SellerNotice, Shared};
+use super::{NamedPayee, SellerNotice, Shared};
 use crate::clock::now_ms;
-use crate::database::{DatabaseError, Order, OrderId, OrderRecord};
+use crate::database::{DatabaseError, Order, OrderId, OrderLimits, OrderRecord};
 use crate::payment::{Bill, Payee, PaymentError};
 
 /// Orders that wallets are asked about at once.
 pub(super) const ASKED_AT_ONCE_MAX: usize = 16;
 
-/// Orders of one buyer that are neither paid nor expired.
-const OPEN_PER_BUYER_MAX: usize = 4;
+/// Orders that are neither paid nor expired.
+const LIMITS: OrderLimits = OrderLimits { of_buyer: 4, of_feed: 1024 };
 
-/// Orders of one listing whose payment is looked for.
-const OPEN_MAX: usize = 1024;
+/// How long an order that no wallet was asked about is counted.
+const UNASKED_MS: i64 = 15 * 60 * 1000;
 
 /// The most that one account, and so one order, may be paid.
 const UNITS_MAX: u64 = 1 << 53;
-
-/// How long a buyer has to pay.
-const EXPIRY_MS: i64 = 15 * 60 * 1000;
 
 impl Shared {
     /// Tells a buyer how to pay an order, or that it is paid, or why it cannot be.
@@ -102,25 +99,43 @@ impl Shared {
             Some(record) => record,
             None => self.new_order(buyer, message, memo)?,
         };
+        if record.closed && !self.is_paid(&record.order) {
+            // It may have come after nobody looked any more.
+            self.look_for(&record).await;
+            if !self.is_paid(&record.order) {
+                return Err(refusal(&message.order, "expired", "this order was not paid in time"));
+            }
+        }
         if record.demand.is_some() || record.closed {
             return Ok(record);
         }
-        let refuse = |code: &str, error: &str| refusal(&message.order, code, error);
+        self.ask_wallet(buyer, &message.order, record).await
+    }
+
+    /// Has a wallet say how an order can be paid.
+    async fn ask_wallet(
+        &self,
+        buyer: IdentityKey,
+        name: &str,
+        mut record: OrderRecord,
+    ) -> Result<OrderRecord, Refusal> {
         let Ok(_permit) = self.ordering.try_acquire() else {
-            return Err(refuse(pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon"));
+            let error = "too many buyers pay at this moment; try again soon";
+            return Err(refusal(name, pay::UNAVAILABLE, error));
         };
-        let bill = self.bill(&record.order).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
-        let payee = self.payee_of(&bill).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
-        let demand = payee.demand(&bill).await.map_err(|error| refuse(code(&error), &error.to_string()))?;
-        let demand = self
-            .market
-            .database()
-            .put_demand(&bill.order, &demand)
-            .map_err(|error| broken(&message.order, &error))?;
+        let gone = || refusal(name, "method", "this way to pay is gone");
+        let NamedPayee { name: wallet, payee } = self.first_payee(&record.order).ok_or_else(gone)?;
+        let lifetime_ms = i64::try_from(payee.lifetime().as_millis()).unwrap_or(i64::MAX);
+        record.order.expires_ms = now_ms().saturating_add(lifetime_ms);
+        let bill = self.bill(&record.order).ok_or_else(gone)?;
+        let demand = payee.demand(&bill).await.map_err(|error| declined(name, &error))?;
+        let stored = self.market.database().put_demand(&bill.order, &demand, (wallet, bill.expires_ms));
+        stored.map_err(|error| broken(name, &error))?;
         self.ordered.notify_one();
         let money = Money { asset: bill.price.asset.clone(), units: bill.units };
         self.notify(SellerNotice::Ordered { buyer, method: bill.method, money });
-        Ok(OrderRecord { demand: Some(demand), ..record })
+        let stored = self.market.database().order(&bill.order).map_err(|error| broken(name, &error))?;
+        stored.ok_or_else(gone)
     }
 
     /// The order, if it was made before.
@@ -137,9 +152,6 @@ impl Shared {
         if !is_same {
             return Err(refusal(&message.order, "order", "another order has this name"));
         }
-        if record.closed && order.expires_ms < now_ms() && !self.is_paid(order) {
-            return Err(refusal(&message.order, "expired", "this order was not paid in time"));
-        }
         Ok(Some(record))
     }
 
@@ -155,7 +167,6 @@ impl Shared {
         })?;
         check_amount(&terms, message.units).map_err(|error| refuse("amount", &error))?;
         let now_ms = now_ms();
-        self.check_room(&buyer, &message.order, now_ms)?;
         let order = Order {
             id: order_id(&message.order)?,
             feed: self.feed(),
@@ -164,11 +175,17 @@ impl Shared {
             method: terms.method.name().to_owned(),
             units: message.units,
             memo,
-            expires_ms: now_ms + EXPIRY_MS,
+            // Until a wallet says how long.
+            expires_ms: now_ms + UNASKED_MS,
         };
-        let stored = self.market.database().put_order(&order, now_ms);
-        stored.map_err(|error| broken(&message.order, &error))?;
-        Ok(OrderRecord { order, demand: None, made_ms: now_ms, closed: false })
+        match self.market.database().put_order_within(&order, LIMITS, now_ms) {
+            Ok(()) => Ok(OrderRecord { order, demand: None, wallet: None, made_ms: now_ms, closed: false }),
+            Err(DatabaseError::TooManyOrders) => Err(refuse(
+                "too-many",
+                "too many orders are open; pay one of them, or wait until they expire",
+            )),
+            Err(error) => Err(broken(&message.order, &error)),
+        }
     }
 
     /// What the card asks that an order wants to pay.
@@ -178,18 +195,6 @@ impl Shared {
         let is_asked = |terms: &PriceTerms| terms.method == method && terms.price == price;
         let terms = self.offers().into_iter().filter_map(|offer| offer.terms.ok()).find(is_asked)?;
         self.payee(&terms).is_some().then_some(terms)
-    }
-
-    /// Whether there may be one more order.
-    fn check_room(&self, buyer: &IdentityKey, name: &str, now_ms: i64) -> Result<(), Refusal> {
-        let open = self.market.database().open_orders(&self.feed()).map_err(|error| broken(name, &error))?;
-        let is_theirs =
-            |record: &&OrderRecord| record.order.buyer == *buyer && record.order.expires_ms > now_ms;
-        if open.len() < OPEN_MAX && open.iter().filter(is_theirs).count() < OPEN_PER_BUYER_MAX {
-            return Ok(());
-        }
-        let error = "too many orders are open; pay one of them, or wait until they expire";
-        Err(refusal(name, "too-many", error))
     }
 
     async fn take(&self, buyer: IdentityKey, proof: &Proof) -> Result<(), Refusal> {
@@ -208,10 +213,12 @@ impl Shared {
         let Ok(_permit) = self.ordering.try_acquire() else {
             return Err(refuse(pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon"));
         };
-        let payee = self.payee_of(&bill).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
+        let payee = self.payee_of(&record).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
         let receipts = payee.take(&bill, demand, &proof.proof).await;
-        let receipts = receipts.map_err(|error| refuse(code(&error), &error.to_string()))?;
+        let receipts = receipts.map_err(|error| declined(&proof.order, &error))?;
         self.credit(&record.order, &receipts).map_err(|error| broken(&proof.order, &error))?;
+        // A proof that comes again is answered again.
+        self.tell_payments(&record.order, &[]);
         Ok(())
     }
 
@@ -230,8 +237,19 @@ impl Shared {
         })
     }
 
-    pub(super) fn payee_of(&self, bill: &Bill) -> Option<&Arc<dyn Payee>> {
-        let takes = |payee: &&Arc<dyn Payee>| payee.method() == bill.method && payee.takes(&bill.price.asset);
+    /// The wallet that said how an order can be paid; of a record that does not say, the first that can.
+    pub(super) fn payee_of(&self, record: &OrderRecord) -> Option<&Arc<dyn Payee>> {
+        let named = match &record.wallet {
+            Some(wallet) => self.options.payees.iter().find(|payee| payee.name == *wallet),
+            None => self.first_payee(&record.order),
+        };
+        named.map(|named| &named.payee)
+    }
+
+    fn first_payee(&self, order: &Order) -> Option<&NamedPayee> {
+        let takes = |NamedPayee { payee, .. }: &&NamedPayee| {
+            payee.method().name() == order.method && payee.takes(&order.price.asset)
+        };
         self.options.payees.iter().find(takes)
     }
 }
@@ -247,7 +265,8 @@ fn order_id(text: &str) -> Result<OrderId, Refusal> {
 fn check_amount(terms: &PriceTerms, units: u64) -> Result<(), String> {
     let price = &terms.price;
     match price.flat() {
-        Some(flat) if units != flat => {
+        // Some wallets count nothing smaller than a satoshi.
+        Some(flat) if !(flat..flat.saturating_add(lnd::SATOSHI)).contains(&units) => {
             Err(format!("what is asked is {}, not {}", terms.shown.amount(flat), terms.shown.amount(units)))
         }
         _ if units > UNITS_MAX => Err("nobody can pay so much".to_owned()),
@@ -257,10 +276,15 @@ fn check_amount(terms: &PriceTerms, units: u64) -> Result<(), String> {
     }
 }
 
-const fn code(error: &PaymentError) -> &'static str {
+/// What a wallet says no to, it says to the buyer; why it cannot be asked is not the buyer's business.
+fn declined(order: &str, error: &PaymentError) -> Refusal {
     match error {
-        PaymentError::Unavailable { .. } => pay::UNAVAILABLE,
-        PaymentError::Refused { .. } => "refused",
+        PaymentError::Refused { reason } => refusal(order, "refused", reason),
+        PaymentError::Unavailable { reason } => {
+            tracing::warn!(reason, "a wallet cannot be asked");
+            let error = "the seller's wallet cannot be asked at the moment; nothing is lost";
+            refusal(order, pay::UNAVAILABLE, error)
+        }
     }
 }
 

@@ -13,10 +13,9 @@ use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt
 use serde_json::Value;
 
 use super::session::SellerConnection;
-use super::{SellerNotice, Shared};
+use super::{NamedPayee, SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{Admission, Credit, DatabaseError, Redeemed};
-use crate::payment::Payee;
 use crate::validator::credit_info;
 
 impl SellerConnection {
@@ -28,42 +27,40 @@ impl SellerConnection {
         }
         match name {
             pay::ORDER => {
-                if let Some(order) = pay::read::<Order>(message) {
-                    self.handle_order(buyer, order);
+                let order = pay::read(message).filter(|order: &Order| is_name(&order.order));
+                if let Some(order) = order
+                    && self.is_heard(buyer, &order.order)
+                {
+                    let seller = Arc::clone(self.seller());
+                    tokio::spawn(async move { seller.answer_order(buyer, order).await });
                 }
             }
-            lnd::REQUEST => {
-                if let Some(request) = pay::read::<LndRequest>(message) {
-                    self.handle_lnd(buyer, request);
+            pay::PROOF => {
+                let proof = pay::read(message).filter(|proof: &Proof| is_name(&proof.order));
+                if let Some(proof) = proof
+                    && self.is_heard(buyer, &proof.order)
+                {
+                    self.handle_proof(buyer, proof);
                 }
             }
             refund::NAME => {
-                if let Some(question) = pay::read::<RefundQuestion>(message) {
-                    self.count_in_vain();
+                if let Some(question) = pay::read::<RefundQuestion>(message)
+                    && self.is_heard(buyer, "")
+                {
                     let seller = Arc::clone(self.seller());
                     tokio::spawn(async move { seller.answer_refund(buyer, question).await });
                 }
             }
-            pay::PROOF => {
-                if let Some(proof) = pay::read::<Proof>(message) {
-                    self.handle_proof(buyer, proof);
+            lnd::REQUEST => {
+                if let Some(request) = pay::read::<LndRequest>(message)
+                    && self.is_heard(buyer, "")
+                {
+                    let seller = Arc::clone(self.seller());
+                    tokio::spawn(async move { seller.answer_lnd(buyer, request).await });
                 }
             }
             _ => {}
         }
-    }
-
-    fn handle_order(&mut self, buyer: IdentityKey, order: Order) {
-        if order.order.chars().count() > ORDER_CHARS_MAX {
-            return;
-        }
-        if let Err(refusal) = self.is_heard(&order.order) {
-            return self.refuse(buyer, &refusal);
-        }
-        // Each may cost the wallet an invoice: they are counted, and those that were paid are not many.
-        self.count_in_vain();
-        let seller = Arc::clone(self.seller());
-        tokio::spawn(async move { seller.answer_order(buyer, order).await });
     }
 
     /// Whether this is a question of npm dazaar for an invoice, and we make invoices. Any other is the application's.
@@ -71,27 +68,15 @@ impl SellerConnection {
         name == lnd::REQUEST && self.seller().lnd_terms().is_some()
     }
 
-    fn handle_lnd(&mut self, buyer: IdentityKey, request: LndRequest) {
-        if let Err(refusal) = self.is_heard("") {
-            return self.seller().notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error });
-        }
-        self.count_in_vain();
-        let seller = Arc::clone(self.seller());
-        tokio::spawn(async move { seller.answer_lnd(buyer, request).await });
-    }
-
     fn handle_proof(&mut self, buyer: IdentityKey, proof: Proof) {
-        if proof.order.chars().count() > ORDER_CHARS_MAX {
-            return;
-        }
-        if let Err(refusal) = self.is_heard(&proof.order) {
-            return self.refuse(buyer, &refusal);
-        }
         if proof.method != Method::Credit.name() {
-            self.count_in_vain();
             let seller = Arc::clone(self.seller());
             tokio::spawn(async move { seller.answer_proof(buyer, proof).await });
             return;
+        }
+        if self.payments_in_vain() == PROOFS_IN_VAIN_MAX {
+            let error = "too many payments on this connection count for nothing; connect again";
+            return self.refuse(buyer, &refusal(&proof.order, "too-many", error));
         }
         match self.redeem(&buyer, &proof) {
             Ok((code, redeemed)) => {
@@ -113,20 +98,19 @@ impl SellerConnection {
         }
     }
 
-    /// Whether payments are heard on this connection now.
-    fn is_heard(&self, order: &str) -> Result<(), Refusal> {
-        if !self.has_settled_terms() {
-            let error = "the terms of use must be accepted first; nothing is lost";
-            return Err(refusal(order, pay::TERMS, error));
-        }
-        if self.payments_in_vain() == PROOFS_IN_VAIN_MAX {
-            let error = "too many payments on this connection count for nothing; connect again";
-            return Err(refusal(order, "too-many", error));
-        }
-        if self.seller().listing.admission != Admission::Granted {
-            return Err(refusal(order, "method", "this seller does not take payments"));
-        }
-        Ok(())
+    /// Whether payments are heard from this buyer now; if not, the buyer is told.
+    fn is_heard(&mut self, buyer: IdentityKey, order: &str) -> bool {
+        let refused = if !self.has_settled_terms() {
+            refusal(order, pay::TERMS, "the terms of use must be accepted first; nothing is lost")
+        } else if self.seller().listing.admission != Admission::Granted {
+            refusal(order, "method", "this seller does not take payments")
+        } else if !self.seller().may_ask(&buyer) {
+            refusal(order, pay::UNAVAILABLE, "too much is asked at once; try again soon")
+        } else {
+            return true;
+        };
+        self.refuse(buyer, &refused);
+        false
     }
 
     fn refuse(&mut self, buyer: IdentityKey, refusal: &Refusal) {
@@ -168,6 +152,11 @@ impl SellerConnection {
             self.say(pay::DUE, &pay::write(&due));
         }
     }
+}
+
+/// Whether this may name an order.
+fn is_name(order: &str) -> bool {
+    order.chars().count() <= ORDER_CHARS_MAX
 }
 
 /// A refusal of a payment.
@@ -233,9 +222,10 @@ impl Shared {
     }
 
     /// Who takes payments at such a price.
-    pub(super) fn payee(&self, terms: &PriceTerms) -> Option<&Arc<dyn Payee>> {
-        let takes =
-            |payee: &&Arc<dyn Payee>| payee.method() == terms.method && payee.takes(&terms.price.asset);
+    pub(super) fn payee(&self, terms: &PriceTerms) -> Option<&NamedPayee> {
+        let takes = |NamedPayee { payee, .. }: &&NamedPayee| {
+            payee.method() == terms.method && payee.takes(&terms.price.asset)
+        };
         self.options.payees.iter().find(takes)
     }
 

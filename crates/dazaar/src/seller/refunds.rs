@@ -11,12 +11,15 @@ use super::{SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{self, Account, DatabaseError};
 use crate::payment::{Payee, PaymentError};
+use crate::validator::Question;
 
 impl Shared {
     /// Tells a buyer what is left, or gives it back.
     pub(super) async fn answer_refund(self: Arc<Self>, buyer: IdentityKey, question: RefundQuestion) {
         let answer = match &question.method {
-            None => self.balances(&buyer).map(|balances| RefundAnswer { balances, refunded: None }),
+            None => {
+                self.balances(&buyer).map(|balances| RefundAnswer { balances, ..RefundAnswer::default() })
+            }
             Some(method) => self.give_back(buyer, &question, method).await,
         };
         let message = match answer {
@@ -49,7 +52,7 @@ impl Shared {
 
     fn ways_back<'a>(&'a self, asset: &'a Asset) -> impl Iterator<Item = &'a Arc<dyn Payee>> {
         let payees = self.options.payees.iter().filter(|_| self.options.refunds);
-        payees.filter(move |payee| payee.takes(asset))
+        payees.map(|named| &named.payee).filter(move |payee| payee.takes(asset))
     }
 
     /// The price of the account that is given back from, and who gives: that of the refund on record, or else the first that can.
@@ -58,7 +61,7 @@ impl Shared {
         buyer: &IdentityKey,
         method: Method,
         name: &[u8],
-    ) -> Result<(Price, &Arc<dyn Payee>), String> {
+    ) -> Result<(Price, Arc<dyn Payee>), String> {
         let known =
             self.market.database().refunded_account(method.name(), name).map_err(|error| broken(&error))?;
         let accounts = match known {
@@ -66,9 +69,8 @@ impl Shared {
             None => self.refundable(buyer)?,
         };
         let way = accounts.into_iter().find_map(|account| {
-            let mut payees = self.options.payees.iter();
-            let payee = payees.find(|payee| payee.method() == method && payee.takes(account.asset()))?;
-            Some((account.price, payee))
+            let payee = self.ways_back(account.asset()).find(|payee| payee.method() == method).cloned();
+            Some((account.price, payee?))
         });
         way.ok_or_else(|| "nothing is left that could be given back so".to_owned())
     }
@@ -86,34 +88,75 @@ impl Shared {
         hex::decode_to_slice(&question.refund, &mut name)
             .map_err(|_| "the name of a refund has 32 hex digits".to_owned())?;
         let method = Method::by_name(method).ok_or("this is no way to pay")?;
+        let Ok(_permit) = self.refunding.try_acquire() else {
+            return Ok(RefundAnswer::pending("another refund is under way"));
+        };
         let (price, payee) = self.way_back(&buyer, method, &name)?;
-        let asset = price.asset.clone();
-        let database = self.market.database();
         let most = question.units.unwrap_or(u64::MAX);
-        let taken = database.refund((&self.feed(), &buyer, &price), most, (method.name(), &name), now_ms());
-        let units = match taken.map_err(|error| broken(&error))? {
+        let taken = self.take_off((&buyer, &price), most, (method, &name, &question.to)).await?;
+        let asset = price.asset;
+        let units = match taken {
+            database::Refunded::New { units: 0 } => return Err("nothing is left to give back".to_owned()),
             database::Refunded::New { units } | database::Refunded::Again { units } => units,
+            database::Refunded::Sent { units, proof } => return self.sent(&buyer, &asset, units, proof),
             database::Refunded::Failed { .. } => {
                 return Err("this refund failed before; ask for another".to_owned());
             }
         };
-        if units == 0 {
-            return Err("nothing is left to give back".to_owned());
-        }
+        let database = self.market.database();
         match payee.refund(&name, &asset, units, &question.to).await {
-            Ok(proof) => Ok(RefundAnswer {
-                balances: self.balances(&buyer)?,
-                refunded: Some(Refunded { asset: asset.to_string(), units, proof }),
-            }),
+            Ok(proof) => {
+                let stored = database.refund_sent(method.name(), &name, &proof, now_ms());
+                stored.map_err(|error| broken(&error))?;
+                self.sent(&buyer, &asset, units, proof)
+            }
             Err(PaymentError::Refused { reason }) => {
                 // It did not leave, so it is theirs again.
                 database.refund_failed(method.name(), &name, now_ms()).map_err(|error| broken(&error))?;
                 Err(reason)
             }
             Err(PaymentError::Unavailable { reason }) => {
-                Err(format!("{reason}; ask for the same again later"))
+                tracing::warn!(reason, "a wallet cannot be asked");
+                Ok(RefundAnswer::pending("the seller's wallet cannot be asked at the moment"))
             }
         }
+    }
+
+    /// Takes a refund off the balance, once all that was delivered is charged; meanwhile nothing is delivered.
+    async fn take_off(
+        &self,
+        (buyer, price): (&IdentityKey, &Price),
+        most: u64,
+        (method, name, to): (Method, &[u8], &str),
+    ) -> Result<database::Refunded, String> {
+        self.pause(buyer, true);
+        let question = Question {
+            seller: self.identity.public(),
+            buyer: *buyer,
+            feed: self.feed(),
+            served_ms: self.served_ms(buyer),
+            served_bytes: self.allowance(buyer).take_sent(),
+        };
+        self.validator.validate(question).await;
+        let account = (&self.feed(), buyer, price);
+        let taken = self.market.database().refund(account, most, (method.name(), name, to), now_ms());
+        // The answer to the next question says what may be sent.
+        self.pause(buyer, false);
+        taken.map_err(|error| match error {
+            DatabaseError::RefundDiffers => "another refund has this name".to_owned(),
+            error => broken(&error),
+        })
+    }
+
+    fn sent(
+        &self,
+        buyer: &IdentityKey,
+        asset: &Asset,
+        units: u64,
+        proof: String,
+    ) -> Result<RefundAnswer, String> {
+        let refunded = Some(Refunded { asset: asset.to_string(), units, proof });
+        Ok(RefundAnswer { balances: self.balances(buyer)?, refunded, pending: None })
     }
 }
 

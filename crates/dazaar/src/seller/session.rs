@@ -1,7 +1,6 @@
 //! One connection of one buyer: carries out what the market's session machine decides.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
@@ -123,7 +122,8 @@ impl SellerConnection {
             verdict = self.verdict.answer() => self.handle_verdict(verdict),
             Some((name, message)) = next(inbox) => {
                 self.say(&name, &message);
-                if name == pay::RECEIPT {
+                // What is left has changed.
+                if [pay::RECEIPT, pay::refund::NAME].contains(&name.as_str()) {
                     self.ask_at_once();
                 }
             }
@@ -261,7 +261,7 @@ impl SellerConnection {
     fn question(&mut self, buyer: IdentityKey) -> Question {
         let running_ms = if self.delivery.is_metered { self.seller.served_ms(&buyer) } else { 0 };
         let served_ms = running_ms.saturating_add(std::mem::take(&mut self.delivery.uncharged_ms));
-        let served_bytes = self.seller.take_unbilled(&buyer);
+        let served_bytes = self.seller.allowance(&buyer).take_sent();
         Question {
             seller: self.seller.config.seller,
             buyer,
@@ -340,11 +340,10 @@ impl SellerConnection {
             let uploaded = replicator.take_uploaded();
             self.delivery.blocks += uploaded.blocks;
             self.delivery.bytes += uploaded.bytes;
-            if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes) {
-                self.seller.add_unbilled(&buyer, uploaded.bytes);
-                if self.seller.allowance(&buyer).load(Ordering::Relaxed) == 0 {
-                    self.ask_at_once();
-                }
+            if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes)
+                && self.seller.allowance(&buyer).left() == Some(0)
+            {
+                self.ask_at_once();
             }
         }
         let Some(buyer) = self.buyer() else { return };

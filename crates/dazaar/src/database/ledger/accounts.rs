@@ -120,7 +120,13 @@ impl Database {
         price: &Price,
         now_ms: i64,
     ) -> Result<(), DatabaseError> {
-        open(&self.connection(), feed, buyer, price, now_ms).map(drop)
+        let connection = self.connection();
+        let id = open(&connection, feed, buyer, price, now_ms)?;
+        // What the seller took back stays closed.
+        let sql = "UPDATE account SET closed = 1 WHERE id = ?1
+            AND EXISTS (SELECT 1 FROM account WHERE feed = ?2 AND buyer = ?3 AND closed = 1)";
+        connection.execute(sql, params![id, feed.as_bytes(), buyer.as_bytes()])?;
+        Ok(())
     }
 
     /// A buyer's accounts for a listing, in the order in which they are used.
@@ -174,6 +180,21 @@ pub(in crate::database) fn open(
         RETURNING id";
     let new = params![feed.as_bytes(), buyer.as_bytes(), asset, text, now_ms, signed(price.trial)];
     Ok(connection.prepare_cached(sql)?.query_row(new, |row| row.get(0))?)
+}
+
+/// The same, for somebody who has paid nothing at this price yet: what is free at it, if anything, comes with the first payment.
+pub(super) fn open_unpaid(
+    connection: &Connection,
+    feed: &FeedKey,
+    buyer: &IdentityKey,
+    price: &Price,
+    now_ms: i64,
+) -> Result<i64, DatabaseError> {
+    let id = open(connection, feed, buyer, price, now_ms)?;
+    let sql = "UPDATE account SET closed = 1 WHERE id = ?1 AND paid = 0 AND delivered = 0 AND trial_used = 0
+        AND window_used = 0 AND opened_ms = ?2";
+    connection.prepare_cached(sql)?.execute(params![id, now_ms])?;
+    Ok(id)
 }
 
 /// Adds a payment. What the account is short of is made up for first.

@@ -5,7 +5,7 @@ use dazaar_market::Price;
 use rusqlite::{Connection, Row, params};
 
 use super::super::{Database, DatabaseError, OptionalExtension, key};
-use super::accounts::{open, parse_price, signed};
+use super::accounts::{open_unpaid, parse_price, signed};
 use crate::payment::Demand;
 
 /// The name of an order: the buyer's random choice.
@@ -39,10 +39,34 @@ pub struct OrderRecord {
     pub order: Order,
     /// What the buyer is told.
     pub demand: Option<Demand>,
+    /// The wallet that said so, and that is asked for the payment.
+    pub wallet: Option<String>,
     /// When it was made.
     pub made_ms: i64,
     /// Nobody looks for its payment any more: it is paid, or expired long ago.
     pub closed: bool,
+}
+
+/// How many orders may be waiting to be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderLimits {
+    /// Of one buyer for one listing.
+    pub of_buyer: usize,
+    /// Of all buyers for one listing.
+    pub of_feed: usize,
+}
+
+impl OrderLimits {
+    /// Whether there are more with the new one. Those that are not paid in time do not count.
+    fn are_exceeded(self, connection: &Connection, order: &Order, now_ms: i64) -> rusqlite::Result<bool> {
+        let sql = "SELECT count(*), coalesce(sum(CASE WHEN buyer = ?2 THEN 1 ELSE 0 END), 0)
+            FROM orders JOIN account ON account.id = orders.account
+            WHERE orders.closed = 0 AND orders.expires_ms > ?3 AND feed = ?1";
+        let row = params![order.feed.as_bytes(), order.buyer.as_bytes(), now_ms];
+        let (all, theirs): (usize, usize) =
+            connection.prepare_cached(sql)?.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(all > self.of_feed || theirs > self.of_buyer)
+    }
 }
 
 /// A payment of an order that counts.
@@ -62,9 +86,22 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::OrderDiffers`] if another order has this name.
     pub fn put_order(&self, order: &Order, now_ms: i64) -> Result<(), DatabaseError> {
+        self.put_order_within(order, OrderLimits { of_buyer: usize::MAX, of_feed: usize::MAX }, now_ms)
+    }
+
+    /// The same, unless it is new and there are so many already that may still be paid.
+    ///
+    /// # Errors
+    /// [`DatabaseError::OrderDiffers`], [`DatabaseError::TooManyOrders`].
+    pub fn put_order_within(
+        &self,
+        order: &Order,
+        limits: OrderLimits,
+        now_ms: i64,
+    ) -> Result<(), DatabaseError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let account = open(&transaction, &order.feed, &order.buyer, &order.price, now_ms)?;
+        let account = open_unpaid(&transaction, &order.feed, &order.buyer, &order.price, now_ms)?;
         let sql = "INSERT INTO orders (id, account, method, units, memo, made_ms, expires_ms)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
         let (units, expires_ms) = (signed(order.units), order.expires_ms);
@@ -79,23 +116,27 @@ impl Database {
             if !is_same {
                 return Err(DatabaseError::OrderDiffers);
             }
+        } else if limits.are_exceeded(&transaction, order, now_ms)? {
+            return Err(DatabaseError::TooManyOrders);
         }
         Ok(transaction.commit()?)
     }
 
-    /// Records how an order can be paid. The first answer stays, and is returned.
+    /// Records how an order can be paid, until when, and which wallet says so. The first answer stays.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
-    pub fn put_demand(&self, id: &OrderId, demand: &Demand) -> Result<Demand, DatabaseError> {
-        let connection = self.connection();
-        let sql = "UPDATE orders SET request = ?2, handle = ?3 WHERE id = ?1 AND request IS NULL";
-        connection.prepare_cached(sql)?.execute(params![id, demand.request, demand.handle])?;
-        let sql = "SELECT request, handle FROM orders WHERE id = ?1";
-        let stored = connection
-            .prepare_cached(sql)?
-            .query_row([id], |row| Ok(Demand { request: row.get(0)?, handle: row.get(1)? }))?;
-        Ok(stored)
+    pub fn put_demand(
+        &self,
+        id: &OrderId,
+        demand: &Demand,
+        (wallet, expires_ms): (&str, i64),
+    ) -> Result<(), DatabaseError> {
+        let sql = "UPDATE orders SET request = ?2, handle = ?3, wallet = ?4, expires_ms = ?5
+            WHERE id = ?1 AND request IS NULL";
+        let row = params![id, demand.request, demand.handle, wallet, expires_ms];
+        self.connection().prepare_cached(sql)?.execute(row)?;
+        Ok(())
     }
 
     /// The order of this name.
@@ -108,7 +149,7 @@ impl Database {
         connection.prepare_cached(&sql)?.query_row([id], record).optional()?.transpose()
     }
 
-    /// The orders of a listing whose payment is looked for, the oldest first.
+    /// The orders of a listing whose payment is looked for, the oldest first. A damaged record keeps nobody else waiting.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
@@ -119,7 +160,7 @@ impl Database {
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let records = statement.query_map([feed.as_bytes()], record)?;
-        records.collect::<Result<Vec<_>, _>>()?.into_iter().collect()
+        Ok(records.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(Result::ok).collect())
     }
 
     /// The payment of an order is not looked for any more.
@@ -156,7 +197,7 @@ impl Database {
 
 const SELECT: &str =
     "SELECT orders.id, feed, buyer, price, method, units, memo, expires_ms, request, handle, made_ms,
-    orders.closed FROM orders JOIN account ON account.id = orders.account";
+    orders.closed, wallet FROM orders JOIN account ON account.id = orders.account";
 
 /// A record, unless its price is damaged.
 fn record(row: &Row<'_>) -> rusqlite::Result<Result<OrderRecord, DatabaseError>> {
@@ -178,7 +219,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Result<OrderRecord, DatabaseError>>
         memo: row.get(6)?,
         expires_ms: row.get(7)?,
     };
-    Ok(Ok(OrderRecord { order, demand, made_ms: row.get(10)?, closed: row.get(11)? }))
+    let (made_ms, closed, wallet) = (row.get(10)?, row.get(11)?, row.get(12)?);
+    Ok(Ok(OrderRecord { order, demand, wallet, made_ms, closed }))
 }
 
 /// The account of an order, if there is such an order.

@@ -2,7 +2,7 @@
 
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::Price;
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::{Database, DatabaseError, OptionalExtension};
 use super::Account;
@@ -10,17 +10,24 @@ use super::accounts::{account, open, return_refund, signed};
 use super::receipts::Line;
 
 /// What became of the wish for a refund.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refunded {
     /// These units are not the buyer's balance any more: send them.
     New {
         /// How many.
         units: u64,
     },
-    /// It is on record already: these units are not the buyer's balance any more.
+    /// It is on record already: these units are not the buyer's balance any more, and nobody said yet that they were sent.
     Again {
         /// How many.
         units: u64,
+    },
+    /// They were sent.
+    Sent {
+        /// How many.
+        units: u64,
+        /// What shows it.
+        proof: String,
     },
     /// It is on record, and that it failed: these units are the buyer's again. Another attempt needs another name.
     Failed {
@@ -30,33 +37,39 @@ pub enum Refunded {
 }
 
 impl Database {
-    /// Takes up to `most` units off a balance, to be given back; once for each `reference` of a method. Call this first, then send
-    /// the money, and [`refund_failed`](Self::refund_failed) if that is impossible.
+    /// Takes up to `most` units off a balance, to be given back to where `to` says; once for each `reference` of a method. Call this
+    /// first, then send the money, and then [`refund_sent`](Self::refund_sent), or [`refund_failed`](Self::refund_failed) if that is
+    /// impossible. A refund of nothing leaves no trace.
     ///
     /// # Errors
-    /// [`DatabaseError::RefundDiffers`] if another account's refund has this name, [`DatabaseError::Sqlite`],
+    /// [`DatabaseError::RefundDiffers`] if a refund of another account's or to elsewhere has this name, [`DatabaseError::Sqlite`],
     /// [`DatabaseError::Damaged`].
     pub fn refund(
         &self,
         (feed, buyer, price): (&FeedKey, &IdentityKey, &Price),
         most: u64,
-        (method, reference): (&str, &[u8]),
+        (method, reference, to): (&str, &[u8], &str),
         now_ms: i64,
     ) -> Result<Refunded, DatabaseError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some((id, units)) = refund_of(&transaction, method, reference)? {
+        if let Some(Recorded { account: id, units, to: known_to }) =
+            refund_of(&transaction, method, reference)?
+        {
             let known = account(&transaction, id)?;
-            if (&known.feed, &known.buyer, &known.price) != (feed, buyer, price) {
+            let is_same = (&known.feed, &known.buyer, &known.price) == (feed, buyer, price);
+            if !is_same || known_to != to.as_bytes() {
                 return Err(DatabaseError::RefundDiffers);
             }
-            let failed = has_failed(&transaction, method, reference)?;
-            return Ok(if failed { Refunded::Failed { units } } else { Refunded::Again { units } });
+            return outcome(&transaction, method, reference, units);
         }
         let id = open(&transaction, feed, buyer, price, now_ms)?;
         let units = account(&transaction, id)?.meter.balance.min(most);
+        if units == 0 {
+            return Ok(Refunded::New { units });
+        }
         let line = Line { method, reference, kind: "refund", block: &[], incarnation: 0, units, now_ms };
-        line.insert(&transaction, Some(id), None, &[])?;
+        line.insert(&transaction, Some(id), None, to.as_bytes())?;
         let sql = "UPDATE account SET balance = balance - ?2, refunded = refunded + ?2 WHERE id = ?1";
         transaction.execute(sql, params![id, signed(units)])?;
         transaction.commit()?;
@@ -70,19 +83,45 @@ impl Database {
     pub fn refunded_account(&self, method: &str, reference: &[u8]) -> Result<Option<Account>, DatabaseError> {
         let connection = self.connection();
         let found = refund_of(&connection, method, reference)?;
-        found.map(|(id, _)| account(&connection, id)).transpose()
+        found.map(|found| account(&connection, found.account)).transpose()
     }
 
-    /// The money of a refund did not leave: it is the buyer's again. Counts once; false if it did before, or there is no such refund.
+    /// The money of a refund left, and this shows it. The first proof stays.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn refund_sent(
+        &self,
+        method: &str,
+        reference: &[u8],
+        proof: &str,
+        now_ms: i64,
+    ) -> Result<(), DatabaseError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(found) = refund_of(&transaction, method, reference)? {
+            let (kind, units) = (SENT, found.units);
+            let line = Line { method, reference, kind, block: &[], incarnation: 0, units, now_ms };
+            line.insert(&transaction, Some(found.account), None, proof.as_bytes())?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// The money of a refund did not leave: it is the buyer's again. Counts once; false if it did before, if it was sent, or if there is no
+    /// such refund.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
     pub fn refund_failed(&self, method: &str, reference: &[u8], now_ms: i64) -> Result<bool, DatabaseError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some((id, units)) = refund_of(&transaction, method, reference)? else { return Ok(false) };
-        let line =
-            Line { method, reference, kind: "refund-failed", block: &[], incarnation: 0, units, now_ms };
+        let Some(Recorded { account: id, units, .. }) = refund_of(&transaction, method, reference)? else {
+            return Ok(false);
+        };
+        if evidence(&transaction, method, reference, SENT)?.is_some() {
+            return Ok(false);
+        }
+        let line = Line { method, reference, kind: FAILED, block: &[], incarnation: 0, units, now_ms };
         let is_new = line.insert(&transaction, Some(id), None, &[])?;
         if is_new {
             return_refund(&transaction, id, units)?;
@@ -92,27 +131,57 @@ impl Database {
     }
 }
 
-fn has_failed(
-    connection: &rusqlite::Connection,
+/// Kinds of entries that say what became of a refund.
+const SENT: &str = "refund-sent";
+const FAILED: &str = "refund-failed";
+
+/// A refund on record.
+struct Recorded {
+    account: i64,
+    units: u64,
+    to: Vec<u8>,
+}
+
+fn outcome(
+    connection: &Connection,
     method: &str,
     reference: &[u8],
-) -> Result<bool, DatabaseError> {
-    let sql = "SELECT 1 FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund-failed'";
-    Ok(connection
+    units: u64,
+) -> Result<Refunded, DatabaseError> {
+    if let Some(proof) = evidence(connection, method, reference, SENT)? {
+        return Ok(Refunded::Sent { units, proof: String::from_utf8_lossy(&proof).into_owned() });
+    }
+    let has_failed = evidence(connection, method, reference, FAILED)?.is_some();
+    Ok(if has_failed { Refunded::Failed { units } } else { Refunded::Again { units } })
+}
+
+/// What an entry of a refund says, if there is one.
+fn evidence(
+    connection: &Connection,
+    method: &str,
+    reference: &[u8],
+    kind: &str,
+) -> Result<Option<Vec<u8>>, DatabaseError> {
+    let sql = "SELECT evidence FROM entry WHERE method = ?1 AND reference = ?2 AND kind = ?3";
+    let found = connection
         .prepare_cached(sql)?
-        .query_row(params![method, reference], |_| Ok(()))
-        .optional()?
-        .is_some())
+        .query_row(params![method, reference, kind], |row| row.get::<_, Option<Vec<u8>>>(0));
+    Ok(found.optional()?.map(Option::unwrap_or_default))
 }
 
 fn refund_of(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     method: &str,
     reference: &[u8],
-) -> Result<Option<(i64, u64)>, DatabaseError> {
-    let sql = "SELECT account, units FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund'";
-    let row = connection
-        .prepare_cached(sql)?
-        .query_row(params![method, reference], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
-    Ok(row.optional()?.map(|(account, units)| (account, u64::try_from(units).unwrap_or(0))))
+) -> Result<Option<Recorded>, DatabaseError> {
+    let sql =
+        "SELECT account, units, evidence FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund'";
+    let found = connection.prepare_cached(sql)?.query_row(params![method, reference], |row| {
+        Ok(Recorded {
+            account: row.get(0)?,
+            units: row.get::<_, i64>(1)?.unsigned_abs(),
+            to: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
+        })
+    });
+    Ok(found.optional()?)
 }

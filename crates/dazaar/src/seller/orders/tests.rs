@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::database::{Admission, Receipt};
 use crate::market::{Market, Offer};
-use crate::payment::{Answer, Demand};
+use crate::payment::{Answer, Demand, Payee};
 use crate::seller::{Seller, SellerOptions};
 
 const ANNA: IdentityKey = IdentityKey([1; 32]);
@@ -46,7 +46,10 @@ fn seller(folder: &TempDir) -> (Seller, PriceTerms) {
     let offer = Offer::new(log.key(), "ticks", market.feed_folder(&log.key()), Admission::Granted);
     let listing = market.list(Offer { card, ..offer }, now_ms()).unwrap();
     let terms = Card::parse(listing.card.as_bytes()).unwrap().offers().remove(0).terms.unwrap();
-    let options = SellerOptions { payees: vec![Arc::new(Till::default())], ..SellerOptions::default() };
+    let options = SellerOptions {
+        payees: vec![NamedPayee { name: "till".to_owned(), payee: Arc::new(Till::default()) }],
+        ..SellerOptions::default()
+    };
     (Seller::new(market, listing, options).unwrap(), terms)
 }
 

@@ -1,0 +1,37 @@
+//! Settings of wallets, as they are stored: encrypted, since they hold secrets.
+
+#[cfg(feature = "erc20")]
+use dazaar_evm::PayeeSettings;
+use dazaar_pay::HookSettings;
+use dazaar_pay::lightning::LightningSettings;
+use serde::{Deserialize, Serialize};
+
+/// A wallet's settings.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", content = "settings", rename_all = "kebab-case")]
+pub(crate) enum Settings {
+    /// A command or web service of the seller's own.
+    Hook(HookSettings),
+    /// A Lightning wallet.
+    Lightning(LightningSettings),
+    /// Coins of mints.
+    #[cfg(feature = "cashu")]
+    Cashu(dazaar_cashu::Settings),
+    /// An account on an Ethereum chain.
+    #[cfg(feature = "erc20")]
+    Erc20(PayeeSettings),
+}
+
+impl Settings {
+    /// The kind of wallet, as it is shown.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hook(_) => "hook",
+            Self::Lightning(_) => "lightning",
+            #[cfg(feature = "cashu")]
+            Self::Cashu(_) => "cashu",
+            #[cfg(feature = "erc20")]
+            Self::Erc20(_) => "erc20",
+        }
+    }
+}
