@@ -5,6 +5,8 @@
 
 mod altered;
 mod codecs;
+mod evm;
+mod evm_seeds;
 mod feed;
 mod files;
 mod line;
@@ -16,6 +18,7 @@ mod tables;
 
 pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
+pub use evm::{evm_answer, evm_demand, evm_payment};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -29,12 +32,15 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
     ("download", download),
+    ("evm_answer", evm_answer),
+    ("evm_demand", evm_demand),
+    ("evm_payment", evm_payment),
     ("folder", folder),
     ("handshake", handshake),
     ("hypertrie", hypertrie),
