@@ -9,7 +9,12 @@ use dazaar_log::IdentityKeyPair;
 const QUESTION: u64 = 1;
 
 fn token() -> Token {
-    Token { contract: Address::repeat_byte(1), decimals: 6, name: "Dollar".to_owned(), version: "2".to_owned() }
+    Token {
+        contract: Address::repeat_byte(1),
+        decimals: 6,
+        name: "Dollar".to_owned(),
+        version: "2".to_owned(),
+    }
 }
 
 fn expected(token: &Token) -> Expected<'_> {

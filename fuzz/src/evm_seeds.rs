@@ -30,7 +30,12 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn token() -> Token {
-    Token { contract: Address::repeat_byte(1), decimals: 6, name: "Dollar".to_owned(), version: "2".to_owned() }
+    Token {
+        contract: Address::repeat_byte(1),
+        decimals: 6,
+        name: "Dollar".to_owned(),
+        version: "2".to_owned(),
+    }
 }
 
 fn demand() -> Requirements {

@@ -35,10 +35,21 @@ pub(crate) struct Outbox {
     turn: Mutex<()>,
 }
 
-/// How far a purpose is.
+/// A call that shall be carried out once.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    /// Its name, for ever.
+    pub(crate) purpose: &'a [u8],
+    /// Which contract.
+    pub(crate) to: Address,
+    /// What it is told.
+    pub(crate) data: &'a [u8],
+}
+
+/// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// A transaction that served it is in a block.
+    /// A transaction that did it is in a block.
     Done(Receipt),
     /// A transaction is on its way.
     Waiting,
@@ -62,20 +73,14 @@ impl Outbox {
         self.key.address()
     }
 
-    /// Does what is to be done for a purpose now: the call `data` of `to`, carried out once.
+    /// Does what is to be done for a job now.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] only if no transaction for it is under way, and none would succeed.
-    pub(crate) async fn drive(
-        &self,
-        purpose: &[u8],
-        to: Address,
-        data: &[u8],
-        head: &Head,
-    ) -> Result<Progress, PaymentError> {
+    pub(crate) async fn drive(&self, job: &Job<'_>, head: &Head) -> Result<Progress, PaymentError> {
         let _turn = self.turn.lock().await;
-        let sent = self.store.submissions(purpose)?;
-        let Some(last) = sent.last() else { return self.sign(purpose, to, data, head, None).await };
+        let sent = self.store.submissions(job.purpose)?;
+        let Some(last) = sent.last() else { return self.begin(job, head, 0).await };
         // Before the receipts: if a number is spent by then, its receipt is there.
         let spent = self.chain.transactions_until(self.account(), head.last_final).await?;
         let mut failed = false;
@@ -89,74 +94,74 @@ impl Outbox {
         let can_sign = sent.len() < SUBMISSIONS_MAX;
         if last.nonce < spent {
             // Neither did it nor can it any more.
-            return if can_sign { self.sign(purpose, to, data, head, None).await } else { Err(too_many()) };
+            return if can_sign { self.begin(job, head, sent.len()).await } else { Err(too_many()) };
         }
         let is_late = now_ms().saturating_sub(last.signed_ms) >= self.raise_after_ms;
-        if failed {
-            // It may still go away, and then succeed in another block.
-        } else if is_late && can_sign {
-            self.raise(purpose, to, data, head, last).await?;
-        } else {
+        // One that failed may still go away, and then succeed in another block.
+        if !failed && !(is_late && can_sign && self.raise(job, head, last, sent.len()).await) {
             self.send(last.raw.clone()).await;
         }
         Ok(Progress::Waiting)
     }
 
-    /// Signs the same with a higher fee, unless it would fail by now.
-    async fn raise(
-        &self,
-        purpose: &[u8],
-        to: Address,
-        data: &[u8],
-        head: &Head,
-        last: &Submission,
-    ) -> Result<(), PaymentError> {
-        match self.sign(purpose, to, data, head, Some(last)).await {
-            Ok(_) => Ok(()),
-            // The account cannot pay more, or need not any more.
-            Err(error) => {
-                tracing::debug!(%error, "a transaction keeps its fee");
-                self.send(last.raw.clone()).await;
-                Ok(())
-            }
+    /// Signs with a number that was not given out yet. There were `before` transactions for the job.
+    async fn begin(&self, job: &Job<'_>, head: &Head, before: usize) -> Result<Progress, PaymentError> {
+        match self.sign(job, head, None, before).await {
+            // Another process was quicker, and that is why it would fail.
+            Err(PaymentError::Refused { .. }) if self.store.submissions(job.purpose)?.len() != before => {}
+            signed => signed?,
         }
+        Ok(Progress::Waiting)
+    }
+
+    /// Signs the same with a higher fee. False if it would fail by now, or the account may not pay more.
+    async fn raise(&self, job: &Job<'_>, head: &Head, last: &Submission, before: usize) -> bool {
+        let raised = self.sign(job, head, Some(last), before).await;
+        if let Err(error) = &raised {
+            tracing::debug!(%error, "a transaction keeps its fee");
+        }
+        raised.is_ok()
     }
 
     /// Signs, records and sends; with the number of `instead`, and so that nodes take it in its place.
     async fn sign(
         &self,
-        purpose: &[u8],
-        to: Address,
-        data: &[u8],
+        job: &Job<'_>,
         head: &Head,
         instead: Option<&Submission>,
-    ) -> Result<Progress, PaymentError> {
-        let gas = self.gas(to, data).await?;
+        before: usize,
+    ) -> Result<(), PaymentError> {
+        let gas = self.gas(job).await?;
         let (tip, max_fee) = self.fees(head, instead).await?;
-        let coins = self.chain.coins(self.account(), None).await?;
-        if coins < U256::from(gas) * U256::from(max_fee) {
-            let account = self.account();
-            return Err(PaymentError::unavailable(format!("{account} has not the coins that the gas costs")));
-        }
+        self.afford(gas, max_fee).await?;
         let nonce = match instead {
             Some(last) => last.nonce,
             None => self.chain.transactions_pending(self.account()).await?,
         };
-        let (chain, data) = (self.chain.id(), data.to_vec());
+        let (chain, to, data) = (self.chain.id(), job.to, job.data.to_vec());
         let transaction =
             Transaction { chain, nonce, tip: tip.into(), max_fee: max_fee.into(), gas, to, data };
         let signed = transaction.sign(&self.key).map_err(|error| PaymentError::refused(error.to_string()))?;
-        let raw = signed.raw.clone();
-        let submission =
-            Submission { nonce, hash: signed.hash, raw: signed.raw, tip, max_fee, signed_ms: now_ms() };
-        self.store.put_submission(purpose, &submission)?;
-        self.send(raw).await;
-        Ok(Progress::Waiting)
+        let (hash, raw) = (signed.hash, signed.raw);
+        let submission = Submission { nonce, hash, raw: raw.clone(), tip, max_fee, signed_ms: now_ms() };
+        if self.store.put_submission(job.purpose, &submission, before)? {
+            self.send(raw).await;
+        }
+        Ok(())
+    }
+
+    /// A transaction without the coins for its gas would only lie in the way of others.
+    async fn afford(&self, gas: u64, max_fee: u64) -> Result<(), PaymentError> {
+        let account = self.account();
+        if self.chain.coins(account, None).await? < U256::from(gas) * U256::from(max_fee) {
+            return Err(PaymentError::unavailable(format!("{account} has not the coins that the gas costs")));
+        }
+        Ok(())
     }
 
     /// The gas that it takes, and a quarter more: a block or two later it may be a little more.
-    async fn gas(&self, to: Address, data: &[u8]) -> Result<u64, PaymentError> {
-        let gas = self.chain.estimate(self.account(), to, data.to_vec()).await.map_err(|error| {
+    async fn gas(&self, job: &Job<'_>) -> Result<u64, PaymentError> {
+        let gas = self.chain.estimate(self.account(), job.to, job.data.to_vec()).await.map_err(|error| {
             let no =
                 error.revert().map(|reason| PaymentError::refused(format!("the token refuses: {reason}")));
             no.unwrap_or_else(|| error.into())

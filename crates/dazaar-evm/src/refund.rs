@@ -9,7 +9,7 @@ use dazaar_market::Asset;
 
 use crate::abi::Erc20;
 use crate::jsonrpc::Receipt;
-use crate::outbox::Progress;
+use crate::outbox::{Job, Progress};
 use crate::payee::TokenPayee;
 use crate::transfers::transfer;
 use crate::vet;
@@ -39,16 +39,15 @@ impl TokenPayee {
             self.rehearse(token.contract, call.clone()).await?;
         }
         self.store.put_refund(name, token.contract, to, units)?;
-        let Progress::Done(receipt) =
-            self.outbox.drive(purpose.as_slice(), token.contract, &call, &head).await?
-        else {
+        let job = Job { purpose: purpose.as_slice(), to: token.contract, data: &call };
+        let Progress::Done(receipt) = self.outbox.drive(&job, &head).await? else {
             return Err(PaymentError::unavailable("the refund is on its way, and in no block yet"));
         };
-        if !has_moved(&receipt, token.contract, account, to) {
-            return Err(PaymentError::refused("the token did not carry the refund out"));
-        }
         if receipt.block_number.to::<u64>() > head.last_final {
             return Err(PaymentError::unavailable("the refund is in a block that may still go away"));
+        }
+        if !has_moved(&receipt, token.contract, account, to) {
+            return Err(PaymentError::refused("the token did not carry the refund out"));
         }
         Ok(receipt.transaction_hash.to_string())
     }

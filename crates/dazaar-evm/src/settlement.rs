@@ -13,6 +13,7 @@ use crate::authorisation::{SignedAuthorisation, bound_nonce, reference};
 use crate::chain::Head;
 use crate::jsonrpc;
 use crate::limits::{AUTHORISATIONS_PER_ORDER_MAX, SEARCH_BLOCKS, WINDOW_MARGIN_SECONDS};
+use crate::outbox::Job;
 use crate::payee::{TokenPayee, made_at};
 use crate::search::Search;
 use crate::store::Entry;
@@ -143,8 +144,9 @@ impl TokenPayee {
         let Some(Ok(signature)) = token.map(|token| signed.verify(token, self.chain.id())) else {
             return Ok(false);
         };
-        let purpose = purpose(entry, signed);
-        match self.outbox.drive(purpose.as_slice(), entry.contract, &signed.call(&signature), head).await {
+        let (purpose, call) = (purpose(entry, signed), signed.call(&signature));
+        let job = Job { purpose: purpose.as_slice(), to: entry.contract, data: &call };
+        match self.outbox.drive(&job, head).await {
             Ok(_) => Ok(true),
             Err(PaymentError::Refused { reason }) => {
                 tracing::warn!(reason, reference = %entry.reference, "a payment cannot be submitted");

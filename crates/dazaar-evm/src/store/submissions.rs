@@ -23,10 +23,16 @@ pub(crate) struct Submission {
 }
 
 impl Store {
-    /// Records a transaction.
-    pub(crate) fn put_submission(&self, purpose: &[u8], submission: &Submission) -> Result<(), StoreError> {
+    /// Records a transaction, if there were so many for its purpose before. False if another process was quicker: then this one must
+    /// not be sent.
+    pub(crate) fn put_submission(
+        &self,
+        purpose: &[u8],
+        submission: &Submission,
+        before: usize,
+    ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO submission (purpose, nonce, hash, raw, tip, max_fee, signed_ms)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM submission WHERE purpose = ?1) = ?8";
         let row = params![
             purpose,
             signed(submission.nonce),
@@ -35,9 +41,9 @@ impl Store {
             signed(submission.tip),
             signed(submission.max_fee),
             submission.signed_ms,
+            before,
         ];
-        self.connection().execute(sql, row)?;
-        Ok(())
+        Ok(self.connection().execute(sql, row)? == 1)
     }
 
     /// The transactions for a purpose, the first one first.

@@ -47,6 +47,21 @@ async fn a_refund_that_is_forgotten_by_the_chain_is_sent_again_and_not_twice() {
 }
 
 #[tokio::test]
+async fn of_two_processes_that_give_the_same_back_one_does() {
+    let world = funded("Dollar");
+    let (asset, buyer) = (world.token.asset(CHAIN), account(BUYER_KEY).to_string());
+    let payees = [world.payee(), world.payee()];
+    // Their questions to the chain alternate.
+    let [first, second] = payees.each_ref().map(|payee| payee.refund(b"1", &asset, 300, &buyer));
+    let _ = tokio::join!(first, second);
+    world.chain.mine(CONFIRMATIONS);
+    let transaction = payees[0].refund(b"1", &asset, 300, &buyer).await.unwrap();
+    assert_eq!(payees[1].refund(b"1", &asset, 300, &buyer).await.unwrap(), transaction);
+    assert_eq!(balance(&world.chain, &world.token, account(SELLER_KEY)).to::<u64>(), 700);
+    assert_eq!(world.chain.transactions(account(SELLER_KEY)), 1);
+}
+
+#[tokio::test]
 async fn what_cannot_be_given_back_is_refused_before_it_is_sent() {
     let world = funded("Dollar");
     let (payee, asset) = (world.payee(), world.token.asset(CHAIN));
