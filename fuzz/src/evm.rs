@@ -1,8 +1,10 @@
 //! What is said about tokens: demands of sellers, payments of buyers, answers of nodes.
 
+use dazaar_evm::jsonrpc::{Block, Log, Logs, Receipt, answer};
+use dazaar_evm::transfers::received;
 use dazaar_evm::vet::{self, Expected};
 use dazaar_evm::x402::{Payment, Requirements};
-use dazaar_evm::{Address, B256, Block, Log, Logs, Receipt, Token, U256, answer, deposit, received};
+use dazaar_evm::{Address, B256, Token, U256, deposit};
 use dazaar_log::IdentityKeyPair;
 
 /// The number of every question here.

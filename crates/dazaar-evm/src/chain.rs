@@ -85,7 +85,7 @@ impl Chain {
 
     /// Asks a contract, as it is now.
     pub(crate) async fn read<C: SolCall>(&self, contract: Address, call: &C) -> Result<C::Return, NodeError> {
-        let answer = self.simulate(contract, contract, call.abi_encode()).await?;
+        let answer = self.simulate(Address::ZERO, contract, call.abi_encode()).await?;
         C::abi_decode_returns(&answer).map_err(|_| NodeError::NotAToken)
     }
 

@@ -27,7 +27,15 @@ pub fn public_key(text: &str) -> Result<PublicKey, PublicKeyError> {
 pub fn address(key: &PublicKey, seller: &IdentityKey, buyer: &IdentityKey) -> Address {
     let (seller, buyer) = (hex::encode(seller.as_bytes()), hex::encode(buyer.as_bytes()));
     let factor = factor(keccak256(format!("dazaar {seller} {buyer}")));
-    let point = ProjectivePoint::from(*key.as_affine()) * factor;
+    account(ProjectivePoint::from(*key.as_affine()) * factor)
+}
+
+/// The account of the key itself, where nobody is asked to pay.
+pub fn own_address(key: &PublicKey) -> Address {
+    account(ProjectivePoint::from(*key.as_affine()))
+}
+
+fn account(point: ProjectivePoint) -> Address {
     let point = point.to_affine().to_encoded_point(false);
     // Without the first byte, which says that both coordinates follow.
     Address::from_raw_public_key(&point.as_bytes()[1..])

@@ -13,13 +13,15 @@ use crate::abi::Erc20::Transfer;
 use crate::chain::{Chain, Head};
 use crate::deposit;
 use crate::finality::FinalityRule;
+use crate::jsonrpc::Log;
 use crate::limits::SEARCH_BLOCKS;
 use crate::payee::made_at;
 use crate::search::Search;
 use crate::settings::{DepositSettings, SettingsError};
-use crate::standing::gwei;
+use crate::standing::{Standing, gwei};
 use crate::store::{Deposit, Store};
 use crate::token::Token;
+use crate::tokens;
 use crate::transfers::{topic, transfer};
 
 /// A seller's watch over the addresses of its buyers, for one token or for the chain's coin.
@@ -43,6 +45,21 @@ impl DepositPayee {
         let store = Store::open(&settings.records)?;
         let finality = settings.finality.unwrap_or_else(|| FinalityRule::of_chain(settings.chain));
         Ok(Self { key, chain, store, token: settings.token, finality })
+    }
+
+    /// Whether payments can be seen: the node is on the chain, and the token is what the wallet takes it for. It need not take
+    /// authorisations.
+    ///
+    /// # Errors
+    /// [`PaymentError`].
+    pub async fn check(&self) -> Result<Standing, PaymentError> {
+        self.chain.verify().await?;
+        let head = self.chain.head(self.finality).await?;
+        if let Some(token) = &self.token {
+            tokens::verify_decimals(&self.chain, token).await?;
+        }
+        let account = deposit::own_address(&self.key);
+        Ok(Standing { account, pay_to: None, chain: self.chain.id(), block: head.number })
     }
 
     /// Where the buyer of a bill pays.
@@ -113,7 +130,7 @@ impl DepositPayee {
     }
 
     /// The transfers that logs tell of. Of a transaction with several each has its own number.
-    fn deposits_of(&self, token: &Token, logs: &[crate::jsonrpc::Log]) -> Vec<Deposit> {
+    fn deposits_of(&self, token: &Token, logs: &[Log]) -> Vec<Deposit> {
         let mut deposits = Vec::new();
         let mut last = (B256::ZERO, 0_u64);
         for log in logs {

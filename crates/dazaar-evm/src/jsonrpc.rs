@@ -20,7 +20,7 @@ pub(crate) fn question(id: u64, method: &str, params: &Value) -> Value {
 /// [`AnswerFault`].
 pub fn answer<T: DeserializeOwned>(bytes: &[u8], id: u64) -> Result<T, AnswerFault> {
     let answer: Answer = serde_json::from_slice(bytes).map_err(|_| AnswerFault::Form)?;
-    if answer.id != Value::from(id) {
+    if answer.id != id {
         return Err(AnswerFault::Form);
     }
     if let Some(Complaint { code, message }) = answer.error {

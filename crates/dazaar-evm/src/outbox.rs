@@ -98,7 +98,8 @@ impl Outbox {
         }
         let is_late = now_ms().saturating_sub(last.signed_ms) >= self.raise_after_ms;
         // One that failed may still go away, and then succeed in another block.
-        if !failed && !(is_late && can_sign && self.raise(job, head, last, sent.len()).await) {
+        let is_served = failed || is_late && can_sign && self.raise(job, head, last, sent.len()).await;
+        if !is_served {
             self.send(last.raw.clone()).await;
         }
         Ok(Progress::Waiting)

@@ -41,23 +41,25 @@ pub async fn read_token(node: &Secret, chain: u64, contract: Address) -> Result<
     Ok(token)
 }
 
-/// Makes sure that a contract is the token that we take it for, and takes authorisations.
-pub(crate) async fn verify(chain: &Chain, token: &Token) -> Result<(), PaymentError> {
-    let contract = token.contract;
+/// Makes sure that amounts mean what we take them for.
+pub(crate) async fn verify_decimals(chain: &Chain, token: &Token) -> Result<(), PaymentError> {
+    let Token { contract, decimals: stated, .. } = *token;
     let decimals = asked(contract, chain.read(contract, &Erc20::decimalsCall {}).await)?;
-    if decimals != token.decimals {
-        let stated = token.decimals;
+    if decimals != stated {
         return Err(PaymentError::refused(format!(
             "the token at {contract} has {decimals} decimals, not {stated}"
         )));
     }
+    Ok(())
+}
+
+/// Makes sure that a contract is the token that we take it for, and takes authorisations.
+pub(crate) async fn verify(chain: &Chain, token: &Token) -> Result<(), PaymentError> {
+    verify_decimals(chain, token).await?;
+    let contract = token.contract;
     let nobody = Erc20::authorizationStateCall { authorizer: Address::ZERO, nonce: B256::ZERO };
     match chain.read(contract, &nobody).await {
-        Err(error) if is_no(&error) => {
-            return Err(PaymentError::refused(format!(
-                "the token at {contract} takes no authorisations (EIP-3009)"
-            )));
-        }
+        Err(error) if is_no(&error) => return Err(takes_none(contract)),
         answer => answer?,
     };
     if domain(chain, contract).await? != token.domain(chain.id()).separator() {
@@ -70,16 +72,21 @@ pub(crate) async fn verify(chain: &Chain, token: &Token) -> Result<(), PaymentEr
 }
 
 async fn domain(chain: &Chain, contract: Address) -> Result<B256, PaymentError> {
-    asked(contract, chain.read(contract, &Erc20::DOMAIN_SEPARATORCall {}).await)
+    match chain.read(contract, &Erc20::DOMAIN_SEPARATORCall {}).await {
+        Err(error) if is_no(&error) => Err(takes_none(contract)),
+        answer => Ok(answer?),
+    }
+}
+
+fn takes_none(contract: Address) -> PaymentError {
+    PaymentError::refused(format!("the token at {contract} takes no authorisations (EIP-3009)"))
 }
 
 /// What a contract does not answer, it never will.
 fn asked<T>(contract: Address, answer: Result<T, NodeError>) -> Result<T, PaymentError> {
     answer.map_err(|error| {
         if is_no(&error) {
-            PaymentError::refused(format!(
-                "what is at {contract} is no token that takes authorisations (EIP-3009)"
-            ))
+            PaymentError::refused(format!("what is at {contract} does not answer as a token does"))
         } else {
             error.into()
         }

@@ -42,6 +42,8 @@ pub fn received(logs: &[Log], contract: Address, (owner, nonce): (Address, B256)
 mod tests {
     use alloy_primitives::{Bytes, U64};
     use alloy_sol_types::SolEvent;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -113,5 +115,23 @@ mod tests {
         let mut few = moved(BUYER, SELLER, 7);
         few.topics.pop();
         assert_eq!(units(&[used(BUYER, NONCE), short, few]), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_transfer_counts_twice(events in vec((any::<bool>(), 2..5_u8, 2..5_u8, 0..100_u64), 0..30)) {
+            let actor = Address::repeat_byte;
+            let logs: Vec<Log> = events
+                .iter()
+                .map(|&(is_use, from, to, value)| match is_use {
+                    true => used(actor(from), B256::repeat_byte(to)),
+                    false => moved(actor(from), actor(to), value),
+                })
+                .collect();
+            let pairs = (3..5_u8).flat_map(|owner| (2..5_u8).map(move |nonce| (actor(owner), B256::repeat_byte(nonce))));
+            let counted: U256 = pairs.map(|pair| received(&logs, TOKEN, pair, SELLER)).sum();
+            let came = logs.iter().filter_map(transfer).filter(|moved| moved.to == SELLER && moved.from != SELLER);
+            prop_assert!(counted <= came.map(|moved| moved.value).sum::<U256>());
+        }
     }
 }

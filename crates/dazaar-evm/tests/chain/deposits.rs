@@ -3,7 +3,7 @@
 use dazaar::database::Finality;
 use dazaar::payment::{Bill, Payee as _, PaymentError};
 use dazaar_evm::deposit::{self, PublicKeyError};
-use dazaar_evm::{DepositPayee, DepositSettings, FinalityRule, Secret};
+use dazaar_evm::{Address, DepositPayee, DepositSettings, FinalityRule, Secret};
 use dazaar_log::IdentityKey;
 use dazaar_market::price::{Kind, Method};
 use dazaar_market::{Asset, Price};
@@ -160,4 +160,16 @@ async fn a_card_with_another_key_is_not_sold_by() {
     payee.demand(&bill(VECTORS[0].0)).await.unwrap();
     let error = payee.demand(&bill(VECTORS[1].0)).await.unwrap_err();
     assert!(matches!(error, PaymentError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_watch_needs_a_token_with_the_right_digits_and_no_more() {
+    let mut world = World::with("Plain", 6);
+    let standing = watch(&world, true).check().await.unwrap();
+    // Of the secret key 0x0101...01.
+    assert_eq!(standing.account, "0x1a642f0e3c3af545e7acbd38b07251b3990914f1".parse::<Address>().unwrap());
+    world.token.decimals = 18;
+    let error = watch(&world, true).check().await.unwrap_err();
+    assert!(error.to_string().contains("6 decimals, not 18"), "{error}");
+    watch(&world, false).check().await.unwrap();
 }

@@ -5,30 +5,35 @@ use dazaar::payment::Payee as _;
 use dazaar_evm::{PayeeSettings, TokenPayee};
 use serde_json::json;
 
-use crate::support::{BUYER_KEY, CONFIRMATIONS, OTHER_KEY, SELLER_KEY, World, account, signed, told};
+use crate::support::{BUYER_KEY, CONFIRMATIONS, OTHER_KEY, SELLER_KEY, World, account, ledger, signed, told};
 
 #[tokio::test]
 async fn a_payment_whose_block_is_forgotten_is_reversed_and_submitted_again() {
     let world = World::new();
     let (payee, bill) = (world.payee(), world.bill(1, 500));
+    let paid_after = ledger(&world, &bill);
     let (demand, paid) = signed(&payee, &world.payer(), &bill).await;
-    payee.take(&bill, &demand, &paid.proof.unwrap()).await.unwrap();
+    let taken = payee.take(&bill, &demand, &paid.proof.unwrap()).await.unwrap();
+    assert_eq!(paid_after(&taken), 0);
     world.chain.mine(CONFIRMATIONS);
     let first = world.look(&payee, &bill, &demand).await;
     assert_eq!(told(&first), [(Finality::Final, 500, true)]);
+    assert_eq!((paid_after(&first), paid_after(&first)), (500, 500));
     world.chain.forget(CONFIRMATIONS + 1);
     world.chain.mine(1);
     assert_eq!(world.paid(), 0);
     let gone = world.look(&payee, &bill, &demand).await;
     assert_eq!(told(&gone), [(Finality::Reversed, 500, true), (Finality::Seen, 500, false)]);
     assert_eq!(gone[0].block, first[0].block);
+    assert_eq!(paid_after(&gone), 0);
     let back = world.look(&payee, &bill, &demand).await;
     assert_eq!(told(&back), [(Finality::Seen, 500, true)]);
     assert_ne!(back[0].block, first[0].block);
     assert_eq!(back[0].reference, first[0].reference, "it is the same payment");
     world.chain.mine(CONFIRMATIONS);
-    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Final, 500, true)]);
-    assert_eq!(world.paid(), 500);
+    let counts = world.look(&payee, &bill, &demand).await;
+    assert_eq!(told(&counts), [(Finality::Final, 500, true)]);
+    assert_eq!((world.paid(), paid_after(&counts), paid_after(&counts)), (500, 500, 500));
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub(crate) struct Anvil {
 
 impl Anvil {
     pub(crate) fn start() -> Self {
-        let program = interop().join("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+        let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        let program = interop().join(format!("node_modules/@foundry-rs/anvil-linux-{machine}/bin/anvil"));
         let mut child = Command::new(&program)
             .args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN.to_string()])
             .stdout(Stdio::piped())

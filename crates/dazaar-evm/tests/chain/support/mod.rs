@@ -2,6 +2,7 @@
 
 mod anvil;
 mod contracts;
+mod ledger;
 mod line;
 
 use dazaar::database::{Finality, Receipt};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 pub(crate) use anvil::{Anvil, BUYER_KEY, CHAIN, OTHER_KEY, SELLER_KEY, interop};
 pub(crate) use contracts::{balance, deploy, transfer};
+pub(crate) use ledger::ledger;
 pub(crate) use line::{Behaviour, Line};
 
 /// Blocks after which a payment counts here.
