@@ -47,6 +47,20 @@ async fn a_refund_that_is_forgotten_by_the_chain_is_sent_again_and_not_twice() {
 }
 
 #[tokio::test]
+async fn a_refund_that_waits_for_a_block_is_not_sent_under_another_number() {
+    let world = funded("Dollar");
+    let (payee, asset, buyer) = (world.payee(), world.token.asset(CHAIN), account(BUYER_KEY).to_string());
+    world.chain.mine_at_once(false);
+    for _ in 0..3 {
+        payee.refund(b"1", &asset, 300, &buyer).await.unwrap_err();
+    }
+    world.chain.mine(CONFIRMATIONS);
+    payee.refund(b"1", &asset, 300, &buyer).await.unwrap();
+    assert_eq!(balance(&world.chain, &world.token, account(SELLER_KEY)).to::<u64>(), 700);
+    assert_eq!(world.chain.transactions(account(SELLER_KEY)), 1);
+}
+
+#[tokio::test]
 async fn of_two_processes_that_give_the_same_back_one_does() {
     let world = funded("Dollar");
     let (asset, buyer) = (world.token.asset(CHAIN), account(BUYER_KEY).to_string());

@@ -81,6 +81,27 @@ async fn a_fee_that_is_too_low_is_raised() {
 }
 
 #[tokio::test]
+async fn a_number_that_something_else_has_spent_for_good_is_not_waited_for() {
+    let world = World::new();
+    let (payee, bill) = (world.payee(), world.bill(1, 500));
+    let (demand, paid) = signed(&payee, &world.payer(), &bill).await;
+    world.chain.mine_at_once(false);
+    payee.take(&bill, &demand, &paid.proof.unwrap()).await.unwrap();
+    world.chain.ask("anvil_dropAllTransactions", json!([]));
+    world.chain.mine_at_once(true);
+    world.chain.send(account(SELLER_KEY), Some(account(OTHER_KEY)), &[], 1);
+    for _ in 0..2 {
+        // It may still be ours that is there in the end.
+        assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Seen, 500, false)]);
+        assert_eq!(world.paid(), 0);
+    }
+    world.chain.mine(CONFIRMATIONS);
+    world.look(&payee, &bill, &demand).await;
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Seen, 500, true)]);
+    assert_eq!((world.paid(), world.chain.transactions(account(SELLER_KEY))), (500, 2));
+}
+
+#[tokio::test]
 async fn a_wallet_pays_no_more_for_gas_than_it_may() {
     let world = World::new();
     let settings = PayeeSettings { max_fee_gwei: Some(0), ..world.payee_settings() };
