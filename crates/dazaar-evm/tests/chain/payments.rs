@@ -1,8 +1,10 @@
 //! Payments that go as they should, or nearly.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use dazaar::database::Finality;
 use dazaar::payment::{Payee as _, Payer as _, PaymentError};
-use dazaar_evm::{Address, PayeeSettings, Secret, TokenPayee, read_token};
+use dazaar_evm::{Address, FinalityRule, PayeeSettings, Secret, TokenPayee, read_token};
 use dazaar_market::{Asset, Money};
 
 use crate::support::{
@@ -28,6 +30,34 @@ async fn a_payment_is_seen_at_once_and_counts_after_enough_blocks() {
     assert_eq!(counts, payee.take(&bill, &demand, &proof).await.unwrap(), "and again");
     assert_eq!(world.paid(), 500);
     assert_eq!(world.chain.transactions(account(SELLER_KEY)), 1);
+}
+
+#[tokio::test]
+async fn a_payment_can_wait_until_the_chain_itself_calls_it_final() {
+    let world = World::new();
+    for (nth, finality) in [FinalityRule::Safe, FinalityRule::Finalized].into_iter().enumerate() {
+        let records = world.folder.path().join(format!("{finality}.db"));
+        let settings = PayeeSettings { finality: Some(finality), records, ..world.payee_settings() };
+        let payee = TokenPayee::open(settings).unwrap();
+        let bill = world.bill(u8::try_from(nth).unwrap(), 500);
+        let (demand, paid) = signed(&payee, &world.payer(), &bill).await;
+        payee.take(&bill, &demand, &paid.proof.unwrap()).await.unwrap();
+        world.chain.mine(CONFIRMATIONS);
+        assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Seen, 500, true)]);
+        world.chain.mine(100);
+        assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Final, 500, true)]);
+    }
+}
+
+#[tokio::test]
+async fn records_are_for_their_owner_only() {
+    let world = World::new();
+    let payee = world.payee();
+    payee.demand(&world.bill(1, 500)).await.unwrap();
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
 }
 
 #[tokio::test]
