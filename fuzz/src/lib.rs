@@ -6,6 +6,8 @@
 mod altered;
 mod codecs;
 mod ecash;
+mod evm;
+mod evm_seeds;
 mod feed;
 mod files;
 mod line;
@@ -18,6 +20,7 @@ mod tables;
 pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use ecash::ecash;
+pub use evm::{evm_answer, evm_demand, evm_payment};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -31,13 +34,16 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 29] = [
+pub const TARGETS: [(&str, Target); 32] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
     ("download", download),
     ("ecash", ecash),
+    ("evm_answer", evm_answer),
+    ("evm_demand", evm_demand),
+    ("evm_payment", evm_payment),
     ("folder", folder),
     ("handshake", handshake),
     ("hypertrie", hypertrie),

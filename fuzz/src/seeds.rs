@@ -4,7 +4,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 
-use crate::{ecash, feed, files, table_seeds};
+use crate::{ecash, evm_seeds, feed, files, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -28,6 +28,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(0x80, &ranges()),
         ],
         "ecash" => ecash::seeds(),
+        "evm_answer" | "evm_demand" | "evm_payment" => evm_seeds::of(target),
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
         }

@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -18,11 +18,15 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
     ("dazaar-pay", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-cashu", &["dazaar", "dazaar-log", "dazaar-market"]),
+    ("dazaar-evm", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),
     ("dazaar-python", &["dazaar", "dazaar-table", "dazaar-data"]),
-    ("dazaar-cli", &["dazaar", "dazaar-pay", "dazaar-table", "dazaar-data", "dazaar-sql"]),
+    (
+        "dazaar-cli",
+        &["dazaar", "dazaar-pay", "dazaar-cashu", "dazaar-evm", "dazaar-table", "dazaar-data", "dazaar-sql"],
+    ),
     ("dazaar-sim", &["dazaar-log", "dazaar-wire"]),
     ("xtask", &[]),
 ];

@@ -225,9 +225,13 @@ impl Model {
             Some((_, units, true)) => Some(Refunded::Failed { units: number(units) }),
             Some((_, units, false)) => Some(Refunded::Again { units: number(units) }),
             None => {
-                let sums = self.account(what);
-                let units = sums.left().max(0).min(i64::try_from(most).unwrap());
-                sums.refunded += units;
+                let left =
+                    self.accounts.iter().find(|(whose, _)| *whose == what).map_or(0, |(_, sums)| sums.left());
+                let units = left.max(0).min(i64::try_from(most).unwrap());
+                if units == 0 {
+                    return Some(Refunded::New { units: 0 });
+                }
+                self.account(what).refunded += units;
                 self.refunds.insert(name, (what, units, false));
                 Some(Refunded::New { units: number(units) })
             }

@@ -1,0 +1,239 @@
+//! A seller who is paid at the addresses of npm dazaar: looks what came there. Any wallet can pay.
+//!
+//! Grade: driver. There is no key here: what came is spent with the card's secret key, elsewhere.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_sol_types::SolEvent as _;
+use dazaar::database::{Finality, OrderId, Receipt};
+use dazaar::payment::{Answer, Bill, Demand, Payee, PaymentError};
+use dazaar_market::{Asset, Method};
+use k256::PublicKey;
+
+use crate::abi::Erc20::Transfer;
+use crate::chain::{Chain, Head};
+use crate::deposit;
+use crate::finality::FinalityRule;
+use crate::jsonrpc::Log;
+use crate::limits::SEARCH_BLOCKS;
+use crate::payee::made_at;
+use crate::search::Search;
+use crate::settings::{DepositSettings, SettingsError};
+use crate::standing::{Standing, gwei};
+use crate::store::{Deposit, Store};
+use crate::token::Token;
+use crate::tokens;
+use crate::transfers::{topic, transfer};
+
+/// A seller's watch over the addresses of its buyers, for one token or for the chain's coin.
+#[derive(Debug)]
+pub struct DepositPayee {
+    key: PublicKey,
+    chain: Chain,
+    store: Store,
+    token: Option<Token>,
+    finality: FinalityRule,
+}
+
+impl DepositPayee {
+    /// Opens the records. Nobody is asked anything yet.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn open(settings: DepositSettings) -> Result<Self, SettingsError> {
+        let key = deposit::public_key(&settings.public_key)?;
+        let chain = Chain::new(&settings.node, settings.chain).ok_or(SettingsError::Node)?;
+        let store = Store::open(&settings.records)?;
+        let finality = settings.finality.unwrap_or_else(|| FinalityRule::of_chain(settings.chain));
+        Ok(Self { key, chain, store, token: settings.token, finality })
+    }
+
+    /// Whether payments can be seen: the node is on the chain, and the token is what the wallet takes it for. It need not take
+    /// authorisations.
+    ///
+    /// # Errors
+    /// [`PaymentError`].
+    pub async fn check(&self) -> Result<Standing, PaymentError> {
+        self.chain.verify().await?;
+        let head = self.chain.head(self.finality).await?;
+        if let Some(token) = &self.token {
+            tokens::verify_decimals(&self.chain, token).await?;
+        }
+        let account = deposit::own_address(&self.key);
+        Ok(Standing { account, pay_to: None, chain: self.chain.id(), block: head.number })
+    }
+
+    /// Where the buyer of a bill pays.
+    pub fn address(&self, bill: &Bill) -> Address {
+        deposit::address(&self.key, &bill.seller, &bill.buyer)
+    }
+
+    fn asset(&self) -> Asset {
+        let chain = self.chain.id();
+        self.token.as_ref().map_or(Asset::Ether { chain }, |token| token.asset(chain))
+    }
+
+    async fn make_demand(&self, bill: &Bill) -> Result<Demand, PaymentError> {
+        if !self.takes(&bill.price.asset) {
+            return Err(PaymentError::refused(format!("the wallet has no {}", bill.price.asset)));
+        }
+        if let Some(pay_to) = &bill.pay_to
+            && deposit::public_key(pay_to).ok() != Some(self.key)
+        {
+            return Err(PaymentError::refused("the card names another key than the seller's wallet"));
+        }
+        let head = self.chain.head(self.finality).await?;
+        let (address, chain) = (self.address(bill), self.chain.id());
+        let request = match &self.token {
+            Some(token) => {
+                let (contract, amount) = (token.contract, token.amount(bill.units));
+                format!("ethereum:{contract}@{chain}/transfer?address={address}&uint256={amount}")
+            }
+            None => format!("ethereum:{address}@{chain}?value={}", wei(bill.units)),
+        };
+        Ok(Demand { request, handle: head.last_final.to_string() })
+    }
+
+    async fn look(&self, bill: &Bill, demand: &Demand) -> Result<Vec<Receipt>, PaymentError> {
+        let since = made_at(demand)?;
+        let head = self.chain.head(self.finality).await?;
+        let address = self.address(bill);
+        match &self.token {
+            Some(token) => self.look_for_transfers(bill.order, token, address, since, &head).await,
+            None => self.look_for_coins(bill.order, address, &head).await,
+        }
+    }
+
+    async fn look_for_transfers(
+        &self,
+        order: OrderId,
+        token: &Token,
+        address: Address,
+        since: u64,
+        head: &Head,
+    ) -> Result<Vec<Receipt>, PaymentError> {
+        let name = keccak256([token.contract.as_slice(), address.as_slice()].concat());
+        let name = name.as_slice();
+        let lost = self.lost(&order).await?;
+        if let Some(height) = lost.iter().map(|deposit| deposit.height).min() {
+            // It may be in another block now, and that in an older place.
+            self.store.put_scan(name, height.saturating_sub(SEARCH_BLOCKS))?;
+        }
+        let topics = [Some(Transfer::SIGNATURE_HASH), None, Some(topic(address))];
+        let search = Search { name, contract: token.contract, topics: &topics, since };
+        let found = search.run(&self.chain, &self.store, head).await?;
+        let all = self.deposits_of(token, &found.logs);
+        let (stay, may_go): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|deposit| deposit.height <= head.last_final);
+        self.store.put_deposits(&order, &stay, (name, found.next))?;
+        let seen = may_go.iter().map(|deposit| receipt(order, deposit, Finality::Seen));
+        Ok(self.known(&order).await?.into_iter().chain(seen).collect())
+    }
+
+    /// The transfers that logs tell of. Of a transaction with several each has its own number.
+    fn deposits_of(&self, token: &Token, logs: &[Log]) -> Vec<Deposit> {
+        let mut deposits = Vec::new();
+        let mut last = (B256::ZERO, 0_u64);
+        for log in logs {
+            let nth = if last.0 == log.transaction_hash { last.1 + 1 } else { 0 };
+            last = (log.transaction_hash, nth);
+            let units = transfer(log).and_then(|moved| token.units(moved.value)).unwrap_or(0);
+            if units == 0 {
+                continue;
+            }
+            let name: [&[u8]; 4] = [
+                b"dazaar/evm/deposit/v1",
+                &self.chain.id().to_be_bytes(),
+                log.transaction_hash.as_slice(),
+                &nth.to_be_bytes(),
+            ];
+            deposits.push(Deposit {
+                reference: keccak256([&name.concat()[..], token.contract.as_slice()].concat()),
+                block: log.block_hash,
+                height: log.block_number.to(),
+                units,
+                evidence: log.transaction_hash.to_vec(),
+            });
+        }
+        deposits
+    }
+
+    /// Coins leave no log. So what counts is how much more there is than at the last look, in a block that stays.
+    async fn look_for_coins(
+        &self,
+        order: OrderId,
+        address: Address,
+        head: &Head,
+    ) -> Result<Vec<Receipt>, PaymentError> {
+        let height = head.last_final;
+        let coins = self.chain.coins(address, Some(height)).await?;
+        let Some(block) = self.chain.block_hash(height).await? else { return Ok(Vec::new()) };
+        let chain = self.chain.id();
+        self.store.count_coins(&order, address, coins, |more, nth| {
+            let name: [&[u8]; 4] =
+                [b"dazaar/evm/coins/v1", &chain.to_be_bytes(), address.as_slice(), &nth.to_be_bytes()];
+            let units = gwei(more);
+            (units > 0).then(|| Deposit {
+                reference: keccak256(name.concat()),
+                block,
+                height,
+                units,
+                evidence: Vec::new(),
+            })
+        })?;
+        let deposits = self.store.deposits(&order)?;
+        Ok(deposits.iter().map(|deposit| receipt(order, deposit, Finality::Final)).collect())
+    }
+
+    /// What is on record for an order, and whether it is still there.
+    async fn known(&self, order: &OrderId) -> Result<Vec<Receipt>, PaymentError> {
+        let lost = self.lost(order).await?;
+        let deposits = self.store.deposits(order)?;
+        let standing = |deposit| if lost.contains(deposit) { Finality::Reversed } else { Finality::Final };
+        Ok(deposits.iter().map(|deposit| receipt(*order, deposit, standing(deposit))).collect())
+    }
+
+    /// What is on record for an order, and in a block that the chain has forgotten.
+    async fn lost(&self, order: &OrderId) -> Result<Vec<Deposit>, PaymentError> {
+        let mut lost = Vec::new();
+        for deposit in self.store.deposits(order)? {
+            if self.chain.block_hash(deposit.height).await? != Some(deposit.block) {
+                lost.push(deposit);
+            }
+        }
+        Ok(lost)
+    }
+}
+
+impl Payee for DepositPayee {
+    fn method(&self) -> Method {
+        if self.token.is_some() { Method::Erc20 } else { Method::Ether }
+    }
+
+    fn takes(&self, asset: &Asset) -> bool {
+        self.asset() == *asset
+    }
+
+    fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand> {
+        Box::pin(self.make_demand(bill))
+    }
+
+    fn look_up<'a>(&'a self, bill: &'a Bill, demand: &'a Demand) -> Answer<'a, Vec<Receipt>> {
+        Box::pin(self.look(bill, demand))
+    }
+}
+
+/// Billionths of a coin, as the chain counts.
+fn wei(units: u64) -> U256 {
+    U256::from(units) * U256::from(1_000_000_000_u64)
+}
+
+fn receipt(order: OrderId, deposit: &Deposit, finality: Finality) -> Receipt {
+    Receipt {
+        reference: deposit.reference.to_vec(),
+        block: deposit.block.to_vec(),
+        order: Some(order),
+        units: deposit.units,
+        finality,
+        evidence: deposit.evidence.clone(),
+    }
+}

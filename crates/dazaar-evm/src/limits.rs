@@ -1,0 +1,47 @@
+//! What others may make grow, and how long they may take.
+//!
+//! Grade: plain.
+
+use std::time::Duration;
+
+/// Bytes of a demand or a proof.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of an answer of a node.
+pub const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// Characters of what a node says went wrong.
+pub const REASON_CHARS_MAX: usize = 200;
+
+/// Characters of the name and version that a token signs with.
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// How long a node may take for one answer.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For how long a buyer is asked to sign: seconds. In this time the seller must get the authorisation into a block.
+pub const WINDOW_SECONDS: u64 = 3600;
+
+/// For how long a payer signs at most: seconds.
+pub const WINDOW_SECONDS_MAX: u64 = 86_400;
+
+/// How long an authorisation must still be valid to be taken: seconds. A transaction that comes too late costs gas for nothing.
+pub const WINDOW_MARGIN_SECONDS: u64 = 30;
+
+/// Authorisations that are taken for one order.
+pub const AUTHORISATIONS_PER_ORDER_MAX: usize = 8;
+
+/// Transactions that are signed for one purpose: the first, those with a higher fee, those after one that failed.
+pub const SUBMISSIONS_MAX: usize = 16;
+
+/// Blocks that are searched with one question: what public nodes answer at once.
+pub const SEARCH_BLOCKS: u64 = 1000;
+
+/// Questions of one search; it goes on at the next look-up.
+pub const SEARCH_QUESTIONS_MAX: usize = 16;
+
+/// Logs in one answer.
+pub const LOGS_MAX: usize = 4096;
+
+/// The most blocks that must follow before a payment is final.
+pub const CONFIRMATIONS_MAX: u64 = 100_000;
