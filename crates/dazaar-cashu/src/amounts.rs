@@ -80,15 +80,23 @@ pub(crate) fn select(candidates: &[Candidate], sat: u64) -> Option<(usize, u64)>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::testing::Signer;
 
+    /// A mint's keyset with this fee.
+    fn keyset(input_fee_ppk: u64) -> KeySet {
+        static KEYSET: LazyLock<KeySet> = LazyLock::new(|| Signer::new(1, 0).keyset());
+        KeySet { input_fee_ppk, ..KEYSET.clone() }
+    }
+
     proptest! {
         #[test]
         fn parts_add_up(sat in 0..SAT_MAX) {
-            let keyset = Signer::new(1, 0).keyset();
+            let keyset = keyset(0);
             let parts = split(sat, &keyset).unwrap();
             prop_assert_eq!(parts.iter().sum::<u64>(), sat);
             prop_assert_eq!(parts.len(), sat.count_ones() as usize);
@@ -96,7 +104,7 @@ mod tests {
 
         #[test]
         fn who_redeems_has_what_was_asked(sat in 1_u64..1_000_000, ppk in 0_u64..900) {
-            let keyset = Signer::new(1, ppk).keyset();
+            let keyset = keyset(ppk);
             let parts = split_for_redeemer(sat, &keyset).unwrap();
             prop_assert!(parts.iter().sum::<u64>() - fee(parts.iter().map(|_| ppk)) >= sat);
         }
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_mint_with_few_kinds_of_coins_is_not_asked_for_thousands() {
-        let mut keyset = Signer::new(1, 0).keyset();
+        let mut keyset = keyset(0);
         let ones = keyset.keys.iter().take(1).map(|(amount, key)| (*amount, *key)).collect();
         keyset.keys = cashu::Keys::new(ones);
         assert_eq!(split(COINS_MAX as u64, &keyset).unwrap().len(), COINS_MAX);
@@ -125,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_mint_that_takes_all_is_not_paid_through() {
-        let keyset = Signer::new(1, u64::MAX).keyset();
+        let keyset = keyset(u64::MAX);
         assert!(split_for_redeemer(1, &keyset).is_err());
     }
 }

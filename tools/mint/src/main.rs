@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
     let store = cdk_sqlite::mint::MintSqliteDatabase::new(format!("{folder}/mint.sqlite").as_str()).await?;
     let store = Arc::new(store);
     let mut builder = MintBuilder::new(store.clone()).with_name("test mint".to_owned());
-    let reserve = FeeReserve { min_fee_reserve: 1.into(), percent_fee_reserve: 1.0 };
+    let reserve = FeeReserve { min_fee_reserve: 1.into(), percent_fee_reserve: 0.02 };
     let lightning = FakeWallet::new(reserve, HashMap::new(), HashSet::new(), 0, CurrencyUnit::Sat);
     let (bolt11, limits) = (PaymentMethod::Known(KnownMethod::Bolt11), MintMeltLimits::new(1, MELT_MAX));
     builder.add_payment_processor(CurrencyUnit::Sat, bolt11, limits, Arc::new(lightning)).await?;

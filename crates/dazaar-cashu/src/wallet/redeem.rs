@@ -5,12 +5,13 @@
 use cashu::{Proof, State};
 use rusqlite::Connection;
 
-use super::plan::{Keys, bare};
+use super::plan::Keys;
 use super::{Wallet, active, at, now_s};
 use crate::error::EcashError;
 use crate::limits::COINS_MAX;
 use crate::mint::Mint;
 use crate::store::coins::{self, Coin, Kind};
+use crate::store::operations::{self, Step};
 
 /// What became of locked coins, in satoshis.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,12 +22,24 @@ pub struct Redeemed {
     pub gone_sat: u64,
 }
 
+impl Redeemed {
+    /// Both together.
+    const fn and(self, other: Self) -> Self {
+        Self {
+            sat: self.sat.saturating_add(other.sat),
+            gone_sat: self.gone_sat.saturating_add(other.gone_sat),
+        }
+    }
+}
+
 impl Wallet {
     /// Settles what was interrupted, and redeems what was earned.
     pub(crate) fn redeem(&self) -> Result<Redeemed, EcashError> {
         self.at_each_mint(|mint| {
-            self.resume(mint)?;
-            self.swap_all(mint, |connection| coins::free(connection, &mint.url, Kind::Earned))
+            let resumed = self.resume(mint)?;
+            let swapped =
+                self.swap_all(mint, |connection| coins::free(connection, &mint.url, Kind::Earned))?;
+            Ok(resumed.and(swapped))
         })
     }
 
@@ -34,12 +47,49 @@ impl Wallet {
     pub(crate) fn take_back(&self) -> Result<Redeemed, EcashError> {
         let now_s = now_s();
         self.at_each_mint(|mint| {
-            self.resume(mint)?;
+            let resumed = self.resume(mint)?;
             let gone_sat = self.forget_spent(mint, now_s)?;
             let swapped =
                 self.swap_all(mint, |connection| coins::returnable(connection, &mint.url, now_s))?;
-            Ok(Redeemed { gone_sat: swapped.gone_sat + gone_sat, ..swapped })
+            Ok(resumed.and(swapped).and(Redeemed { sat: 0, gone_sat }))
         })
+    }
+
+    /// Carries out whatever was interrupted at a mint.
+    fn resume(&self, mint: &Mint) -> Result<Redeemed, EcashError> {
+        let mut done = Redeemed::default();
+        for id in self.store.read(|connection| operations::open(connection, &mint.url))? {
+            match self.run_counted(id) {
+                // It was given up, and that is settled too.
+                Err(error) if !error.is_temporary() => {
+                    tracing::warn!(%error, "an ecash operation was given up");
+                }
+                other => done = done.and(other?),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Carries out an operation, and says what it made of locked coins.
+    fn run_counted(&self, id: i64) -> Result<Redeemed, EcashError> {
+        let found = self.store.read(|connection| {
+            let Some((_, operation)) = operations::find(connection, id)? else { return Ok(None) };
+            Ok(Some((held(connection, &operation.inputs)?, operation)))
+        })?;
+        let Some((held_before, operation)) = found else { return Ok(Redeemed::default()) };
+        match self.run(id) {
+            Ok(()) => {
+                let is_for_us = operation.outputs.iter().all(|output| !output.is_given);
+                let is_redeemed = is_for_us && operation.step == Step::Swap;
+                let sat = operation.outputs.iter().map(|output| output.sat).sum();
+                Ok(Redeemed { sat: if is_redeemed { sat } else { 0 }, gone_sat: 0 })
+            }
+            Err(EcashError::Spent) => {
+                let held_now = self.store.read(|connection| held(connection, &operation.inputs))?;
+                Ok(Redeemed { sat: 0, gone_sat: held_before.saturating_sub(held_now) })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Does the same at every mint. One that fails does not keep the others from it.
@@ -51,9 +101,7 @@ impl Wallet {
         let mut failure = None;
         for mint in &self.mints {
             match work(mint) {
-                Ok(done) => {
-                    sum = Redeemed { sat: sum.sat + done.sat, gone_sat: sum.gone_sat + done.gone_sat }
-                }
+                Ok(done) => sum = sum.and(done),
                 Err(error) => failure = Some(error),
             }
         }
@@ -99,28 +147,22 @@ impl Wallet {
                 if let Some((id, _)) = planned {
                     coins::reserve(connection, &chunk, id)?;
                 }
-                Ok(planned.map(|planned| (planned, chunk)))
+                Ok(planned)
             })?;
             // Worth less than the fee: with more coins later they may be worth it.
-            let Some(((id, worth), chunk)) = planned else { return Ok(done) };
-            match self.run(id) {
-                Ok(()) => done.sat += worth,
-                Err(EcashError::Spent) => done.gone_sat += self.gone(&chunk)?,
-                Err(error) => return Err(error),
-            }
+            let Some((id, _)) = planned else { return Ok(done) };
+            done = done.and(self.run_counted(id)?);
         }
     }
+}
 
-    /// What is not in the file any more.
-    fn gone(&self, chunk: &[Coin]) -> Result<u64, EcashError> {
-        self.store.read(|connection| {
-            let mut sat = 0;
-            for coin in bare(chunk) {
-                if !coins::is_there(connection, &coins::name(&coin)?)? {
-                    sat += u64::from(coin.amount);
-                }
-            }
-            Ok(sat)
-        })
+/// What those of these coins are worth that are in the file.
+fn held(connection: &Connection, proofs: &[Proof]) -> Result<u64, EcashError> {
+    let mut sat = 0_u64;
+    for coin in proofs {
+        if coins::is_there(connection, &coins::name(coin)?)? {
+            sat = sat.saturating_add(coin.amount.into());
+        }
     }
+    Ok(sat)
 }

@@ -39,20 +39,6 @@ impl Wallet {
         }
     }
 
-    /// Carries out whatever was interrupted at a mint.
-    pub(super) fn resume(&self, mint: &Mint) -> Result<(), EcashError> {
-        for id in self.store.read(|connection| operations::open(connection, &mint.url))? {
-            match self.run(id) {
-                // It was given up, and that is settled too.
-                Err(error) if !error.is_temporary() => {
-                    tracing::warn!(%error, "an ecash operation was given up")
-                }
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
     fn finish(&self, mint: &Mint, id: i64, operation: &Operation, made: Made) -> Result<(), EcashError> {
         let keysets = self.keysets(mint)?;
         let keyset_of = |id: &cashu::Id| keysets.iter().find(|keyset| keyset.id == *id).cloned();

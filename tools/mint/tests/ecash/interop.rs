@@ -7,7 +7,7 @@ use crate::support::{Mint, Purse, balance, until};
 use cdk::Amount;
 use cdk::nuts::{Conditions, CurrencyUnit, PaymentMethod, PaymentRequest, SecretKey, SpendingConditions};
 use cdk::wallet::{ReceiveOptions, SendOptions, Wallet};
-use dazaar::payment::{Payee as _, Payer as _, PaymentError};
+use dazaar::payment::{Payee as _, PaymentError};
 use dazaar_market::Asset;
 use dazaar_mint::bill;
 

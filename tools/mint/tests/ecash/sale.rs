@@ -130,8 +130,11 @@ async fn paying_twice_is_paying_once() {
     let request = wallet.demand(&bill).await.unwrap().request;
     assert_eq!(request, wallet.demand(&bill).await.unwrap().request);
     let other = buyer.open();
-    let (one, two) = tokio::join!(payer.pay(&bill, &request), other.pay(&bill, &request));
-    assert!(one.unwrap() == two.unwrap());
+    // Who comes while the mint is at it is told to come again.
+    let one = until(async || payer.pay(&bill, &request).await.ok());
+    let two = until(async || other.pay(&bill, &request).await.ok());
+    let (one, two) = tokio::join!(one, two);
+    assert!(one == two);
     assert_eq!(balance(&payer).await, (990, 0, 10));
     let stranger = Purse::new(9, &mint.url()).open().demand(&bill).await.unwrap().request;
     assert!(matches!(payer.pay(&bill, &stranger).await, Err(PaymentError::Refused { .. })), "another lock");
@@ -224,7 +227,8 @@ async fn refunds_go_to_the_buyers_key_once() {
     let mint = Mint::start(0);
     let (seller, buyer) = (Purse::new(1, &mint.url()), Purse::new(2, &mint.url()));
     let (wallet, payer) = (seller.filled(100).await, buyer.open());
-    let give = || wallet.refund(b"refund 1", &Asset::Bitcoin, 30_999, &payer.address());
+    let address = payer.address();
+    let give = || wallet.refund(b"refund 1", &Asset::Bitcoin, 30_999, &address);
     let token = give().await.unwrap();
     assert_eq!(give().await.unwrap(), token, "the same again");
     assert_eq!(balance(&wallet).await, (70, 0, 0));
@@ -293,15 +297,12 @@ async fn an_old_copy_of_the_file_does_not_spoil_anything() {
     let request = wallet.demand(&second).await.unwrap().request;
     let failed = payer.pay(&second, &request).await;
     assert!(failed.is_err(), "{:?}", failed.is_ok());
-    assert_eq!(payer.restore().await.unwrap(), 700 - remaining(&payer).await);
+    // The failure took the spent coins out; what was change then is found.
+    assert!(payer.restore().await.unwrap() > 0);
+    assert_eq!(balance(&payer).await, (700, 0, 0));
     let paid = payer.pay(&second, &request).await.unwrap();
     take(&wallet, &second, &paid.proof.unwrap()).await.unwrap();
     assert_ne!(first.reference, paid.reference);
-}
-
-/// What the wallet still takes for its own.
-async fn remaining(wallet: &Ecash) -> u64 {
-    balance(wallet).await.0
 }
 
 #[tokio::test(flavor = "multi_thread")]
