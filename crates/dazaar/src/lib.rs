@@ -12,15 +12,18 @@ mod group_commit;
 mod import;
 pub mod keystore;
 mod market;
+pub mod peer;
 mod publish;
 mod replicator;
 mod retention;
 pub mod seller;
 mod shared_log;
+pub mod trie;
 pub mod validator;
 
 pub use dazaar_log as log;
 pub use dazaar_market as cards;
+pub use dazaar_trie as maps;
 pub use dazaar_wire as wire;
 
 pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};

@@ -1,0 +1,224 @@
+//! Hypertries in feeds: one of our own in its folder, or somebody else's of which only some blocks are here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use dazaar_log::{Feed, FeedKey, LogError};
+use dazaar_trie::hypertrie::{
+    Batch, EXTENSION, ExtensionMessage, Iter, IterOptions, Node, Options, Query, Responder, Trie, TrieError,
+    Watch, wanted_blocks,
+};
+use dazaar_trie::Blocks;
+use dazaar_wire::replication::{self, Download};
+use tokio::sync::Notify;
+
+use crate::peer::{FeedExtension, FeedSet};
+use crate::replicator::Replicator;
+use crate::shared_log::SharedLog;
+
+/// The blocks of a feed that others may use too.
+#[derive(Debug, Clone)]
+pub struct FeedBlocks(Arc<SharedLog>);
+
+impl Blocks for FeedBlocks {
+    fn length(&self) -> u64 {
+        self.0.lock().length()
+    }
+
+    fn block(&self, seq: u64) -> Result<Option<Bytes>, LogError> {
+        self.0.lock().block(seq)
+    }
+}
+
+/// A hypertrie in a feed. What is missing is fetched from whoever is connected.
+#[derive(Debug, Clone)]
+pub struct TrieFeed {
+    core: Arc<Core>,
+    feeds: Arc<FeedSet>,
+    /// Held while a batch is made and appended.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Core {
+    log: Arc<SharedLog>,
+    trie: Mutex<Trie<FeedBlocks>>,
+    replicator: Arc<Replicator>,
+}
+
+impl TrieFeed {
+    /// The trie in a feed. Connections that replicate `feeds` serve it, and fetch what is missing.
+    pub fn new(log: Arc<SharedLog>, feeds: &Arc<FeedSet>) -> Self {
+        let download = if log.lock().is_writable() { Download::None } else { Download::Sparse };
+        let options = replication::Options { download, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
+        let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
+        let core = Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
+        feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
+        Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
+    }
+
+    /// The key of the feed.
+    pub fn key(&self) -> FeedKey {
+        self.core.log.key()
+    }
+
+    /// The version that is here: the length of the feed, as far as it was proved.
+    pub fn version(&self) -> u64 {
+        self.core.trie().version()
+    }
+
+    /// Waits until a peer has told what there is, proves the newest version, and returns it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn update(&self) -> Result<u64, TrieError> {
+        let changed = self.core.listen();
+        loop {
+            let newest = self.core.replicator.progress().length;
+            if self.core.replicator.is_informed() && newest > 0 {
+                if self.version() >= newest {
+                    return Ok(newest);
+                }
+                self.core.replicator.want(newest - 1..newest);
+            }
+            changed.notified().await;
+        }
+    }
+
+    /// Asks the trie, fetching each block that it lacks. `question` goes to the peers once, so that they name the blocks that
+    /// will be needed. Waits for as long as nobody has a block.
+    ///
+    /// # Errors
+    /// Those of the question, but for missing blocks.
+    pub async fn ask<T>(
+        &self,
+        question: Option<ExtensionMessage>,
+        mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        let mut question = question;
+        let mut listener = None;
+        loop {
+            let seq = match ask(&self.core.trie()) {
+                Err(TrieError::Missing { seq }) => seq,
+                answer => return answer,
+            };
+            if let Some(question) = question.take() {
+                self.feeds.ask(self.key(), &question.encode());
+            }
+            let changed = listener.get_or_insert_with(|| self.core.listen());
+            self.core.replicator.want(seq..seq + 1);
+            while !self.core.log.lock().has(seq) {
+                changed.notified().await;
+            }
+        }
+    }
+
+    /// The entry of a key, in the version that is here.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn get(&self, query: Query<'_>) -> Result<Option<Arc<Node>>, TrieError> {
+        let version = self.version();
+        let question = version.checked_sub(1).filter(|_| !query.is_hidden);
+        let question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
+        self.ask(question, |trie| trie.checkout(version).get(query)).await
+    }
+
+    /// The entries at and below a prefix, in the version that is here.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn list(&self, options: &IterOptions<'_>) -> Result<Vec<Arc<Node>>, TrieError> {
+        let version = self.version();
+        let mut iter = Iter::new(version, options);
+        let mut question = version.checked_sub(1).map(|head| ExtensionMessage::iterator(head, options));
+        let mut entries = Vec::new();
+        while let Some(node) = self.ask(question.take(), |trie| iter.next(trie)).await? {
+            entries.push(node);
+        }
+        Ok(entries)
+    }
+
+    /// Makes changes and appends them at once; they survive the end of this process.
+    ///
+    /// # Errors
+    /// What `change` returns, or why nothing was appended.
+    pub async fn write<T>(
+        &self,
+        mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let mut batch = Batch::new(&self.core.trie());
+        let changed = self.ask(None, |trie| change(&mut batch, trie)).await?;
+        if !batch.blocks().is_empty() {
+            self.core.log.append(batch.blocks())?;
+            self.core.trie().keep(batch);
+        }
+        Ok(changed)
+    }
+
+    /// Writes one entry, and returns its block.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn put(&self, key: &str, value: Option<&[u8]>, options: Options) -> Result<u64, TrieError> {
+        self.write(|batch, trie| batch.put(trie, key, value, options)).await
+    }
+
+    /// Deletes one entry; none if there was none.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn delete(&self, query: Query<'_>) -> Result<Option<u64>, TrieError> {
+        self.write(|batch, trie| batch.delete(trie, query)).await
+    }
+
+    /// Waits until something at or below the prefix that `watch` watches changes.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn changed(&self, watch: &mut Watch) -> Result<(), TrieError> {
+        let changed = self.core.listen();
+        loop {
+            let version = self.version();
+            if self.ask(None, |trie| watch.has_changed(trie, version)).await? {
+                return Ok(());
+            }
+            changed.notified().await;
+        }
+    }
+}
+
+impl Core {
+    /// The trie, for a question. Never hold it across an `await`.
+    fn trie(&self) -> MutexGuard<'_, Trie<FeedBlocks>> {
+        self.trie.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is woken at every change of the feed.
+    fn listen(&self) -> Arc<Notify> {
+        let changed = Arc::new(Notify::new());
+        self.log.listen(&changed);
+        changed
+    }
+}
+
+impl FeedExtension for Core {
+    fn name(&self) -> &'static str {
+        EXTENSION
+    }
+
+    fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>> {
+        // Hypertrie ignores what it does not understand, and so do we.
+        let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
+        if matches!(message, ExtensionMessage::Cache { .. }) {
+            let length = self.log.lock().length();
+            for block in wanted_blocks(message, length) {
+                self.replicator.want(block..block + 1);
+            }
+            return Vec::new();
+        }
+        Responder::new(&self.trie()).answer(&message).iter().map(ExtensionMessage::encode).collect()
+    }
+}
