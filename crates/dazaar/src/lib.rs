@@ -9,6 +9,7 @@ mod connection;
 pub mod database;
 pub mod folder;
 mod group_commit;
+pub mod hyperdb;
 mod import;
 pub mod keystore;
 mod market;

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, LogError};
+use dazaar_trie::Blocks;
 use dazaar_trie::hypertrie::{
     Batch, EXTENSION, ExtensionMessage, Iter, IterOptions, Node, Options, Query, Responder, Trie, TrieError,
     Watch, wanted_blocks,
 };
-use dazaar_trie::Blocks;
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
@@ -70,20 +70,12 @@ impl TrieFeed {
 
     /// Waits until a peer has told what there is, proves the newest version, and returns it.
     ///
-    /// # Errors
-    /// Those of the disk.
-    pub async fn update(&self) -> Result<u64, TrieError> {
+    pub async fn update(&self) -> u64 {
         let changed = self.core.listen();
-        loop {
-            let newest = self.core.replicator.progress().length;
-            if self.core.replicator.is_informed() && newest > 0 {
-                if self.version() >= newest {
-                    return Ok(newest);
-                }
-                self.core.replicator.want(newest - 1..newest);
-            }
+        while !self.core.is_newest() {
             changed.notified().await;
         }
+        self.version()
     }
 
     /// Asks the trie, fetching each block that it lacks. `question` goes to the peers once, so that they name the blocks that
@@ -174,7 +166,7 @@ impl TrieFeed {
         self.write(|batch, trie| batch.delete(trie, query)).await
     }
 
-    /// Waits until something at or below the prefix that `watch` watches changes.
+    /// Waits until something at or below the prefix that `watch` watches changes, here or at a peer.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -185,12 +177,26 @@ impl TrieFeed {
             if self.ask(None, |trie| watch.has_changed(trie, version)).await? {
                 return Ok(());
             }
+            self.core.is_newest();
             changed.notified().await;
         }
     }
 }
 
 impl Core {
+    /// Whether a peer has told what there is, and that is here as far as its newest block. Otherwise that block is fetched.
+    fn is_newest(&self) -> bool {
+        let newest = self.replicator.progress().length;
+        if !self.replicator.is_informed() || newest == 0 {
+            return false;
+        }
+        if self.log.lock().length() < newest {
+            self.replicator.want(newest - 1..newest);
+            return false;
+        }
+        true
+    }
+
     /// The trie, for a question. Never hold it across an `await`.
     fn trie(&self) -> MutexGuard<'_, Trie<FeedBlocks>> {
         self.trie.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,7 @@ use dazaar_log::FeedKey;
 
 use super::clock::Clock;
 use super::entry::{Entry, List, encode_header};
-use super::lookup::candidates;
+use super::lookup::{candidates, settle};
 use super::node::{DbNode, newest};
 use super::put::link;
 use super::store::{Db, Feeds, Nodes, set_length};
@@ -152,9 +152,8 @@ impl DbBatch {
     /// # Errors
     /// As [`View::get`](super::View::get).
     pub fn get<F: Feeds>(&self, db: &Db<F>, key: &str) -> Result<Vec<Arc<DbNode>>, DbError> {
-        let mut found = candidates(&Changed { db, batch: self }, &self.heads, &Path::new(key))?;
-        found.retain(|node| self.writers.counts(node.feed, node.seq));
-        let found = newest(found);
+        let changed = Changed { db, batch: self };
+        let found = settle(&changed, &self.writers, candidates(&changed, &self.heads, &Path::new(key))?)?;
         Ok(if found.iter().all(|node| node.is_deleted) { Vec::new() } else { found })
     }
 

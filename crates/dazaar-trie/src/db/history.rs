@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::lookup::candidates;
-use super::node::{DbNode, newest};
+use super::lookup::{before, candidates, settle};
+use super::node::DbNode;
 use super::store::{Feeds, Nodes as _};
 use super::{DbError, View};
 use crate::path::Path;
@@ -75,22 +75,15 @@ impl KeyHistory {
     /// # Errors
     /// [`DbError::Missing`]: fetch the block, and ask again.
     pub fn next<F: Feeds>(&mut self, view: &View<'_, F>) -> Result<Option<Vec<Arc<DbNode>>>, DbError> {
-        let mut found = view.counted(candidates(view.db(), &self.heads, &self.path)?);
+        let found = candidates(view.db(), &self.heads, &self.path)?;
+        let mut found = settle(view.db(), view.writers(), found)?;
         found.retain(|node| !self.told.contains(&node.place()));
-        let found = newest(found);
         if found.is_empty() {
             return Ok(None);
         }
         let mut heads = Vec::new();
         for node in &found {
-            for feed in view.writers().numbers() {
-                // What the entry's writer had seen, without the entry itself.
-                let seen = node.clock.length(feed as usize).min(view.writers().length(feed));
-                let seen = if feed == node.feed { node.seq } else { seen };
-                if seen > 1 {
-                    heads.push(view.db().node(feed, seen - 1)?);
-                }
-            }
+            heads.extend(before(view.db(), view.writers(), node)?);
         }
         self.heads = heads;
         self.told.extend(found.iter().map(|node| node.place()));

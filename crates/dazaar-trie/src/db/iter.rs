@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::lookup::{add_collisions, descend};
-use super::node::{DbNode, newest};
+use super::lookup::{add_collisions, descend, settle};
+use super::node::DbNode;
 use super::store::{Feeds, Nodes};
 use super::{DbError, View};
 use crate::path::{END, Path};
@@ -109,8 +109,13 @@ impl DbIter {
                     self.stack.extend(below);
                 }
                 None => {
-                    let nodes = self.stack.pop().map(|bundle| bundle.nodes).unwrap_or_default();
-                    self.finish(view, nodes);
+                    let keys = self.keys(view, &bundle.nodes)?;
+                    self.stack.pop();
+                    let keys: Vec<_> = keys.into_iter().filter(|entries| self.tell(entries)).collect();
+                    self.ready = keys;
+                    if !self.is_reverse {
+                        self.ready.reverse();
+                    }
                 }
             }
         }
@@ -144,17 +149,22 @@ impl DbIter {
     }
 
     /// Sorts entries of one hash into keys.
-    fn finish<F: Feeds>(&mut self, view: &View<'_, F>, mut nodes: Vec<Arc<DbNode>>) {
+    fn keys<F: Feeds>(
+        &self,
+        view: &View<'_, F>,
+        nodes: &[Arc<DbNode>],
+    ) -> Result<Vec<Vec<Arc<DbNode>>>, DbError> {
+        let mut nodes = nodes.to_vec();
         nodes.retain(|node| self.is_wanted(&node.path));
         nodes.sort_by(|a, b| a.path.cmp_text(&b.path));
-        let keys = nodes.chunk_by(|a, b| a.key() == b.key());
-        let mut ready: Vec<_> = keys.map(|entries| newest(view.counted(entries.to_vec()))).collect();
-        ready.retain(|entries| self.with_deletions || !entries.iter().all(|node| node.is_deleted));
-        ready.retain(|entries| !entries.is_empty() && self.tell(entries));
-        if !self.is_reverse {
-            ready.reverse();
+        let mut keys = Vec::new();
+        for entries in nodes.chunk_by(|a, b| a.key() == b.key()) {
+            let entries = settle(view.db(), view.writers(), entries.to_vec())?;
+            if entries.iter().any(|node| self.with_deletions || !node.is_deleted) {
+                keys.push(entries);
+            }
         }
-        self.ready = ready;
+        Ok(keys)
     }
 
     /// Whether a key is at or below the prefix by its text, not only by its hash.

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::DbError;
-use super::node::DbNode;
+use super::node::{DbNode, newest};
 use super::store::Nodes;
+use super::{DbError, Writers};
 use crate::path::{END, Path};
 
 /// The entries nearest to the heads that have the first `end` digits of `path`.
@@ -62,4 +62,41 @@ pub(super) fn candidates(
     add_collisions(nodes, &mut found)?;
     found.retain(|node| node.key() == path.text());
     Ok(found)
+}
+
+/// Of what was found of a key, that which counts and nothing replaces. Where a revoked writer wrote too late, what was there before
+/// counts instead.
+pub(super) fn settle(
+    nodes: &impl Nodes,
+    writers: &Writers,
+    found: Vec<Arc<DbNode>>,
+) -> Result<Vec<Arc<DbNode>>, DbError> {
+    let mut open = found;
+    let mut seen = BTreeSet::new();
+    let mut counted = Vec::new();
+    while let Some(node) = open.pop() {
+        if !seen.insert(node.place()) {
+            continue;
+        }
+        if writers.counts(node.feed, node.seq) {
+            counted.push(node);
+        } else {
+            open.extend(candidates(nodes, &before(nodes, writers, &node)?, &node.path)?);
+        }
+    }
+    Ok(newest(counted))
+}
+
+/// What the writer of an entry had seen last of each feed.
+pub(super) fn before(
+    nodes: &impl Nodes,
+    writers: &Writers,
+    node: &DbNode,
+) -> Result<Vec<Arc<DbNode>>, DbError> {
+    let seen = |feed: u32| {
+        let claimed = if feed == node.feed { node.seq } else { node.clock.length(feed as usize) };
+        claimed.min(writers.known(feed))
+    };
+    let seen = writers.numbers().map(|feed| (feed, seen(feed))).filter(|(_, length)| *length > 1);
+    seen.map(|(feed, length)| nodes.node(feed, length - 1)).collect()
 }

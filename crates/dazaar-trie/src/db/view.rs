@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::lookup::candidates;
+use super::lookup::{candidates, settle};
 use super::node::{DbNode, newest};
 use super::store::{Db, Feeds, Nodes as _};
 use super::{DbChange, DbDiff, DbError, DbHistory, DbIter, DbIterOptions, KeyHistory, Version, Writers};
@@ -71,13 +71,7 @@ impl<'a, F: Feeds> View<'a, F> {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_with_deletions(&self, key: &str) -> Result<Vec<Arc<DbNode>>, DbError> {
-        Ok(newest(self.counted(candidates(self.db, &self.heads, &Path::new(key))?)))
-    }
-
-    /// Drops what a revoked writer wrote too late.
-    pub(super) fn counted(&self, mut nodes: Vec<Arc<DbNode>>) -> Vec<Arc<DbNode>> {
-        nodes.retain(|node| self.writers.counts(node.feed, node.seq));
-        nodes
+        settle(self.db, &self.writers, candidates(self.db, &self.heads, &Path::new(key))?)
     }
 
     pub(super) const fn db(&self) -> &'a Db<F> {

@@ -17,7 +17,7 @@ use crate::limits::MAX_WRITERS;
 pub struct Writers {
     /// Numbers and keys, the owner first, then in the order in which lists name them.
     feeds: Vec<(u32, FeedKey)>,
-    /// How many blocks of each feed are part of the map.
+    /// How many blocks each feed has.
     lengths: BTreeMap<u32, u64>,
     /// How many blocks of a revoked writer stay.
     revoked: BTreeMap<u32, u64>,
@@ -39,9 +39,8 @@ impl Writers {
         let mut next = 0;
         while let Some(&(feed, _)) = writers.feeds.get(next) {
             next += 1;
-            let stays = writers.revoked.get(&feed).copied().unwrap_or(u64::MAX);
-            let length = db.length(feed).min(stays);
-            writers.lengths.insert(feed, length);
+            writers.lengths.insert(feed, db.length(feed));
+            let length = writers.length(feed);
             if length < 2 {
                 continue;
             }
@@ -71,9 +70,14 @@ impl Writers {
         self.feeds.iter().map(|(number, _)| *number)
     }
 
+    /// How many blocks a feed has.
+    pub(super) fn known(&self, feed: u32) -> u64 {
+        self.lengths.get(&feed).copied().unwrap_or(0)
+    }
+
     /// How many blocks of a feed are part of the map.
     pub(super) fn length(&self, feed: u32) -> u64 {
-        self.lengths.get(&feed).copied().unwrap_or(0)
+        self.known(feed).min(self.revoked.get(&feed).copied().unwrap_or(u64::MAX))
     }
 
     /// Whether a block of a feed was written while its writer might.

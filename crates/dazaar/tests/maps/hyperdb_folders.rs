@@ -1,0 +1,1 @@
+//! Maps of several writers in folders that both sides write.
