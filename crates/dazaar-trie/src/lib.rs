@@ -12,6 +12,7 @@ mod fields;
 pub mod hypertrie;
 pub mod limits;
 mod path;
+pub mod value;
 
 pub use blocks::Blocks;
 pub use fault::Fault;

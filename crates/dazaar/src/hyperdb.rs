@@ -37,7 +37,7 @@ pub struct Shelf {
     listeners: Mutex<Vec<Weak<Notify>>>,
 }
 
-impl Feeds for Arc<Shelf> {
+impl Feeds for Shelf {
     fn length(&self, feed: &FeedKey) -> u64 {
         self.log(feed).map_or(0, |log| log.lock().length())
     }

@@ -25,7 +25,7 @@ pub struct DbBatch {
     /// Where the first of `nodes` goes.
     start: u64,
     heads: Vec<Arc<DbNode>>,
-    writers: Writers,
+    writers: Arc<Writers>,
     /// What is known of the feeds, ours apart.
     seen: Vec<u64>,
     /// The list by which our last entry numbers feeds, and its block; none if there is no entry yet.
@@ -71,13 +71,13 @@ impl DbBatch {
         let mut heads = view.heads().to_vec();
         let list = if length > 1 {
             let last = db.node(own, length - 1)?;
-            let found = (last.list, db.list(own, last.list)?);
+            let found = (last.list, db.list(own, last.list)?.list.clone());
             heads.push(last);
             Some(found)
         } else {
             None
         };
-        let writers = view.writers().clone();
+        let writers = Arc::clone(view.writers());
         let mut wanted = list.as_ref().map(|(_, list)| list.clone()).unwrap_or_default();
         for key in writers.keys().chain([db.key(own)]) {
             add(&mut wanted.feeds, key);

@@ -39,7 +39,7 @@ impl DbNode {
         self.is_deleted
     }
 
-    /// Number of the feed that it is in: see [`Writers::keys`](super::Writers::keys).
+    /// Number of the feed that it is in: see [`Db::key_of`](super::Db::key_of).
     pub const fn feed(&self) -> usize {
         self.feed as usize
     }

@@ -12,8 +12,8 @@ use dazaar_log::{FeedKey, LogError};
 use super::clock::Clock;
 use super::entry::{Entry, List, is_header};
 use super::index::Pointer;
-use super::node::DbNode;
-use super::{DbBatch, DbError, View};
+use super::node::{DbNode, newest};
+use super::{DbBatch, DbError, View, Writers};
 use crate::cache::NodeCache;
 use crate::fault::Fault;
 use crate::limits::{MAX_FEEDS_NAMED, MAX_WRITERS};
@@ -29,6 +29,16 @@ pub trait Feeds {
     /// # Errors
     /// What reading met with.
     fn block(&self, feed: &FeedKey, seq: u64) -> Result<Option<Bytes>, LogError>;
+}
+
+impl<F: Feeds + ?Sized> Feeds for Arc<F> {
+    fn length(&self, feed: &FeedKey) -> u64 {
+        (**self).length(feed)
+    }
+
+    fn block(&self, feed: &FeedKey, seq: u64) -> Result<Option<Bytes>, LogError> {
+        (**self).block(feed, seq)
+    }
 }
 
 impl Feeds for BTreeMap<FeedKey, Vec<Bytes>> {
@@ -48,7 +58,23 @@ pub struct Db<F> {
     feeds: F,
     names: RefCell<Names>,
     cache: NodeCache<(u32, u64), DbNode>,
-    lists: RefCell<BTreeMap<(u32, u64), Arc<[u32]>>>,
+    lists: RefCell<BTreeMap<(u32, u64), Arc<Listed>>>,
+    /// What the last view was of.
+    latest: RefCell<Option<Latest>>,
+}
+
+/// A list of feeds, also by our numbers.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) list: List,
+    pub(super) numbers: Vec<u32>,
+}
+
+/// The map as it is while no feed changes its length.
+#[derive(Debug, Clone)]
+pub(super) struct Latest {
+    pub(super) writers: Arc<Writers>,
+    pub(super) heads: Vec<Arc<DbNode>>,
 }
 
 /// Feeds and their numbers.
@@ -87,7 +113,13 @@ impl<F: Feeds> Db<F> {
     /// The map whose owner writes feed `source`. Nothing is read yet.
     pub fn new(source: FeedKey, feeds: F) -> Self {
         let names = Names { keys: vec![source], numbers: BTreeMap::from([(source, 0)]) };
-        Self { feeds, names: RefCell::new(names), cache: NodeCache::new(), lists: RefCell::default() }
+        Self {
+            feeds,
+            names: RefCell::new(names),
+            cache: NodeCache::new(),
+            lists: RefCell::default(),
+            latest: RefCell::default(),
+        }
     }
 
     /// The feeds.
@@ -111,6 +143,11 @@ impl<F: Feeds> Db<F> {
     /// [`DbError::Missing`] if the last block of a writer, or its list of feeds, is not here.
     pub fn view(&self) -> Result<View<'_, F>, DbError> {
         View::latest(self)
+    }
+
+    /// The key of a feed, by the number that entries call it by.
+    pub fn key_of(&self, feed: usize) -> FeedKey {
+        self.key(feed as u32)
     }
 
     /// Keeps the entries of a batch in memory, once its blocks were appended.
@@ -147,37 +184,54 @@ impl<F: Feeds> Db<F> {
         move |fault| DbError::Block { feed, seq, fault }
     }
 
-    /// Reads block 0 of a feed.
-    pub(super) fn check_header(&self, feed: u32) -> Result<(), DbError> {
-        if is_header(&self.block(feed, 0)?) { Ok(()) } else { Err(DbError::NotADb { feed: self.key(feed) }) }
+    /// Reads block 0 of the owner's feed.
+    fn check_header(&self) -> Result<(), DbError> {
+        if is_header(&self.block(0, 0)?) { Ok(()) } else { Err(DbError::NotADb { feed: self.source() }) }
     }
 
     /// The list of feeds in a block.
-    pub(super) fn list(&self, feed: u32, seq: u64) -> Result<List, DbError> {
-        List::decode(&self.block(feed, seq)?).map_err(self.malformed(feed, seq))
-    }
-
-    /// The feeds that a writer numbers in a block, by our numbers.
-    pub(super) fn numbering(&self, feed: u32, seq: u64) -> Result<Arc<[u32]>, DbError> {
+    pub(super) fn list(&self, feed: u32, seq: u64) -> Result<Arc<Listed>, DbError> {
         if let Some(known) = self.lists.borrow().get(&(feed, seq)) {
             return Ok(Arc::clone(known));
         }
-        let list = self.list(feed, seq)?;
-        let numbers = list.feeds.into_iter().map(|key| self.number(key));
-        let numbers: Arc<[u32]> = numbers.collect::<Result<Vec<_>, _>>()?.into();
+        let list = List::decode(&self.block(feed, seq)?).map_err(self.malformed(feed, seq))?;
+        let numbers = list.feeds.iter().map(|key| self.number(*key)).collect::<Result<_, _>>()?;
+        let listed = Arc::new(Listed { list, numbers });
         let mut lists = self.lists.borrow_mut();
         if lists.len() >= MAX_WRITERS {
             // Lists are few, unless somebody writes one into each block.
             lists.clear();
         }
-        lists.insert((feed, seq), Arc::clone(&numbers));
-        Ok(numbers)
+        lists.insert((feed, seq), Arc::clone(&listed));
+        Ok(listed)
+    }
+
+    /// Who may write, and the newest entries.
+    pub(super) fn latest(&self) -> Result<Latest, DbError> {
+        let latest = self.latest.borrow().clone();
+        if let Some(latest) = latest.filter(|latest| latest.writers.are_current(self)) {
+            return Ok(latest);
+        }
+        // Once is enough: a header stays.
+        if self.latest.borrow().is_none() && self.length(0) > 0 {
+            self.check_header()?;
+        }
+        let writers = Writers::find(self)?;
+        let mut last = Vec::new();
+        for feed in writers.numbers() {
+            if let length @ 2.. = writers.length(feed) {
+                last.push(self.node(feed, length - 1)?);
+            }
+        }
+        let latest = Latest { writers: Arc::new(writers), heads: newest(last) };
+        self.latest.replace(Some(latest.clone()));
+        Ok(latest)
     }
 
     fn decode(&self, feed: u32, seq: u64) -> Result<DbNode, DbError> {
         let malformed = self.malformed(feed, seq);
         let entry = Entry::decode(seq, &self.block(feed, seq)?).map_err(&malformed)?;
-        let numbers = self.numbering(feed, entry.list)?;
+        let numbers = &self.list(feed, entry.list)?.numbers;
         if entry.clock.len() > numbers.len() {
             return Err(malformed(Fault::Clock));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lookup::{candidates, settle};
 use super::node::{DbNode, newest};
-use super::store::{Db, Feeds, Nodes as _};
+use super::store::{Db, Feeds, Latest, Nodes as _};
 use super::{DbChange, DbDiff, DbError, DbHistory, DbIter, DbIterOptions, KeyHistory, Version, Writers};
 use crate::cursor::until_failure;
 use crate::path::Path;
@@ -16,19 +16,13 @@ use crate::path::Path;
 pub struct View<'a, F> {
     db: &'a Db<F>,
     heads: Vec<Arc<DbNode>>,
-    writers: Writers,
+    writers: Arc<Writers>,
 }
 
 impl<'a, F: Feeds> View<'a, F> {
     pub(super) fn latest(db: &'a Db<F>) -> Result<Self, DbError> {
-        let writers = Writers::find(db)?;
-        let mut last = Vec::new();
-        for feed in writers.numbers() {
-            if let length @ 2.. = writers.length(feed) {
-                last.push(db.node(feed, length - 1)?);
-            }
-        }
-        Ok(Self { db, heads: newest(last), writers })
+        let Latest { writers, heads } = db.latest()?;
+        Ok(Self { db, heads, writers })
     }
 
     /// The map as it was at a version. Whoever has been revoked since stays revoked.
@@ -38,7 +32,7 @@ impl<'a, F: Feeds> View<'a, F> {
     pub fn checkout(&self, version: &Version) -> Result<Self, DbError> {
         let head = |(feed, seq): &(_, u64)| self.db.node(self.db.number(*feed)?, *seq);
         let heads = version.0.iter().map(head).collect::<Result<Vec<_>, DbError>>()?;
-        Ok(Self { db: self.db, heads: newest(heads), writers: self.writers.clone() })
+        Ok(Self { db: self.db, heads: newest(heads), writers: Arc::clone(&self.writers) })
     }
 
     /// What this is a view of.
@@ -52,7 +46,7 @@ impl<'a, F: Feeds> View<'a, F> {
     }
 
     /// Who may write.
-    pub const fn writers(&self) -> &Writers {
+    pub fn writers(&self) -> &Arc<Writers> {
         &self.writers
     }
 
@@ -79,16 +73,20 @@ impl<'a, F: Feeds> View<'a, F> {
     }
 
     /// The entries at and below a prefix, those of one key together.
-    pub fn iter(
-        &self,
+    pub fn iter<'v>(
+        &'v self,
         options: &DbIterOptions<'_>,
-    ) -> impl Iterator<Item = Result<Vec<Arc<DbNode>>, DbError>> {
+    ) -> impl Iterator<Item = Result<Vec<Arc<DbNode>>, DbError>> + use<'v, 'a, F> {
         let mut iter = DbIter::new(self, options);
         until_failure(move || iter.next(self))
     }
 
     /// What differs from `older`, at and below a prefix.
-    pub fn diff(&self, older: &Self, prefix: &str) -> impl Iterator<Item = Result<DbChange, DbError>> {
+    pub fn diff<'v>(
+        &'v self,
+        older: &'v Self,
+        prefix: &str,
+    ) -> impl Iterator<Item = Result<DbChange, DbError>> + use<'v, 'a, F> {
         let mut diff = DbDiff::new(self, older, prefix);
         until_failure(move || diff.next(self, older))
     }
@@ -100,7 +98,10 @@ impl<'a, F: Feeds> View<'a, F> {
     }
 
     /// What was written under a key, the latest first: at each step the entries of that time.
-    pub fn key_history(&self, key: &str) -> impl Iterator<Item = Result<Vec<Arc<DbNode>>, DbError>> {
+    pub fn key_history<'v>(
+        &'v self,
+        key: &str,
+    ) -> impl Iterator<Item = Result<Vec<Arc<DbNode>>, DbError>> + use<'v, 'a, F> {
         let mut history = KeyHistory::new(self, key);
         until_failure(move || history.next(self))
     }

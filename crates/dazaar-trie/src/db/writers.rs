@@ -28,10 +28,9 @@ impl Writers {
     pub(super) fn find<F: Feeds>(db: &Db<F>) -> Result<Self, DbError> {
         let mut writers = Self { feeds: vec![(0, db.source())], ..Self::default() };
         if db.length(0) > 1 {
-            db.check_header(0)?;
             let newest = db.node(0, db.length(0) - 1)?;
-            for (feed, length) in db.list(0, newest.list)?.revoked {
-                writers.revoked.insert(db.number(feed)?, length);
+            for (feed, length) in &db.list(0, newest.list)?.list.revoked {
+                writers.revoked.insert(db.number(*feed)?, *length);
             }
             // The owner cannot lose the map.
             writers.revoked.remove(&0);
@@ -45,7 +44,7 @@ impl Writers {
                 continue;
             }
             let newest = db.node(feed, length - 1)?;
-            for &number in &*db.numbering(feed, newest.list)? {
+            for &number in &db.list(feed, newest.list)?.numbers {
                 if writers.feeds.len() < MAX_WRITERS
                     && !writers.feeds.iter().any(|(known, _)| *known == number)
                 {
@@ -54,6 +53,11 @@ impl Writers {
             }
         }
         Ok(writers)
+    }
+
+    /// Whether no feed has changed its length since this was found.
+    pub(super) fn are_current<F: Feeds>(&self, db: &Db<F>) -> bool {
+        self.feeds.iter().all(|(number, key)| db.feeds().length(key) == self.known(*number))
     }
 
     /// The feeds of all who may write or might once, the owner's first. Replicate these.

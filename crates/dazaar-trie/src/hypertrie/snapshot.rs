@@ -55,7 +55,10 @@ impl<'a, B: Blocks> Snapshot<'a, B> {
     }
 
     /// The entries at and below a prefix, in the order of their hashes.
-    pub fn iter(&self, options: &IterOptions<'_>) -> impl Iterator<Item = Result<Arc<Node>, TrieError>> {
+    pub fn iter(
+        &self,
+        options: &IterOptions<'_>,
+    ) -> impl Iterator<Item = Result<Arc<Node>, TrieError>> + use<'a, B> {
         let (trie, mut iter) = (self.trie, Iter::new(self.version, options));
         until_failure(move || iter.next(trie))
     }
@@ -65,13 +68,13 @@ impl<'a, B: Blocks> Snapshot<'a, B> {
         &self,
         older: u64,
         options: &DiffOptions<'_>,
-    ) -> impl Iterator<Item = Result<Change, TrieError>> {
+    ) -> impl Iterator<Item = Result<Change, TrieError>> + use<'a, B> {
         let (trie, mut diff) = (self.trie, Diff::new(self.version, older, options));
         until_failure(move || diff.next(trie))
     }
 
     /// Everything that was written, oldest first. Deletions show as the entry that was written again instead.
-    pub fn history(&self) -> impl Iterator<Item = Result<Arc<Node>, TrieError>> {
+    pub fn history(&self) -> impl Iterator<Item = Result<Arc<Node>, TrieError>> + use<'a, B> {
         let (trie, mut history) = (self.trie, History::new(0..self.version));
         until_failure(move || history.next(trie))
     }
