@@ -235,7 +235,9 @@ pub(crate) fn trie_blocks() -> Vec<Bytes> {
         ("config/colour", "{\"name\":\"blue\"}".to_owned()),
         ("config/size", "1".to_owned()),
     ] {
-        batch.put(&trie, name, Some(value.as_bytes()), Options::default()).expect("a key that can be written");
+        batch
+            .put(&trie, name, Some(value.as_bytes()), Options::default())
+            .expect("a key that can be written");
     }
     batch.delete(&trie, "config/size").expect("all blocks are here");
     batch.blocks().iter().cloned().map(Bytes::from).collect()

@@ -38,7 +38,10 @@ pub fn hypertrie(data: &[u8]) {
     // Any answer will do, as long as there is one.
     let _ = ImportedMarket::read(&entries);
     let _ = trie.header();
-    assert!(trie.snapshot().diff(trie.version() / 2, &DiffOptions::default()).take(ENTRIES_MAX).count() < ENTRIES_MAX);
+    assert!(
+        trie.snapshot().diff(trie.version() / 2, &DiffOptions::default()).take(ENTRIES_MAX).count()
+            < ENTRIES_MAX
+    );
     assert!(trie.snapshot().history().take(ENTRIES_MAX).count() < ENTRIES_MAX);
     let mut batch = Batch::new(&trie);
     let written = batch.put(&trie, "sales/x", Some(b"1"), Options::default());

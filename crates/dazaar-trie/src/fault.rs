@@ -50,3 +50,21 @@ pub enum Fault {
     #[error("the list of feeds is malformed")]
     List,
 }
+
+/// Why a key cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// It has no components, or begins with two slashes: it would not be read back as what it is.
+    #[error("the key {key:?} cannot be written")]
+    NotLasting {
+        /// The key.
+        key: String,
+    },
+    /// It is too long.
+    #[error("a key of {bytes} bytes, at most {MAX_KEY_BYTES} can be written")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}

@@ -15,5 +15,5 @@ mod path;
 pub mod value;
 
 pub use blocks::Blocks;
-pub use fault::Fault;
+pub use fault::{Fault, KeyError};
 pub use path::Path;

@@ -10,6 +10,9 @@ use std::ops::Range;
 
 use siphasher::sip::SipHasher24;
 
+use crate::fault::KeyError;
+use crate::limits::MAX_KEY_BYTES;
+
 /// Digits of one component.
 pub(crate) const COMPONENT_DIGITS: usize = 32;
 
@@ -54,6 +57,21 @@ impl Path {
         Self { components: components.collect(), text: text.into() }
     }
 
+    /// Reads a key that is to be written, and means the same when it is read again.
+    ///
+    /// # Errors
+    /// [`KeyError`] if it would not, or is too long.
+    pub fn writable(key: &str) -> Result<Self, KeyError> {
+        if key.len() > MAX_KEY_BYTES {
+            return Err(KeyError::TooLong { bytes: key.len() });
+        }
+        let path = Self::new(key);
+        if path.is_empty() || path.text.starts_with('/') {
+            return Err(KeyError::NotLasting { key: key.to_owned() });
+        }
+        Ok(path)
+    }
+
     /// The key, without the slash in front.
     pub fn text(&self) -> &str {
         &self.text
@@ -67,11 +85,6 @@ impl Path {
     /// Whether it has no component: the key of the whole map.
     pub fn is_empty(&self) -> bool {
         self.components.is_empty()
-    }
-
-    /// Whether the text means the same when it is read again, as it is from a block.
-    pub(crate) fn is_lasting(&self) -> bool {
-        !self.text.starts_with('/')
     }
 
     /// A component.
@@ -119,7 +132,17 @@ impl Path {
 
     /// The first component from `from` on, and before `end`, whose text differs though both have it.
     pub(crate) fn first_collision(&self, other: &Self, from: usize, end: usize) -> Option<usize> {
-        (from..end.min(self.len()).min(other.len())).find(|&nth| self.component(nth) != other.component(nth))
+        let end = end.min(self.len()).min(other.len());
+        // Mostly there is none, and then all of it is compared at once.
+        if from >= end || self.components(from, end) == other.components(from, end) {
+            return None;
+        }
+        (from..end).find(|&nth| self.component(nth) != other.component(nth))
+    }
+
+    /// The text of several components.
+    fn components(&self, from: usize, end: usize) -> Option<&str> {
+        self.text.get(self.range(from)?.start..self.range(end.checked_sub(1)?)?.end)
     }
 
     /// Orders by text as JavaScript does.

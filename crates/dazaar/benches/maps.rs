@@ -96,7 +96,8 @@ fn hypertrie(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
     let cold = rate(ENTRIES, get_all)?;
     let warm = rate(ENTRIES, get_all)?;
     let iterate = rate(ENTRIES, || {
-        let count = trie.snapshot().iter(&IterOptions::default()).map(black_box).filter(Result::is_ok).count();
+        let count =
+            trie.snapshot().iter(&IterOptions::default()).map(black_box).filter(Result::is_ok).count();
         if count == ENTRIES { Ok(()) } else { Err("entries are missing".into()) }
     })?;
     Ok(vec![

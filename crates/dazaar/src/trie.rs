@@ -9,6 +9,7 @@ use dazaar_trie::hypertrie::{
     Batch, EXTENSION, ExtensionMessage, Iter, IterOptions, Node, Options, Query, Responder, Trie, TrieError,
     Watch, wanted_blocks,
 };
+use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
@@ -78,17 +79,23 @@ impl TrieFeed {
         self.version()
     }
 
-    /// Asks the trie, fetching each block that it lacks. `question` goes to the peers once, so that they name the blocks that
-    /// will be needed. Waits for as long as nobody has a block.
+    /// Asks the trie, fetching each block that it lacks. Waits for as long as nobody has a block.
     ///
     /// # Errors
     /// Those of the question, but for missing blocks.
     pub async fn ask<T>(
         &self,
-        question: Option<ExtensionMessage>,
+        ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        self.ask_peers(&mut None, ask).await
+    }
+
+    /// The same. If a block is missing, `question` goes to the peers, so that they name the blocks that will be needed.
+    async fn ask_peers<T>(
+        &self,
+        question: &mut Option<ExtensionMessage>,
         mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
     ) -> Result<T, TrieError> {
-        let mut question = question;
         let mut listener = None;
         loop {
             let seq = match ask(&self.core.trie()) {
@@ -113,8 +120,8 @@ impl TrieFeed {
     pub async fn get(&self, query: Query<'_>) -> Result<Option<Arc<Node>>, TrieError> {
         let version = self.version();
         let question = version.checked_sub(1).filter(|_| !query.is_hidden);
-        let question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
-        self.ask(question, |trie| trie.checkout(version).get(query)).await
+        let mut question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
+        self.ask_peers(&mut question, |trie| trie.checkout(version).get(query)).await
     }
 
     /// The entries at and below a prefix, in the version that is here.
@@ -123,11 +130,15 @@ impl TrieFeed {
     /// As [`ask`](Self::ask).
     pub async fn list(&self, options: &IterOptions<'_>) -> Result<Vec<Arc<Node>>, TrieError> {
         let version = self.version();
+        let Some(head) = version.checked_sub(1) else { return Ok(Vec::new()) };
         let mut iter = Iter::new(version, options);
-        let mut question = version.checked_sub(1).map(|head| ExtensionMessage::iterator(head, options));
+        let mut question = Some(ExtensionMessage::iterator(head, options));
         let mut entries = Vec::new();
-        while let Some(node) = self.ask(question.take(), |trie| iter.next(trie)).await? {
+        while let Some(node) = self.ask_peers(&mut question, |trie| iter.next(trie)).await? {
             entries.push(node);
+            if entries.len().is_multiple_of(MAX_EXTENSION_BLOCKS) {
+                question = Some(ExtensionMessage::rest_of(&iter, head));
+            }
         }
         Ok(entries)
     }
@@ -142,7 +153,7 @@ impl TrieFeed {
     ) -> Result<T, TrieError> {
         let _one_at_a_time = self.writing.lock().await;
         let mut batch = Batch::new(&self.core.trie());
-        let changed = self.ask(None, |trie| change(&mut batch, trie)).await?;
+        let changed = self.ask(|trie| change(&mut batch, trie)).await?;
         if !batch.blocks().is_empty() {
             self.core.log.append(batch.blocks())?;
             self.core.trie().keep(batch);
@@ -174,7 +185,7 @@ impl TrieFeed {
         let changed = self.core.listen();
         loop {
             let version = self.version();
-            if self.ask(None, |trie| watch.has_changed(trie, version)).await? {
+            if self.ask(|trie| watch.has_changed(trie, version)).await? {
                 return Ok(());
             }
             self.core.is_newest();

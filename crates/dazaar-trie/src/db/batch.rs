@@ -14,7 +14,7 @@ use super::node::{DbNode, newest};
 use super::put::link;
 use super::store::{Db, Feeds, Nodes, set_length};
 use super::{DbError, Writers};
-use crate::limits::{MAX_KEY_BYTES, MAX_WRITERS};
+use crate::limits::MAX_WRITERS;
 use crate::path::Path;
 
 /// Changes that are not appended yet.
@@ -95,7 +95,7 @@ impl DbBatch {
     /// [`DbError::Key`] and what else cannot be written; [`DbError::Missing`] if a block is needed to go on: nothing has changed
     /// then.
     pub fn put<F: Feeds>(&mut self, db: &Db<F>, key: &str, value: Option<&[u8]>) -> Result<u64, DbError> {
-        self.write(db, writable(key)?, value, false)
+        self.write(db, Path::writable(key)?, value, false)
     }
 
     /// Writes an entry unless there is one of this key.
@@ -116,7 +116,7 @@ impl DbBatch {
     /// # Errors
     /// As [`put`](Self::put).
     pub fn delete<F: Feeds>(&mut self, db: &Db<F>, key: &str) -> Result<u64, DbError> {
-        self.write(db, writable(key)?, None, true)
+        self.write(db, Path::writable(key)?, None, true)
     }
 
     /// Lets the writer of a feed write.
@@ -220,16 +220,4 @@ fn add(feeds: &mut Vec<FeedKey>, feed: FeedKey) {
     if !feeds.contains(&feed) {
         feeds.push(feed);
     }
-}
-
-/// A key that is read back as it was written.
-fn writable(key: &str) -> Result<Path, DbError> {
-    if key.len() > MAX_KEY_BYTES {
-        return Err(DbError::KeyTooLong { bytes: key.len() });
-    }
-    let path = Path::new(key);
-    if path.is_empty() || !path.is_lasting() {
-        return Err(DbError::Key { key: key.to_owned() });
-    }
-    Ok(path)
 }

@@ -4,8 +4,8 @@
 
 use dazaar_log::{FeedKey, LogError};
 
-use crate::fault::Fault;
-use crate::limits::{MAX_KEY_BYTES, MAX_WRITERS};
+use crate::fault::{Fault, KeyError};
+use crate::limits::MAX_WRITERS;
 
 /// Why a map of several writers was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +58,9 @@ pub enum DbError {
     /// Bytes that are no version.
     #[error("these bytes are no version of a map")]
     Version,
-    /// A key without components, or with two slashes in front: it would not be read back as what it is.
-    #[error("the key {key:?} cannot be written")]
-    Key {
-        /// The key.
-        key: String,
-    },
-    /// A key of too many bytes.
-    #[error("a key of {bytes} bytes, at most {MAX_KEY_BYTES} can be written")]
-    KeyTooLong {
-        /// Its length.
-        bytes: usize,
-    },
+    /// A key that cannot be written.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Only the owner may end a writer's rights.
     #[error("only the owner of the map may revoke a writer")]
     NotTheOwner,

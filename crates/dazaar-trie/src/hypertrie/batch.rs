@@ -12,7 +12,7 @@ use super::put::link;
 use super::trie::{Nodes, Trie};
 use super::{Header, TrieError};
 use crate::blocks::Blocks;
-use crate::limits::{MAX_KEY_BYTES, MAX_USER_FLAGS};
+use crate::limits::MAX_USER_FLAGS;
 use crate::path::Path;
 
 /// How an entry is written.
@@ -120,7 +120,7 @@ impl Batch {
         value: Option<&[u8]>,
         options: Options,
     ) -> Result<(Node, Found), TrieError> {
-        let path = writable(key)?;
+        let path = Path::writable(key)?;
         if options.flags > MAX_USER_FLAGS {
             return Err(TrieError::Flags { flags: options.flags });
         }
@@ -211,16 +211,4 @@ impl Batch {
         self.nodes.push(Arc::new(node));
         Ok(seq)
     }
-}
-
-/// A key that is read back as it was written.
-fn writable(key: &str) -> Result<Path, TrieError> {
-    if key.len() > MAX_KEY_BYTES {
-        return Err(TrieError::KeyTooLong { bytes: key.len() });
-    }
-    let path = Path::new(key);
-    if path.is_empty() || !path.is_lasting() {
-        return Err(TrieError::Key { key: key.to_owned() });
-    }
-    Ok(path)
 }

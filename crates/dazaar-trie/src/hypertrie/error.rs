@@ -4,8 +4,8 @@
 
 use dazaar_log::LogError;
 
-use crate::fault::Fault;
-use crate::limits::{MAX_INDEX_BYTES, MAX_KEY_BYTES, MAX_SLOT, MAX_USER_FLAGS};
+use crate::fault::{Fault, KeyError};
+use crate::limits::{MAX_INDEX_BYTES, MAX_SLOT, MAX_USER_FLAGS};
 
 /// Why a trie was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -42,18 +42,9 @@ pub enum TrieError {
     /// Bytes that are no checkpoint of an iterator or a diff.
     #[error("these bytes are no checkpoint")]
     Checkpoint,
-    /// A key without components, or with two slashes in front: it would not be read back as what it is.
-    #[error("the key {key:?} cannot be written")]
-    Key {
-        /// The key.
-        key: String,
-    },
-    /// A key of too many bytes.
-    #[error("a key of {bytes} bytes, at most {MAX_KEY_BYTES} can be written")]
-    KeyTooLong {
-        /// Its length.
-        bytes: usize,
-    },
+    /// A key that cannot be written.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// More keys of the same hash than JavaScript could read.
     #[error("too many keys have the hash of {key:?}: slot {MAX_SLOT} is the last")]
     Collisions {

@@ -5,7 +5,7 @@
 use dazaar_log::codec::protobuf::{Reader, encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 
-use super::IterOptions;
+use super::{Iter, IterOptions};
 use crate::fault::Fault;
 use crate::fields;
 use crate::limits::{MAX_EXTENSION_BLOCKS, MAX_KEY_BYTES};
@@ -63,6 +63,12 @@ impl ExtensionMessage {
             | flag(options.is_below_only, Self::BELOW_ONLY)
             | flag(options.is_hidden, Self::HIDDEN);
         Self::Iterator { head, key: options.prefix.to_owned(), flags, checkpoint: None }
+    }
+
+    /// Says what of a list is still to come. JavaScript only looks at the place if there is no key.
+    pub fn rest_of(iter: &Iter, head: u64) -> Self {
+        let checkpoint = Some(iter.checkpoint());
+        Self::Iterator { head, key: String::new(), flags: Self::RECURSIVE, checkpoint }
     }
 
     /// The payload.

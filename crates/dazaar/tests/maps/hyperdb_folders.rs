@@ -1,11 +1,12 @@
 //! Maps of several writers in folders that both sides write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::hyperdb::HyperDb;
+use dazaar::hyperdb::{HyperDb, HyperDbError};
 use dazaar::log::{FeedKey, FeedKeyPair};
 use dazaar::maps::db::{DbIterOptions, DbNode, Feeds as _};
 use dazaar::peer::replicate;
@@ -13,6 +14,7 @@ use dazaar::wire::Role;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::node::Node;
 
@@ -90,9 +92,19 @@ fn javascript(folder: &Path, steps: &[Step], keys: &BTreeSet<String>, read: u8) 
 struct Ours(Vec<HyperDb>);
 
 impl Ours {
-    fn open(folder: &Path) -> Self {
-        let db = |peer: u8| HyperDb::open(&folder.join(peer.to_string()), Some(feed(1))).unwrap();
-        Self((1..=PEERS).map(db).collect())
+    async fn open(folder: &Path) -> Self {
+        let mut peers = Vec::new();
+        while peers.len() < usize::from(PEERS) {
+            match HyperDb::open(&folder.join((peers.len() + 1).to_string()), Some(feed(1))) {
+                Ok(peer) => peers.push(peer),
+                // A checkpoint of whoever had it open before may still be under way.
+                Err(HyperDbError::Folder { source, .. }) if source.kind() == ErrorKind::WouldBlock => {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        Self(peers)
     }
 
     fn peer(&self, peer: u8) -> &HyperDb {
@@ -132,8 +144,12 @@ impl Ours {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(DEADLINE, same).await.unwrap();
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        timeout(DEADLINE, same).await.unwrap();
+        for task in tasks {
+            task.abort();
+            // What it had open is closed once it has ended.
+            assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        }
     }
 }
 
@@ -230,7 +246,7 @@ proptest! {
         javascript(folder, &[], &keys, read);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ours = |steps: &[Step], told: Option<&Value>| runtime.block_on(async {
-            let ours = Ours::open(folder);
+            let ours = timeout(DEADLINE, Ours::open(folder)).await.unwrap();
             for step in steps {
                 ours.take(step).await;
             }

@@ -116,7 +116,7 @@ async fn we_read_sparsely_from_each_other_and_hear_of_changes() {
     timeout(DEADLINE, read(&theirs, &folders[1])).await.unwrap();
 
     let version = theirs.version();
-    let mut watch = theirs.ask(None, |trie| Watch::new(trie, version, "dir1")).await.unwrap();
+    let mut watch = theirs.ask(|trie| Watch::new(trie, version, "dir1")).await.unwrap();
     ours.put("dir1/new", Some(b"1"), Options::default()).await.unwrap();
     timeout(DEADLINE, theirs.changed(&mut watch)).await.unwrap().unwrap();
     let found = timeout(DEADLINE, theirs.get("dir1/new".into())).await.unwrap().unwrap();

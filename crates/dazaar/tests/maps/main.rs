@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod hyperdb_folders;
+mod hyperdb_peers;
 mod hypertrie_folders;
 mod hypertrie_peers;
 mod node;

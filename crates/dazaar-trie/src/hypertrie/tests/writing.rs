@@ -1,6 +1,7 @@
 //! Writing: conditions, batches, keys and values of all kinds.
 
 use super::support::*;
+use crate::KeyError;
 use crate::hypertrie::*;
 use crate::limits::MAX_USER_FLAGS;
 
@@ -96,10 +97,13 @@ fn what_would_not_be_read_back_is_not_written() {
     let mut batch = Batch::new(&trie);
     for key in ["", "/", "//", "//a", "///a", "////"] {
         let refused = batch.put(&trie, key, None, Options::default());
-        assert!(matches!(refused, Err(TrieError::Key { .. })), "{key:?}");
+        assert!(matches!(refused, Err(TrieError::Key(KeyError::NotLasting { .. }))), "{key:?}");
     }
     let long = "k".repeat(crate::limits::MAX_KEY_BYTES + 1);
-    assert!(matches!(batch.put(&trie, &long, None, Options::default()), Err(TrieError::KeyTooLong { .. })));
+    assert!(matches!(
+        batch.put(&trie, &long, None, Options::default()),
+        Err(TrieError::Key(KeyError::TooLong { .. }))
+    ));
     let flags = Options { is_hidden: false, flags: MAX_USER_FLAGS + 1 };
     assert!(matches!(batch.put(&trie, "a", None, flags), Err(TrieError::Flags { .. })));
     assert!(batch.blocks().is_empty());
