@@ -21,7 +21,7 @@ pub struct DbChange {
 impl DbChange {
     /// The key.
     pub fn key(&self) -> &str {
-        self.newer.first().or(self.older.first()).map_or("", |node| node.key())
+        self.newer.first().or_else(|| self.older.first()).map_or("", |node| node.key())
     }
 }
 

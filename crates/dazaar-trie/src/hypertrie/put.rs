@@ -37,7 +37,7 @@ impl Link {
         let mut from = 0;
         loop {
             let parting = node.parting(&head, from);
-            let end = parting.map_or(node.positions(), |position| position + 1);
+            let end = parting.map_or_else(|| node.positions(), |position| position + 1);
             for &pointer in
                 head.pointers.from(from).iter().take_while(|pointer| (pointer.position as usize) < end)
             {
