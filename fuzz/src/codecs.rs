@@ -1,10 +1,9 @@
 //! Bytes that become values.
 
-use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use dazaar_log::codec::protobuf::Reader;
-use dazaar_market::{Card, ImportedMarket, Link, LinkError};
+use dazaar_market::{Card, Link, LinkError};
 use dazaar_table::{Format, RecordReader};
 
 /// Run lengths: bounded, and the same bits after another round.
@@ -44,20 +43,6 @@ pub fn link(data: &[u8]) {
             }
         }
     }
-}
-
-/// The database of a market of npm `dazaar`. Each block is a byte with its length, then so many bytes.
-pub fn hypertrie(data: &[u8]) {
-    let mut blocks = Vec::new();
-    let mut rest = data;
-    while let Some((length, after)) = rest.split_first() {
-        let (block, after) = after.split_at(usize::from(*length).min(after.len()));
-        blocks.push(block);
-        rest = after;
-    }
-    let entries: BTreeMap<_, _> = dazaar_trie::latest_entries(blocks).unwrap_or_default();
-    // Any answer will do, as long as there is one.
-    let _ = ImportedMarket::read(&entries);
 }
 
 /// Rows of a file: every row is a piece of it, and reading ends.

@@ -16,11 +16,12 @@ mod peers;
 pub mod seeds;
 mod table_seeds;
 mod tables;
+mod tries;
 
 pub use altered::altered;
-pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use ecash::ecash;
 pub use evm::{evm_answer, evm_demand, evm_payment};
+pub use codecs::{card, link, protobuf, rle, rows};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -29,12 +30,13 @@ pub use tables::{
     import_csv, import_ipc, import_json, import_parquet, moment, table_header, table_index, table_read,
     table_resume, table_segment,
 };
+pub use tries::{hyperdb, hypertrie, trie_extension};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 32] = [
+pub const TARGETS: [(&str, Target); 34] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -46,6 +48,7 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("evm_payment", evm_payment),
     ("folder", folder),
     ("handshake", handshake),
+    ("hyperdb", hyperdb),
     ("hypertrie", hypertrie),
     ("import_csv", import_csv),
     ("import_ipc", import_ipc),
@@ -66,5 +69,6 @@ pub const TARGETS: [(&str, Target); 32] = [
     ("table_read", table_read),
     ("table_resume", table_resume),
     ("table_segment", table_segment),
+    ("trie_extension", trie_extension),
     ("upload", upload),
 ];

@@ -1,8 +1,14 @@
 //! Inputs to start from: what honest peers say, so that changes of it get far.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dazaar_log::FeedKey;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
+use dazaar_trie::db::{Db, DbBatch, DbError};
+use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
 
 use crate::{ecash, evm_seeds, feed, files, table_seeds};
 
@@ -36,7 +42,8 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(1, &[&[255, 58][..], &[9; 58]].concat()),
             prefixed(0, &[&[255, 122][..], &[9; 122]].concat()),
         ],
-        "hypertrie" => vec![trie()],
+        "hyperdb" => vec![hyperdb()],
+        "hypertrie" => vec![with_lengths(trie_blocks().iter().map(|block| &block[..]))],
         "link" => texts(&[
             "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
         ]),
@@ -55,6 +62,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         }
         "rows" => texts(&["0a,b\n1,\"x\"\"y\n\"\r\n\n3\n", "1{\"a\":1}\n[1,2]\nnull\nx\n"]),
         "session" => vec![prefixed(0, &control()), prefixed(1, &control())],
+        "trie_extension" => trie_extension(),
         "upload" => vec![
             prefixed(0, &questions()),
             prefixed(1, &questions()),
@@ -218,28 +226,64 @@ fn extensions() -> Vec<Vec<u8>> {
     [vec![each.concat()], each].concat()
 }
 
-/// A database with a master key and a sale.
-fn trie() -> Vec<u8> {
-    let mut header = Vec::new();
-    encode_bytes(1, b"hypertrie", &mut header);
-    let node = |seq: u64, key: &str, value: &str| {
-        let mut node = Vec::new();
-        encode_bytes(1, key.as_bytes(), &mut node);
-        encode_bytes(2, value.as_bytes(), &mut node);
-        encode_bytes(3, &[0], &mut node);
-        encode_varint(4, seq, &mut node);
-        encode_varint(5, 0, &mut node);
-        node
-    };
+/// The database of a market, with a master key and a purchase.
+pub(crate) fn trie_blocks() -> Vec<Bytes> {
     let key = "07".repeat(32);
-    let blocks = [
-        header,
-        node(1, "master-key", &format!("\"{key}\"")),
-        node(2, &format!("buys/feeds/{key}"), &format!("{{\"seller\":\"{key}\",\"uniqueFeed\":\"{key}\"}}")),
-        node(3, "config/colour", "{\"name\":\"blue\"}"),
-    ];
-    blocks
-        .iter()
-        .flat_map(|block| [&[u8::try_from(block.len()).unwrap_or(u8::MAX)], &block[..]].concat())
-        .collect()
+    let trie = Trie::new(Vec::<Bytes>::new());
+    let mut batch = Batch::new(&trie);
+    for (name, value) in [
+        ("master-key", format!("\"{key}\"")),
+        (&*format!("buys/feeds/{key}"), format!("{{\"seller\":\"{key}\",\"uniqueFeed\":\"{key}\"}}")),
+        ("config/colour", "{\"name\":\"blue\"}".to_owned()),
+        ("config/size", "1".to_owned()),
+    ] {
+        batch
+            .put(&trie, name, Some(value.as_bytes()), Options::default())
+            .expect("a key that can be written");
+    }
+    batch.delete(&trie, "config/size").expect("all blocks are here");
+    batch.blocks().iter().cloned().map(Bytes::from).collect()
+}
+
+/// Two writers, the second of whom was let in; blocks in the order in which the target deals them out.
+fn hyperdb() -> Vec<u8> {
+    let keys = [1, 2].map(|byte| FeedKey([byte; 32]));
+    let mut db = Db::new(keys[0], BTreeMap::<FeedKey, Vec<Bytes>>::new());
+    let mut write = |own: usize, change: &dyn Fn(&mut DbBatch, &Db<_>) -> Result<u64, DbError>| {
+        let mut batch = DbBatch::new(&db, keys[own]).expect("all blocks are here");
+        change(&mut batch, &db).expect("a change that can be made");
+        let blocks: Vec<Bytes> = batch.blocks().iter().cloned().map(Bytes::from).collect();
+        db.feeds_mut().entry(keys[own]).or_default().extend(blocks);
+    };
+    write(0, &|batch, db| batch.authorize(db, keys[1]));
+    write(1, &|batch, db| batch.put(db, "a/b", Some(b"1")));
+    write(0, &|batch, db| batch.put(db, "a/c", Some(b"2")));
+    write(1, &|batch, db| batch.delete(db, "a/c"));
+    let [ours, theirs] = keys.map(|key| db.feeds().get(&key).cloned().unwrap_or_default());
+    let dealt = ours.iter().zip(&theirs).flat_map(|(ours, theirs)| [&ours[..], &theirs[..], b""]);
+    with_lengths(dealt)
+}
+
+/// Questions and answers of the trie extension.
+fn trie_extension() -> Vec<Vec<u8>> {
+    let iterator = |flags, checkpoint| ExtensionMessage::Iterator {
+        head: 5,
+        key: "config".to_owned(),
+        flags,
+        checkpoint,
+    };
+    [
+        ExtensionMessage::Get { head: 5, key: "config/colour".to_owned() },
+        iterator(1, None),
+        iterator(6, Some(vec![1, 5, 2, 3])),
+        ExtensionMessage::Cache { start: 1, end: 5, blocks: vec![4, 1, 2] },
+    ]
+    .iter()
+    .map(ExtensionMessage::encode)
+    .collect()
+}
+
+fn with_lengths<'a>(blocks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let length = |block: &[u8]| u8::try_from(block.len()).unwrap_or(u8::MAX);
+    blocks.into_iter().flat_map(|block| [&[length(block)], block].concat()).collect()
 }

@@ -1,137 +1,59 @@
-//! Hypertrie: a map of texts to bytes, written as a log.
+//! Hypertrie: a map of keys to bytes, written as a log by one writer.
 //!
-//! Grade: plain. Block 0 says what the log is; every other block is one entry with a piece of an index. Whoever has
-//! all blocks needs no index: the last value of each key wins. Only a trie from which nothing was ever deleted can be
-//! read this way; the market of the reference, for which this is made, never deletes.
-//! Source: classic protocol, section 7.6.
+//! Block 0 says what the log is. Every other block is a node: one entry, and pointers to the older nodes that part from its
+//! key, by the digit at which they do. So the newest node leads to every entry, and a prefix of the log is an older version of
+//! the map. Written and read as npm `hypertrie` 5 does, but for what docs/structures.md lists.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use dazaar_trie::hypertrie::{Batch, Options, Trie};
+//!
+//! let mut trie = Trie::new(Vec::<Bytes>::new());
+//! let mut batch = Batch::new(&trie);
+//! batch.put(&trie, "towns/Riga", Some(b"56.9 N"), Options::default())?;
+//! batch.put(&trie, "towns/Oslo", Some(b"59.9 N"), Options::default())?;
+//! // The header too, since there was no block yet.
+//! let blocks: Vec<Bytes> = batch.blocks().iter().cloned().map(Bytes::from).collect();
+//! assert_eq!(blocks.len(), 3);
+//! trie.blocks_mut().extend(blocks);
+//! trie.keep(batch);
+//!
+//! let riga = trie.snapshot().get("towns/Riga")?.expect("it was put");
+//! assert_eq!(riga.value(), Some(&b"56.9 N"[..]));
+//! assert_eq!(trie.checkout(2).get("towns/Oslo")?, None);
+//! # Ok::<(), dazaar_trie::hypertrie::TrieError>(())
+//! ```
 
-use std::collections::BTreeMap;
+mod batch;
+mod delete;
+mod diff;
+mod error;
+mod extension;
+mod header;
+mod history;
+mod iter;
+mod lookup;
+mod node;
+mod pointers;
+mod put;
+mod responder;
+mod snapshot;
+mod trie;
+mod watch;
 
-use dazaar_log::codec::protobuf::{ProtobufError, Reader, Value};
-
-/// What block 0 calls the log.
-const TYPE: &[u8] = b"hypertrie";
-
-/// The flag of entries that listings leave out: they have their own name space.
-const FLAG_HIDDEN: u64 = 1;
-
-/// One entry of a trie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Node<'a> {
-    /// Its key, components separated by `/`.
-    pub key: &'a str,
-    /// Its value; none is how JSON's `null` is written.
-    pub value: Option<&'a [u8]>,
-    /// The index of its block, if it says so.
-    pub seq: Option<u64>,
-    /// Whether it belongs to the hidden entries.
-    pub is_hidden: bool,
-}
-
-/// Reads block 0.
-///
-/// # Errors
-/// [`HypertrieError::NotATrie`] if the log is something else.
-pub fn decode_header(block: &[u8]) -> Result<(), HypertrieError> {
-    let mut found = None;
-    for field in Reader::new(block) {
-        if let (1, value) = field.map_err(|error| HypertrieError::Protobuf { block: 0, error })? {
-            found = value.bytes();
-        }
-    }
-    if found == Some(TYPE) { Ok(()) } else { Err(HypertrieError::NotATrie) }
-}
-
-/// Reads `block`, which is not the first, at index `index`.
-///
-/// # Errors
-/// The rule that is broken.
-pub fn decode_node(index: u64, block: &[u8]) -> Result<Node<'_>, HypertrieError> {
-    let (mut key, mut value, mut seq, mut flags) = (None, None, None, 0);
-    for field in Reader::new(block) {
-        match field.map_err(|error| HypertrieError::Protobuf { block: index, error })? {
-            (1, Value::Bytes(bytes)) => key = Some(bytes),
-            (2, Value::Bytes(bytes)) => value = Some(bytes),
-            (4, Value::Varint(integer)) => seq = Some(integer),
-            (5, Value::Varint(integer)) => flags = integer,
-            (field @ (1 | 2 | 4 | 5), _) => return Err(HypertrieError::FieldType { block: index, field }),
-            _ => {}
-        }
-    }
-    if let Some(seq) = seq.filter(|seq| *seq != index) {
-        return Err(HypertrieError::Sequence { block: index, seq });
-    }
-    let key = key.ok_or(HypertrieError::NoKey { block: index })?;
-    let key = std::str::from_utf8(key).map_err(|_| HypertrieError::KeyNotUtf8 { block: index })?;
-    Ok(Node { key, value, seq, is_hidden: flags & FLAG_HIDDEN != 0 })
-}
-
-/// The last value of every key in `blocks`, which are all blocks of a trie from the first on. No blocks are an empty
-/// trie. Hidden entries are left out.
-///
-/// # Errors
-/// The first rule that a block breaks.
-pub fn latest_entries<B: AsRef<[u8]>>(
-    blocks: impl IntoIterator<Item = B>,
-) -> Result<BTreeMap<String, Option<Vec<u8>>>, HypertrieError> {
-    let mut entries = BTreeMap::new();
-    for (index, block) in (0..).zip(blocks) {
-        if index == 0 {
-            decode_header(block.as_ref())?;
-            continue;
-        }
-        let node = decode_node(index, block.as_ref())?;
-        if !node.is_hidden {
-            entries.insert(node.key.to_owned(), node.value.map(<[u8]>::to_vec));
-        }
-    }
-    Ok(entries)
-}
-
-/// Why blocks are not a trie.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HypertrieError {
-    /// Block 0 does not say `hypertrie`.
-    #[error("the first block does not say that this is a hypertrie")]
-    NotATrie,
-    /// A block is no message.
-    #[error("block {block}: {error}")]
-    Protobuf {
-        /// Index of the block.
-        block: u64,
-        /// What is wrong.
-        error: ProtobufError,
-    },
-    /// A field is a number instead of bytes, or the reverse.
-    #[error("block {block}: field {field} is of the wrong type")]
-    FieldType {
-        /// Index of the block.
-        block: u64,
-        /// Number of the field.
-        field: u64,
-    },
-    /// An entry without a key.
-    #[error("block {block} has no key")]
-    NoKey {
-        /// Index of the block.
-        block: u64,
-    },
-    /// A key that is no text.
-    #[error("the key of block {block} is not UTF-8")]
-    KeyNotUtf8 {
-        /// Index of the block.
-        block: u64,
-    },
-    /// An entry that was written at another place.
-    #[error("block {block} says that it is block {seq}")]
-    Sequence {
-        /// Index of the block.
-        block: u64,
-        /// What it says.
-        seq: u64,
-    },
-}
+pub use batch::{Batch, Before, Options};
+pub use diff::{Change, Diff, DiffOptions};
+pub use error::TrieError;
+pub use extension::{EXTENSION, ExtensionMessage};
+pub use header::Header;
+pub use history::History;
+pub use iter::{Iter, IterOptions};
+pub use lookup::Query;
+pub use node::Node;
+pub use responder::{Responder, wanted_blocks};
+pub use snapshot::Snapshot;
+pub use trie::Trie;
+pub use watch::Watch;
 
 #[cfg(test)]
 mod tests;

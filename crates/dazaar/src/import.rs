@@ -9,15 +9,12 @@ use std::path::{Path, PathBuf};
 use dazaar_log::{FeedKey, FileName, Log, LogError, Storage as _};
 use dazaar_market::Card;
 use dazaar_market::legacy::{ImportedMarket, ImportedSale, LegacyError};
-use dazaar_trie::hypertrie::{self, HypertrieError};
+use dazaar_trie::hypertrie::{IterOptions, Trie, TrieError};
 
 use crate::clock::now_ms;
 use crate::database::{Admission, Listing, Purchase, Retention, Sale};
 use crate::folder::Folder;
 use crate::market::{Market, MarketError};
-
-/// Blocks read from the JavaScript market's database at once.
-const BATCH_BLOCKS: u64 = 1024;
 
 /// How many folders deep feeds are looked for.
 const SEARCH_DEPTH: usize = 3;
@@ -47,16 +44,22 @@ pub fn read_legacy(folder: &Path) -> Result<ImportedMarket, ImportError> {
     // Held while reading: npm dazaar has this lock for as long as it runs.
     let _lock = Folder::open(&path).map_err(io_error)?;
     let log = Log::open(Folder::snapshot(&path).map_err(io_error)?)?;
-    let mut blocks = Vec::new();
-    while (blocks.len() as u64) < log.length() {
-        let start = blocks.len() as u64;
-        let batch = log.blocks(start..start + BATCH_BLOCKS)?;
-        if batch.is_empty() {
-            return Err(ImportError::Incomplete { block: start });
-        }
-        blocks.extend((0..batch.len()).filter_map(|nth| batch.get(nth)));
+    Ok(ImportedMarket::read(&entries(&Trie::new(log))?)?)
+}
+
+/// Every entry of a market's database.
+fn entries(database: &Trie<Log<Folder>>) -> Result<BTreeMap<String, Option<Vec<u8>>>, ImportError> {
+    let failed = |error| match error {
+        TrieError::Missing { seq } => ImportError::Incomplete { block: seq },
+        error => ImportError::Trie(error),
+    };
+    database.header().map_err(failed)?;
+    let mut entries = BTreeMap::new();
+    for node in database.snapshot().iter(&IterOptions::default()) {
+        let node = node.map_err(failed)?;
+        entries.insert(node.key().to_owned(), node.value().map(<[u8]>::to_vec));
     }
-    Ok(ImportedMarket::read(&hypertrie::latest_entries(blocks)?)?)
+    Ok(entries)
 }
 
 impl Market {
@@ -222,7 +225,7 @@ pub enum ImportError {
     OtherMasterKey,
     /// The database is no hypertrie.
     #[error("the market's database: {0}")]
-    Trie(#[from] HypertrieError),
+    Trie(#[from] TrieError),
     /// A record of the database is wrong.
     #[error(transparent)]
     Legacy(#[from] LegacyError),

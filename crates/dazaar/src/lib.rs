@@ -10,20 +10,24 @@ mod connection;
 pub mod database;
 pub mod folder;
 mod group_commit;
+pub mod hyperdb;
 mod import;
 pub mod keystore;
 mod market;
 pub mod payment;
+pub mod peer;
 mod publish;
 mod replicator;
 mod retention;
 pub mod seller;
 mod shared_log;
+pub mod trie;
 pub mod validator;
 mod wallets;
 
 pub use dazaar_log as log;
 pub use dazaar_market as cards;
+pub use dazaar_trie as maps;
 pub use dazaar_wire as wire;
 
 pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};

@@ -177,15 +177,15 @@ impl Replicator {
         let changed = {
             let mut state = self.state();
             let mut log = self.log.lock();
+            let before = state.news(&log);
             state.is_informed |= matches!(message, Message::Have(_) | Message::Blocks(_));
-            let before = (log.length(), state.replication.progress(&log).bytes_down);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
             state.count_events(&log);
             if state.peers.len() > 1 {
                 // What one peer says may be a reason to ask another.
                 state.wake_all();
             }
-            (log.length(), state.replication.progress(&log).bytes_down) != before
+            state.news(&log) != before
         };
         if changed {
             self.log.announce();
@@ -257,6 +257,12 @@ impl Replicator {
 }
 
 impl State {
+    /// What those hear of who wait for the feed to change: its length, what peers have, what came.
+    fn news(&self, log: &Log<Folder>) -> (bool, u64, u64, u64) {
+        let progress = self.replication.progress(log);
+        (self.is_informed, log.length(), progress.length, progress.bytes_down)
+    }
+
     /// Takes the machine's events as they come, so that they never pile up.
     fn count_events(&mut self, log: &Log<Folder>) {
         while let Some(event) = self.replication.poll_event(log) {

@@ -1,0 +1,151 @@
+//! Entries of a writer who means harm: whatever they are, reading ends soon and with an error that names the block.
+
+use bytes::Bytes;
+use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
+use proptest::prelude::*;
+
+use super::support::*;
+use crate::Fault;
+use crate::db::*;
+
+/// An entry with a list of these writers.
+fn entry(key_text: &str, index: &[u8], clock: &[u64], writers: &[u8]) -> Bytes {
+    let mut block = Vec::new();
+    encode_bytes(1, key_text.as_bytes(), &mut block);
+    encode_bytes(2, b"v", &mut block);
+    encode_bytes(4, index, &mut block);
+    clock.iter().for_each(|length| encode_varint(5, *length, &mut block));
+    encode_varint(6, 1, &mut block);
+    for writer in writers {
+        let mut message = Vec::new();
+        encode_bytes(1, &key(*writer).0, &mut message);
+        encode_bytes(7, &message, &mut block);
+    }
+    block.into()
+}
+
+fn header() -> Bytes {
+    Bytes::from_static(b"\x0a\x07hyperdb")
+}
+
+fn db(feeds: &[(u8, Vec<Bytes>)]) -> Db<Blocks> {
+    Db::new(key(1), feeds.iter().map(|(writer, blocks)| (key(*writer), blocks.clone())).collect())
+}
+
+fn fault(blocks: Vec<Bytes>) -> Fault {
+    match db(&[(1, blocks)]).view() {
+        Err(DbError::Block { fault, .. }) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_broken_rule_has_its_name() {
+    let trie = Bytes::from_static(b"\x0a\x09hypertrie");
+    assert!(matches!(
+        db(&[(1, vec![trie, entry("a", b"", &[2], &[1])])]).view(),
+        Err(DbError::NotADb { .. })
+    ));
+    let long: Vec<u64> = vec![1; 300];
+    for (block, expected) in [
+        (entry("a", b"", &[2, 1], &[1]), Fault::Clock),
+        (entry("a", b"", &long, &[1]), Fault::Clock),
+        (entry("a", b"", &[2], &[]), Fault::List),
+        (entry("a", &[0, 2, 0, 1], &[2], &[1]), Fault::Index),
+        (entry("a", &[0, 2, 4, 1], &[2], &[1]), Fault::Index),
+        (entry("a", &[0, 2, 0, 0], &[2], &[1]), Fault::Index),
+        (entry("a", &[0, 32, 0, 1], &[2], &[1]), Fault::Index),
+        (entry("a", &[33, 1, 0, 1], &[2], &[1]), Fault::Index),
+        (Bytes::from_static(b"\x0a\x01a\x22\x00\x28\x02"), Fault::Clock),
+        (Bytes::from_static(b"\x0a\x01a\x28\x02\x30\x01"), Fault::NoField { field: 4 }),
+    ] {
+        assert_eq!(fault(vec![header(), block]), expected);
+    }
+}
+
+#[test]
+fn a_pointer_to_an_entry_of_another_place_is_refused() {
+    let theirs = vec![header(), entry("hello", b"", &[1, 2], &[1, 2])];
+    for index in [[0, 2, 2, 1], [1, 4, 2, 1]] {
+        let db = db(&[(1, vec![header(), entry("a", &index, &[2, 2], &[1, 2])]), (2, theirs.clone())]);
+        let listed: Result<Vec<_>, _> = db.view().unwrap().iter(&below("")).collect();
+        assert!(matches!(listed, Err(DbError::Pointer { .. })), "{index:?}: {listed:?}");
+    }
+}
+
+#[test]
+fn pointers_in_a_circle_end() {
+    // Each of two keys of one hash points to the other, at the end mark.
+    let [first, second] = TWINS;
+    let ours = vec![header(), entry(first, &[32, 16, 2, 1], &[2, 2], &[1, 2])];
+    let theirs = vec![header(), entry(second, &[32, 16, 0, 1], &[2, 2], &[1, 2])];
+    let db = db(&[(1, ours), (2, theirs)]);
+    let view = db.view().unwrap();
+    let keys: Vec<_> = view.iter(&below("")).map(|nodes| nodes.unwrap()[0].key().to_owned()).collect();
+    assert_eq!(keys, TWINS);
+    assert_eq!(view.history().count(), 2);
+    for key in TWINS {
+        assert_eq!(view.get(key).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_pointer_to_the_future_is_a_block_that_is_missing() {
+    // `hello` parts from `a` at position 2, by digit 3.
+    let db = db(&[(1, vec![header(), entry("a", &[2, 8, 2, 9], &[2, 10], &[1, 2])])]);
+    let view = db.view().unwrap();
+    assert_eq!(view.get("a").unwrap().len(), 1);
+    assert!(matches!(view.get("hello"), Err(DbError::Missing { seq: 9, .. })));
+}
+
+#[test]
+fn a_clock_that_claims_the_future_replaces_nothing_that_has_seen_it() {
+    let mut peers = vec![Peer::new(1), Peer::new(2)];
+    peers[0].authorize(2);
+    sync(&mut peers, 0, 1);
+    let lie = entry("k", b"", &[u64::MAX, 2], &[1, 2]);
+    for peer in &mut peers {
+        peer.db.feeds_mut().insert(key(2), vec![header(), lie.clone()]);
+    }
+    peers[0].put("k", "1");
+    assert_eq!(peers[0].values("k"), ["1", "v"], "which of the two lies cannot be told");
+    peers[0].put("j", "2");
+    assert_eq!(peers[0].values("j"), ["2"]);
+}
+
+proptest! {
+    #[test]
+    fn changed_blocks_do_not_panic(
+        puts in prop::collection::vec((0..2_usize, "[ab]{1,2}(/[ab]{1,2}){0,2}"), 1..12),
+        place in 0..10_000_usize,
+        bit in 0..8_u8,
+    ) {
+        let mut peers = vec![Peer::new(1), Peer::new(2)];
+        peers[0].authorize(2);
+        sync(&mut peers, 0, 1);
+        for (nth, (writer, key)) in puts.iter().enumerate() {
+            peers[*writer].put(key, "v");
+            if nth % 3 == 0 {
+                sync(&mut peers, 0, 1);
+            }
+        }
+        let mut feeds = peers[0].db.feeds().clone();
+        let all: usize = feeds.values().map(Vec::len).sum();
+        let block = feeds.values_mut().flatten().nth(place % all).unwrap();
+        let mut bytes = block.to_vec();
+        let length = bytes.len();
+        bytes[place % length] ^= 1 << bit;
+        *block = bytes.into();
+        let db = Db::new(key(1), feeds);
+        let Ok(view) = db.view() else { return Ok(()) };
+        for prefix in ["", "a", "a/b"] {
+            prop_assert!(view.iter(&below(prefix)).take(200).count() < 200);
+            let _ = view.get(prefix);
+            let _ = view.key_history(prefix).take(50).last();
+        }
+        prop_assert!(view.history().take(200).count() < 200);
+        if let Ok(mut batch) = DbBatch::new(&db, key(2)) {
+            let _ = batch.put(&db, "b/a", None);
+        }
+    }
+}

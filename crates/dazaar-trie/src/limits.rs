@@ -1,0 +1,30 @@
+//! Limits of maps. Every number that a stranger may choose is held against one of these before it is used.
+//!
+//! Grade: plain. Source: docs/structures.md, limits.
+
+/// Bytes of a key. Each component costs 16 bytes of memory, so a key of slashes costs 16 times its size.
+pub const MAX_KEY_BYTES: usize = 1 << 20;
+
+/// Bytes of an encoded index: JavaScript has no more room when it writes one.
+pub const MAX_INDEX_BYTES: usize = 1 << 16;
+
+/// Bits of the flags that a user may set: JavaScript shifts them within 32.
+pub const MAX_USER_FLAGS: u32 = (1 << 22) - 1;
+
+/// The highest slot of a bucket: JavaScript counts them in the bits of a signed 32-bit integer.
+pub const MAX_SLOT: u8 = 30;
+
+/// Bytes of decoded nodes that are kept in memory.
+pub const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Blocks that one question of the extension may make a peer name, and that are asked for at once.
+pub const MAX_EXTENSION_BLOCKS: usize = 2048 + 128;
+
+/// Blocks in one message of the extension.
+pub const EXTENSION_MESSAGE_BLOCKS: usize = 128;
+
+/// Feeds of one map of several writers: JavaScript's protocol for them has no more channels.
+pub const MAX_WRITERS: usize = 256;
+
+/// Feeds that get a number in one map: its writers, and those that only lists name.
+pub const MAX_FEEDS_NAMED: usize = 16 * MAX_WRITERS;

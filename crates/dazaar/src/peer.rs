@@ -1,0 +1,166 @@
+//! Feeds replicated with a peer, no market between: what programs of npm hypercore do with `feed.replicate`.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dazaar_log::{FeedKey, IdentityKeyPair};
+use dazaar_wire::session::{Channel, Config, Event, Role, SecurityPolicy};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+
+use crate::connection::{Connection, ConnectionError};
+use crate::replicator::Replicator;
+
+/// Questions that wait for a slow connection; older ones are not asked there.
+const QUESTIONS_WAITING: usize = 64;
+
+/// Feeds that are replicated with every peer. More may be added at any time.
+#[derive(Debug)]
+pub struct FeedSet {
+    members: Mutex<BTreeMap<FeedKey, Member>>,
+    grown: watch::Sender<()>,
+    questions: broadcast::Sender<Question>,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    replicator: Arc<Replicator>,
+    extension: Option<Arc<dyn FeedExtension>>,
+}
+
+/// A message for every peer that has a feed open.
+#[derive(Debug, Clone)]
+struct Question {
+    feed: FeedKey,
+    payload: Arc<[u8]>,
+}
+
+/// What is said about a feed besides its blocks.
+pub trait FeedExtension: Debug + Send + Sync {
+    /// Its name, by which peers find it.
+    fn name(&self) -> &'static str;
+
+    /// The answers to a message. Nothing in it is verified.
+    fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>>;
+}
+
+impl FeedSet {
+    /// No feeds yet.
+    pub fn new() -> Arc<Self> {
+        let (grown, _) = watch::channel(());
+        let (questions, _) = broadcast::channel(QUESTIONS_WAITING);
+        Arc::new(Self { members: Mutex::default(), grown, questions })
+    }
+
+    /// Adds a feed, and says what else is said about it. One that is there stays.
+    pub fn add(&self, replicator: Arc<Replicator>, extension: Option<Arc<dyn FeedExtension>>) {
+        let key = replicator.key();
+        self.members().entry(key).or_insert(Member { replicator, extension });
+        self.grown.send_replace(());
+    }
+
+    /// Asks all peers who have the feed open, now and not later.
+    pub fn ask(&self, feed: FeedKey, payload: &[u8]) {
+        // Nobody to ask is no failure: blocks come without the question too.
+        let _ = self.questions.send(Question { feed, payload: payload.into() });
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Replicates `feeds` over a stream until the other side ends it.
+///
+/// # Errors
+/// What the other side did wrong, or what failed here.
+pub async fn replicate<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    role: Role,
+    feeds: &FeedSet,
+) -> Result<(), ConnectionError> {
+    let identity = IdentityKeyPair::from_seed(&rand::random());
+    let config = Config {
+        role,
+        identity: &identity,
+        expected: None,
+        security: SecurityPolicy::Offer,
+        seed: rand::random(),
+        extensions: Vec::new(),
+    };
+    let mut grown = feeds.grown.subscribe();
+    let mut questions = feeds.questions.subscribe();
+    let mut peer = Peer { connection: Connection::new(stream, config), feeds, channels: BTreeMap::new() };
+    let mut is_connected = false;
+    loop {
+        while let Some(event) = peer.connection.poll_event()? {
+            is_connected |= matches!(event, Event::Connected { .. });
+            peer.handle_event(event)?;
+        }
+        let turn = tokio::select! {
+            turn = peer.connection.turn(None) => turn,
+            _ = grown.changed(), if is_connected => { peer.open()?; Ok(()) }
+            question = questions.recv() => { peer.ask(question)?; Ok(()) }
+        };
+        match turn {
+            Err(ConnectionError::Closed) => return Ok(()),
+            turn => turn?,
+        }
+    }
+}
+
+/// One connection, and the feeds that both sides have open.
+struct Peer<'a, S> {
+    connection: Connection<S>,
+    feeds: &'a FeedSet,
+    channels: BTreeMap<Channel, Member>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
+    fn handle_event(&mut self, event: Event) -> Result<(), ConnectionError> {
+        match event {
+            Event::Connected { .. } => self.open()?,
+            Event::Opened { channel } => self.attach(channel),
+            Event::Closed { channel } | Event::Refused { channel, .. } => {
+                self.channels.remove(&channel);
+            }
+            Event::ChannelExtension { channel, name, payload } => {
+                let extension = self.channels.get(&channel).and_then(|member| member.extension.as_ref());
+                for answer in extension.map(|extension| extension.answer(&payload)).unwrap_or_default() {
+                    self.connection.session().send_channel_extension(channel, &name, &answer)?;
+                }
+            }
+            // A feed that the other side offers is opened when it is added here.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Opens what is not open yet.
+    fn open(&mut self) -> Result<(), ConnectionError> {
+        let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
+        keys.into_iter().try_for_each(|key| Ok(self.connection.session().open(key).map(|_| ())?))
+    }
+
+    fn attach(&mut self, channel: Channel) {
+        let key = self.connection.session().feed(channel);
+        let Some(member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else { return };
+        self.connection.attach(channel, Arc::clone(&member.replicator));
+        if let Some(extension) = &member.extension {
+            self.connection.session().set_channel_extensions(channel, [extension.name()]);
+        }
+        self.channels.insert(channel, member);
+    }
+
+    fn ask(&mut self, question: Result<Question, RecvError>) -> Result<(), ConnectionError> {
+        let Ok(Question { feed, payload }) = question else { return Ok(()) };
+        let open = self.channels.iter().find(|(_, member)| member.replicator.key() == feed);
+        if let Some((&channel, Member { extension: Some(extension), .. })) = open {
+            let name = extension.name();
+            self.connection.session().send_channel_extension(channel, name, &payload)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! Hypertries in feeds: one of our own in its folder, or somebody else's of which only some blocks are here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use dazaar_log::{Feed, FeedKey, LogError};
+use dazaar_trie::Blocks;
+use dazaar_trie::hypertrie::{
+    Batch, EXTENSION, ExtensionMessage, Iter, IterOptions, Node, Options, Query, Responder, Trie, TrieError,
+    Watch, wanted_blocks,
+};
+use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
+use dazaar_wire::replication::{self, Download};
+use tokio::sync::Notify;
+
+use crate::peer::{FeedExtension, FeedSet};
+use crate::replicator::Replicator;
+use crate::shared_log::SharedLog;
+
+/// The blocks of a feed that others may use too.
+#[derive(Debug, Clone)]
+pub struct FeedBlocks(Arc<SharedLog>);
+
+impl Blocks for FeedBlocks {
+    fn length(&self) -> u64 {
+        self.0.lock().length()
+    }
+
+    fn block(&self, seq: u64) -> Result<Option<Bytes>, LogError> {
+        self.0.lock().block(seq)
+    }
+}
+
+/// A hypertrie in a feed. What is missing is fetched from whoever is connected.
+#[derive(Debug, Clone)]
+pub struct TrieFeed {
+    core: Arc<Core>,
+    feeds: Arc<FeedSet>,
+    /// Held while a batch is made and appended.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Core {
+    log: Arc<SharedLog>,
+    trie: Mutex<Trie<FeedBlocks>>,
+    replicator: Arc<Replicator>,
+}
+
+impl TrieFeed {
+    /// The trie in a feed. Connections that replicate `feeds` serve it, and fetch what is missing.
+    pub fn new(log: Arc<SharedLog>, feeds: &Arc<FeedSet>) -> Self {
+        let download = if log.lock().is_writable() { Download::None } else { Download::Sparse };
+        let options = replication::Options { download, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
+        let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
+        let core = Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
+        feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
+        Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
+    }
+
+    /// The key of the feed.
+    pub fn key(&self) -> FeedKey {
+        self.core.log.key()
+    }
+
+    /// The version that is here: the length of the feed, as far as it was proved.
+    pub fn version(&self) -> u64 {
+        self.core.trie().version()
+    }
+
+    /// Waits until a peer has told what there is, proves the newest version, and returns it.
+    ///
+    pub async fn update(&self) -> u64 {
+        let changed = self.core.listen();
+        while !self.core.is_newest() {
+            changed.notified().await;
+        }
+        self.version()
+    }
+
+    /// Asks the trie, fetching each block that it lacks. Waits for as long as nobody has a block.
+    ///
+    /// # Errors
+    /// Those of the question, but for missing blocks.
+    pub async fn ask<T>(
+        &self,
+        ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        self.ask_peers(&mut None, ask).await
+    }
+
+    /// The same. If a block is missing, `question` goes to the peers, so that they name the blocks that will be needed.
+    async fn ask_peers<T>(
+        &self,
+        question: &mut Option<ExtensionMessage>,
+        mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        let mut listener = None;
+        loop {
+            let seq = match ask(&self.core.trie()) {
+                Err(TrieError::Missing { seq }) => seq,
+                answer => return answer,
+            };
+            if let Some(question) = question.take() {
+                self.feeds.ask(self.key(), &question.encode());
+            }
+            let changed = listener.get_or_insert_with(|| self.core.listen());
+            self.core.replicator.want(seq..seq + 1);
+            while !self.core.log.lock().has(seq) {
+                changed.notified().await;
+            }
+        }
+    }
+
+    /// The entry of a key, in the version that is here.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn get(&self, query: Query<'_>) -> Result<Option<Arc<Node>>, TrieError> {
+        let version = self.version();
+        let question = version.checked_sub(1).filter(|_| !query.is_hidden);
+        let mut question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
+        self.ask_peers(&mut question, |trie| trie.checkout(version).get(query)).await
+    }
+
+    /// The entries at and below a prefix, in the version that is here.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn list(&self, options: &IterOptions<'_>) -> Result<Vec<Arc<Node>>, TrieError> {
+        let version = self.version();
+        let Some(head) = version.checked_sub(1) else { return Ok(Vec::new()) };
+        let mut iter = Iter::new(version, options);
+        let mut question = Some(ExtensionMessage::iterator(head, options));
+        let mut entries = Vec::new();
+        while let Some(node) = self.ask_peers(&mut question, |trie| iter.next(trie)).await? {
+            entries.push(node);
+            if entries.len().is_multiple_of(MAX_EXTENSION_BLOCKS) {
+                question = Some(ExtensionMessage::rest_of(&iter, head));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Makes changes and appends them at once; they survive the end of this process.
+    ///
+    /// # Errors
+    /// What `change` returns, or why nothing was appended.
+    pub async fn write<T>(
+        &self,
+        mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
+    ) -> Result<T, TrieError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let mut batch = Batch::new(&self.core.trie());
+        let changed = self.ask(|trie| change(&mut batch, trie)).await?;
+        if !batch.blocks().is_empty() {
+            self.core.log.append(batch.blocks())?;
+            self.core.trie().keep(batch);
+        }
+        Ok(changed)
+    }
+
+    /// Writes one entry, and returns its block.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn put(&self, key: &str, value: Option<&[u8]>, options: Options) -> Result<u64, TrieError> {
+        self.write(|batch, trie| batch.put(trie, key, value, options)).await
+    }
+
+    /// Deletes one entry; none if there was none.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn delete(&self, query: Query<'_>) -> Result<Option<u64>, TrieError> {
+        self.write(|batch, trie| batch.delete(trie, query)).await
+    }
+
+    /// Waits until something at or below the prefix that `watch` watches changes, here or at a peer.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn changed(&self, watch: &mut Watch) -> Result<(), TrieError> {
+        let changed = self.core.listen();
+        loop {
+            let version = self.version();
+            if self.ask(|trie| watch.has_changed(trie, version)).await? {
+                return Ok(());
+            }
+            self.core.is_newest();
+            changed.notified().await;
+        }
+    }
+}
+
+impl Core {
+    /// Whether a peer has told what there is, and that is here as far as its newest block. Otherwise that block is fetched.
+    fn is_newest(&self) -> bool {
+        let newest = self.replicator.progress().length;
+        if !self.replicator.is_informed() || newest == 0 {
+            return false;
+        }
+        if self.log.lock().length() < newest {
+            self.replicator.want(newest - 1..newest);
+            return false;
+        }
+        true
+    }
+
+    /// The trie, for a question. Never hold it across an `await`.
+    fn trie(&self) -> MutexGuard<'_, Trie<FeedBlocks>> {
+        self.trie.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is woken at every change of the feed.
+    fn listen(&self) -> Arc<Notify> {
+        let changed = Arc::new(Notify::new());
+        self.log.listen(&changed);
+        changed
+    }
+}
+
+impl FeedExtension for Core {
+    fn name(&self) -> &'static str {
+        EXTENSION
+    }
+
+    fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>> {
+        // Hypertrie ignores what it does not understand, and so do we.
+        let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
+        if matches!(message, ExtensionMessage::Cache { .. }) {
+            let length = self.log.lock().length();
+            for block in wanted_blocks(message, length) {
+                self.replicator.want(block..block + 1);
+            }
+            return Vec::new();
+        }
+        Responder::new(&self.trie()).answer(&message).iter().map(ExtensionMessage::encode).collect()
+    }
+}
