@@ -14,6 +14,8 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
+mod network;
+pub(crate) mod node;
 pub(crate) mod preview;
 pub(crate) mod purchase;
 pub(crate) mod quote;
@@ -106,6 +108,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Receipt(command) => receipt::run(&context, &command),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
+        Command::Node(arguments) => node::run(&context, &arguments).await,
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,
         Command::Bench(arguments) => bench::run(&context, &arguments).await,

@@ -36,6 +36,12 @@ pub(crate) enum Event {
     },
     /// A listing can be reached.
     Listening { name: String, seller: String, feed: String, address: String, link: String },
+    /// A seller can be found by its key: on the local network, and by so many nodes of the DHT.
+    Announced { seller: String, nodes: usize },
+    /// A node of the DHT runs.
+    Node { address: String },
+    /// How a node of the DHT is doing: others that it knows, and announcements that it keeps.
+    NodeStatus { nodes: usize, records: usize, public: Option<String> },
     /// A buyer proved who they are.
     BuyerConnected { buyer: String, authenticated: bool },
     /// A buyer is gone.
@@ -278,6 +284,18 @@ impl Event {
             Self::Skipped { line, error } => format!("Skipped line {line}: {error}"),
             Self::Listening { name, seller, address, link, .. } => {
                 format!("Selling `{name}` on {address}\n  seller {seller}\n  link   {link}")
+            }
+            Self::Announced { seller, nodes: 0 } => {
+                format!("No node of the DHT has heard of {} yet", short(seller))
+            }
+            Self::Announced { seller, nodes } => {
+                format!("{nodes} nodes of the DHT have heard of {}", short(seller))
+            }
+            Self::Node { address } => format!("A node of the DHT runs on {address}"),
+            Self::NodeStatus { nodes, records, public } => {
+                let public =
+                    public.as_ref().map(|address| format!(", seen as {address}")).unwrap_or_default();
+                format!("{nodes} nodes known, {records} announcements kept{public}")
             }
             Self::BuyerConnected { buyer, authenticated } => {
                 format!("Buyer {} connected ({})", short(buyer), security(*authenticated))

@@ -6,7 +6,7 @@
 
 mod id;
 pub mod limits;
-
+pub mod mdns;
 pub mod message;
 pub mod node;
 mod payload;
@@ -21,6 +21,6 @@ mod walk;
 
 pub use dazaar_log::DiscoveryKey as Topic;
 pub use id::{Contact, NodeId};
-
+pub use mdns::Lan;
 pub use node::{Announcement, Mode, Node, NodeConfig, NodeEvent, Peer};
 pub use reach::Reach;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dazaar::cards::{Address, TermsHash};
+use dazaar::discovery::Mode;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
@@ -15,6 +16,7 @@ use dazaar_data::{Question, Settings, ask, find_seller};
 
 use super::Context;
 use super::follow::{Deliver, Follow};
+use super::network::NetworkArguments;
 use crate::failure::Failure;
 use crate::secrets;
 
@@ -45,6 +47,9 @@ pub(crate) struct SellerArguments {
     /// Seconds without a connection after which to give up; 0 never does
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     timeout: u64,
+
+    #[command(flatten)]
+    network: NetworkArguments,
 }
 
 /// How to pay.
@@ -85,6 +90,7 @@ impl<'a> Purchase<'a> {
         arguments: &'a SellerArguments,
         download: Download,
     ) -> Result<Self, Failure> {
+        arguments.network.join(market, Mode::Client);
         let order = find_seller(market, seller, &arguments.connect)?;
         let options = BuyerOptions { download, security: arguments.security(), vetting: arguments.vetting() };
         let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
@@ -126,8 +132,13 @@ impl<'a> Purchase<'a> {
 }
 
 impl SellerArguments {
-    /// How to deal with sellers of tables that go by these names.
-    pub(super) fn settings(&self, names: BTreeMap<String, String>) -> Result<Settings, Failure> {
+    /// How to deal with sellers of tables that go by these names, for this market.
+    pub(super) fn settings(
+        &self,
+        market: &Market,
+        names: BTreeMap<String, String>,
+    ) -> Result<Settings, Failure> {
+        self.network.join(market, Mode::Client);
         Ok(Settings {
             addresses: self.connect.clone(),
             terms: self.terms()?,

@@ -57,7 +57,7 @@ use self::ask::Purpose;
 use self::task::{Goal, Task, TaskId};
 use self::upkeep::Upkeep;
 use super::Topic;
-use super::id::{Contact, NodeId};
+use super::id::NodeId;
 use super::limits::{DATAGRAM_BYTES_MAX, OUTGOING_MAX};
 use super::message::{Kind, Message};
 use super::random::Random;
@@ -219,11 +219,12 @@ impl Node {
         self.upkeep.public_address()
     }
 
-    /// Learns of nodes that were known earlier; each is asked before it is believed.
-    pub fn add_nodes(&mut self, now: Duration, contacts: &[Contact]) {
-        for contact in contacts {
-            self.verify(now, *contact);
-        }
+    /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them.
+    pub fn add_bootstrap(&mut self, now: Duration, addresses: &[SocketAddrV4]) {
+        self.bootstrap.extend(addresses);
+        self.reach = self.reach.max(Reach::of_all(addresses.iter().map(|address| *address.ip())));
+        self.begin(now, Topic(self.id.0), Goal::Approach);
+        self.announce_again(now);
     }
 
     /// Asks the DHT who announced a topic; [`NodeEvent::LookedUp`] is the end. `local` is our address in the local network,

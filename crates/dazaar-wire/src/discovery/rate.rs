@@ -15,12 +15,16 @@ use super::limits::{REQUESTS_IN_ALL, REQUESTS_PER_IP};
 const COUNTERS: usize = 1024;
 
 /// A rate with a burst: the generic cell rate algorithm, whose whole state is the time up to which the rate is used up.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Rate {
     used_until: Duration,
 }
 
 impl Rate {
+    pub(super) const fn new() -> Self {
+        Self { used_until: Duration::ZERO }
+    }
+
     /// Whether one more is allowed now, at so many a second and so many at once.
     pub(super) fn allows(&mut self, now: Duration, (per_second, at_once): (u32, u32)) -> bool {
         let each = Duration::from_secs(1) / per_second;
@@ -43,7 +47,7 @@ pub(super) struct Rates {
 
 impl Rates {
     pub(super) fn new(secret: [u8; 32]) -> Self {
-        Self { secret, counters: vec![Rate::default(); COUNTERS], all: Rate::default() }
+        Self { secret, counters: vec![Rate::new(); COUNTERS], all: Rate::new() }
     }
 
     /// Whether something that came from `ip` is answered.
@@ -62,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_answered_and_then_the_rate() {
-        let mut rate = Rate::default();
+        let mut rate = Rate::new();
         let start = Duration::from_secs(100);
         assert_eq!((0..50).filter(|_| rate.allows(start, (10, 20))).count(), 20);
         let later = |tenths: u32| start + Duration::from_millis(100) * tenths;

@@ -66,6 +66,13 @@ impl Node {
         }
     }
 
+    /// Repeats everything soon: there are new nodes to tell.
+    pub(super) fn announce_again(&mut self, now: Duration) {
+        for standing in self.announcements.values_mut() {
+            standing.due = standing.due.map(|_| now);
+        }
+    }
+
     /// Repeats what is due.
     pub(super) fn repeat_announcements(&mut self, now: Duration) {
         let mut due = Vec::new();

@@ -27,6 +27,8 @@ const WITNESSES_OTHERS_MAX: usize = 2;
 pub(super) struct Upkeep {
     next_check: Duration,
     next_refresh: Duration,
+    /// When the last walk of our own began.
+    refreshed: Duration,
     /// When an adaptive node looks whether it can take part.
     persistent_at: Option<Duration>,
     is_ready: bool,
@@ -42,6 +44,7 @@ impl Upkeep {
         Self {
             next_check: now + CHECK_INTERVAL,
             next_refresh: now + REFRESH_EMPTY_INTERVAL,
+            refreshed: now,
             persistent_at,
             is_ready: false,
             checks: BTreeSet::new(),
@@ -106,13 +109,14 @@ impl Node {
 
     /// Walks towards ourselves, so that our neighbours know us and we them; next time somewhere else.
     fn refresh(&mut self, now: Duration) {
-        let nodes = self.routing.len();
-        self.upkeep.next_refresh = now + if nodes == 0 { REFRESH_EMPTY_INTERVAL } else { REFRESH_INTERVAL };
-        if nodes == 0 && self.bootstrap.is_empty() {
+        let is_alone = self.routing.len() == 0;
+        self.upkeep.next_refresh = now + REFRESH_EMPTY_INTERVAL;
+        let is_due = is_alone || now >= self.upkeep.refreshed + REFRESH_INTERVAL;
+        if !is_due || (is_alone && self.bootstrap.is_empty()) {
             return;
         }
-        let is_even = self.random.below(2) == 0;
-        let target = if nodes == 0 || is_even { self.id.0 } else { self.random.bytes() };
+        self.upkeep.refreshed = now;
+        let target = if is_alone || self.random.below(2) == 0 { self.id.0 } else { self.random.bytes() };
         self.begin(now, Topic(target), Goal::Approach);
     }
 
