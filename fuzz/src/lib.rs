@@ -5,6 +5,7 @@
 
 mod altered;
 mod codecs;
+mod discovery;
 mod feed;
 mod files;
 mod line;
@@ -16,6 +17,7 @@ mod tables;
 
 pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
+pub use discovery::{dht, mdns};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -29,11 +31,12 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 30] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
+    ("dht", dht),
     ("download", download),
     ("folder", folder),
     ("handshake", handshake),
@@ -43,6 +46,7 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("import_json", import_json),
     ("import_parquet", import_parquet),
     ("link", link),
+    ("mdns", mdns),
     ("moment", moment),
     ("offers", offers),
     ("payment", payment),

@@ -4,7 +4,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 
-use crate::{feed, files, table_seeds};
+use crate::{discovery, feed, files, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -27,6 +27,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(0x81, &ranges()),
             prefixed(0x80, &ranges()),
         ],
+        "dht" | "mdns" => discovery::seeds(target),
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
         }

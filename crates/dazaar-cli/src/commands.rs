@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Preview(arguments) => preview::run(&context, &arguments).await,
         Command::Sql(arguments) => sql::run(&context, &arguments).await,
         Command::Tail(arguments) => tail::run(&context, arguments).await,
-        Command::Doctor(arguments) => doctor::run(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments).await,
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
         Command::Credit(command) => credit::run(&context, &command),

@@ -212,6 +212,8 @@ pub(crate) enum Event {
         findings: u64,
         repaired: bool,
     },
+    /// What is to be said of a part of the network, or of one way to a seller.
+    Way { part: String, fine: bool, detail: String },
     /// A card.
     Card { card: Value, signature: &'static str, offers: Vec<String> },
     /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
@@ -464,6 +466,10 @@ impl Event {
                 };
                 let writable = if *writable { "" } else { ", without a secret key" };
                 format!("{folder}: {state}; {have} of {length} blocks{writable}")
+            }
+            Self::Way { part, fine, detail } => {
+                let mark = if *fine { "ok" } else { "no" };
+                format!("{mark}  {part}: {}", display_text(detail))
             }
             Self::Card { card, signature, offers } => {
                 let text = serde_json::to_string_pretty(card).unwrap_or_default();

@@ -16,7 +16,13 @@ const DEFAULT: &str = "default";
 #[command(next_help_heading = "Finding each other")]
 pub(crate) struct NetworkArguments {
     /// Use the DHT, and begin with this node; may be repeated. `default` means the nodes of npm hyperswarm
-    #[arg(long, value_name = "HOST:PORT", env = "DAZAAR_BOOTSTRAP", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "DAZAAR_BOOTSTRAP",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     bootstrap: Vec<Bootstrap>,
 
     /// Do not use the DHT, whatever DAZAAR_BOOTSTRAP says
@@ -24,11 +30,11 @@ pub(crate) struct NetworkArguments {
     no_dht: bool,
 
     /// Do not use the local network
-    #[arg(long, env = "DAZAAR_NO_LAN")]
+    #[arg(long, env = "DAZAAR_NO_LAN", hide_env_values = true)]
     no_lan: bool,
 
     /// Use only the local network of the interface with this address
-    #[arg(long, value_name = "IP", conflicts_with = "no_lan")]
+    #[arg(long, value_name = "IP")]
     interface: Option<Ipv4Addr>,
 }
 

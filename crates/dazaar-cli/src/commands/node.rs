@@ -33,7 +33,13 @@ pub(crate) struct Arguments {
     listen: SocketAddrV4,
 
     /// Node to begin with; may be repeated. `default` means those of npm hyperswarm
-    #[arg(long, value_name = "HOST:PORT", env = "DAZAAR_BOOTSTRAP", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "DAZAAR_BOOTSTRAP",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     bootstrap: Vec<Bootstrap>,
 }
 

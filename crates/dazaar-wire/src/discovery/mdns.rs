@@ -5,7 +5,7 @@
 
 mod packet;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -127,7 +127,9 @@ impl Lan {
             let interest = self.topics.get(name)?;
             Some(Entry { name: *name, port: interest.port?, id: interest.id })
         };
-        let entries: Vec<Entry> = names.iter().filter_map(entry).collect();
+        // However often a name is asked for, it is answered once.
+        let names: BTreeSet<&Name> = names.iter().collect();
+        let entries: Vec<Entry> = names.into_iter().filter_map(entry).collect();
         if !entries.is_empty() && self.answers.allows(now, LAN_ANSWERS) {
             self.send(Packet::Answer { entries, asker: Some(asker) });
         }

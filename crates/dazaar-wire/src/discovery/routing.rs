@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::id::{Contact, NodeId};
-use super::limits::{BUCKET_NODES_PER_IP_MAX, NODES_MAX};
+use super::limits::{BUCKET_NODES_PER_IP_MAX, CHECK_INTERVAL, NODES_MAX};
 use super::reach::Reach;
 
 /// A node and when it last answered.
@@ -16,6 +16,12 @@ use super::reach::Reach;
 struct Known {
     contact: Contact,
     seen: Duration,
+}
+
+impl Known {
+    const fn is_silent(&self, now: Duration) -> bool {
+        now.saturating_sub(self.seen).as_nanos() >= CHECK_INTERVAL.as_nanos()
+    }
 }
 
 /// The routing table.
@@ -31,8 +37,8 @@ impl Routing {
         Self { own, buckets: BTreeMap::new() }
     }
 
-    /// A node answered. If there is no room for it, the node that has been silent for longest is returned, to be asked
-    /// whether it is still there.
+    /// A node answered. If there is no room for it, a node that has been silent for a while is returned, to be asked whether it
+    /// is still there.
     pub(super) fn seen(&mut self, now: Duration, contact: Contact) -> Option<Contact> {
         if contact.id == self.own {
             return None;
@@ -44,7 +50,7 @@ impl Routing {
                 known.seen = now;
                 return None;
             }
-            return Some(known.contact);
+            return known.is_silent(now).then_some(known.contact);
         }
         let ip = contact.address.ip();
         let neighbours = bucket.iter().filter(|known| known.contact.address.ip() == ip).count();
@@ -55,7 +61,8 @@ impl Routing {
             bucket.push(Known { contact, seen: now });
             return None;
         }
-        bucket.iter().min_by_key(|known| known.seen).map(|known| known.contact)
+        let oldest = bucket.iter().min_by_key(|known| known.seen);
+        oldest.filter(|known| known.is_silent(now)).map(|known| known.contact)
     }
 
     /// A node did not answer, or is not who it said.
@@ -81,10 +88,10 @@ impl Routing {
         found.into_iter().map(|(_, contact)| contact).collect()
     }
 
-    /// Nodes that were not heard of since `since`, those silent for longest first.
-    pub(super) fn silent_since(&self, since: Duration, max: usize) -> Vec<Contact> {
+    /// Nodes that have been silent for a while, those silent for longest first.
+    pub(super) fn silent(&self, now: Duration, max: usize) -> Vec<Contact> {
         let mut silent: Vec<_> =
-            self.buckets.values().flatten().filter(|known| known.seen <= since).collect();
+            self.buckets.values().flatten().filter(|known| known.is_silent(now)).collect();
         silent.sort_by_key(|known| known.seen);
         silent.into_iter().take(max).map(|known| known.contact).collect()
     }
@@ -142,6 +149,11 @@ mod tests {
         }
         let oldest = far(0, 0x0800_0000);
         let newcomer = far(99, 0x0900_0000);
+        assert_eq!(
+            routing.seen(Duration::from_secs(20), newcomer),
+            None,
+            "everybody was heard of a moment ago"
+        );
         assert_eq!(routing.seen(Duration::from_secs(99), newcomer), Some(oldest));
         assert!(!routing.has_room(&newcomer.id) && !routing.holds(&newcomer));
         routing.remove(&oldest);
@@ -168,7 +180,8 @@ mod tests {
         let mut routing = Routing::new(OWN);
         let (node, thief) = (far(1, 0x0800_0001), far(1, 0x0900_0001));
         routing.seen(Duration::ZERO, node);
-        assert_eq!(routing.seen(Duration::ZERO, thief), Some(node));
+        assert_eq!(routing.seen(Duration::ZERO, thief), None);
+        assert_eq!(routing.seen(CHECK_INTERVAL, thief), Some(node), "unless the node is gone");
         assert!(routing.holds(&node) && !routing.knows(thief.address));
         routing.seen(Duration::ZERO, Contact { id: OWN, ..thief });
         assert_eq!(routing.len(), 1);

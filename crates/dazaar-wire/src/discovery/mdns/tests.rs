@@ -104,11 +104,15 @@ fn a_flood_of_questions_is_not_answered_by_a_flood() {
     let mut lan = Lan::new([1; 32]);
     lan.announce(TOPIC, 80);
     packets(&mut lan);
-    let question = Packet::Question { names: vec![[7; 20]; 500] }.encode().unwrap();
+    let question = Packet::Question { names: vec![[7; 20]; packet::ENTRIES_MAX] }.encode().unwrap();
     for _ in 0..1000 {
         lan.handle_packet(NOW, HOST, &question);
     }
-    assert_eq!(packets(&mut lan).len(), LAN_ANSWERS.1 as usize);
+    let answers = packets(&mut lan);
+    assert_eq!(answers.len(), LAN_ANSWERS.1 as usize);
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Packet::Answer { entries, .. } if entries.len() == 1))
+    );
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Node {
                 self.upkeep.checks.remove(&contact.address);
             }
             if let Some(silent) = self.routing.seen(now, contact) {
-                self.check_silent(now, silent);
+                self.check(now, silent);
             }
             self.succeed(now, request.purpose, Some(contact), &message);
         } else {

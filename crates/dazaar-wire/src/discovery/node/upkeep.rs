@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::task::Goal;
 use super::{Mode, Node, NodeEvent};
 use crate::discovery::Topic;
-use crate::discovery::id::Contact;
 use crate::discovery::limits::{
     CHECK_INTERVAL, CHECKED_NODES, PERSISTENT_AFTER, REFRESH_EMPTY_INTERVAL, REFRESH_INTERVAL,
 };
@@ -85,8 +84,7 @@ impl Node {
         if now >= self.upkeep.next_check {
             self.upkeep.next_check = now + CHECK_INTERVAL;
             self.records.expire(now);
-            let silent = self.routing.silent_since(now.saturating_sub(CHECK_INTERVAL), CHECKED_NODES);
-            for contact in silent {
+            for contact in self.routing.silent(now, CHECKED_NODES) {
                 self.check(now, contact);
             }
         }
@@ -95,15 +93,6 @@ impl Node {
         }
         if self.upkeep.persistent_at.is_some_and(|at| now >= at) {
             self.become_full(now);
-        }
-    }
-
-    /// There is no room for a newcomer: this node, the most silent, may have to make some.
-    pub(super) fn check_silent(&mut self, now: Duration, silent: Contact) {
-        let is_silent =
-            self.routing.silent_since(now.saturating_sub(CHECK_INTERVAL), usize::MAX).contains(&silent);
-        if is_silent {
-            self.check(now, silent);
         }
     }
 
