@@ -24,6 +24,8 @@ pub(super) struct Dht {
     socket: UdpSocket,
     pub(super) node: Node,
     origin: Instant,
+    /// A datagram for which the socket had no room yet.
+    pending: Option<(SocketAddrV4, Vec<u8>)>,
     /// Addresses of bootstrap nodes whose names were resolved.
     resolved: mpsc::Receiver<Vec<SocketAddrV4>>,
     input: Vec<u8>,
@@ -51,7 +53,8 @@ impl Dht {
         if !names.is_empty() {
             tokio::spawn(resolve(names, sender));
         }
-        Ok(Self { socket, node, origin: Instant::now(), resolved, input: vec![0; DATAGRAM_BYTES_MAX + 1] })
+        let input = vec![0; DATAGRAM_BYTES_MAX + 1];
+        Ok(Self { socket, node, origin: Instant::now(), pending: None, resolved, input })
     }
 
     /// The node's clock.
@@ -89,6 +92,8 @@ impl Dht {
                     sleep(Duration::from_millis(10)).await;
                 }
             },
+            // What it says is seen when it is tried.
+            _ = self.socket.writable(), if self.pending.is_some() => {}
             Some(addresses) = self.resolved.recv() => {
                 let now = self.origin.elapsed();
                 self.node.add_bootstrap(now, &addresses);
@@ -101,11 +106,17 @@ impl Dht {
         self.flush();
     }
 
-    /// Sends what waits. What the socket does not take at once is lost, as the network may lose it: it is sent again.
+    /// Sends what waits, as long as the socket has room for it.
     fn flush(&mut self) {
-        while let Some((to, datagram)) = self.node.poll_datagram() {
-            if let Err(error) = self.socket.try_send_to(&datagram, to.into()) {
-                tracing::trace!(%error, %to, "sending to the DHT");
+        while let Some((to, datagram)) = self.pending.take().or_else(|| self.node.poll_datagram()) {
+            match self.socket.try_send_to(&datagram, to.into()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.pending = Some((to, datagram));
+                    return;
+                }
+                // As if the network had lost it: it is sent again.
+                Err(error) => tracing::trace!(%error, %to, "sending to the DHT"),
+                Ok(_) => {}
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct Lan {
     socket: UdpSocket,
     pub(super) machine: Machine,
     scope: LanScope,
+    /// A packet for which the socket had no room yet.
+    pending: Option<Vec<u8>>,
     /// Addresses of the interfaces whose network we are part of.
     joined: Vec<Ipv4Addr>,
     next_look: Duration,
@@ -41,6 +43,7 @@ impl Lan {
             socket: bind()?,
             machine: Machine::new(rand::random()),
             scope,
+            pending: None,
             joined: Vec::new(),
             next_look: INTERFACES_INTERVAL,
             origin: Instant::now(),
@@ -83,6 +86,8 @@ impl Lan {
                     sleep(Duration::from_millis(10)).await;
                 }
             },
+            // What it says is seen when it is tried.
+            _ = self.socket.writable(), if self.pending.is_some() => {}
             () = sleep(wait) => {
                 if self.now() >= self.next_look {
                     self.next_look = self.now() + INTERFACES_INTERVAL;
@@ -111,14 +116,21 @@ impl Lan {
         }
     }
 
+    /// Sends what waits to every network, as long as the socket has room for it.
     fn flush(&mut self) {
-        while let Some(packet) = self.machine.poll_packet() {
+        while let Some(packet) = self.pending.take().or_else(|| self.machine.poll_packet()) {
             for address in &self.joined {
                 let sent = SockRef::from(&self.socket)
                     .set_multicast_if_v4(address)
                     .and_then(|()| self.socket.try_send_to(&packet, GROUP.into()));
-                if let Err(error) = sent {
-                    tracing::debug!(%error, %address, "sending to a local network");
+                match sent {
+                    // Hearing it twice does no harm.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.pending = Some(packet);
+                        return;
+                    }
+                    Err(error) => tracing::debug!(%error, %address, "sending to a local network"),
+                    Ok(_) => {}
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Node;
 use super::task::TaskId;
 use crate::discovery::id::Contact;
-use crate::discovery::limits::{OUTGOING_MAX, REQUESTS_MAX, VERIFICATIONS_MAX};
+use crate::discovery::limits::{CHECKED_NODES, OUTGOING_MAX, REQUESTS_MAX, VERIFICATIONS_MAX};
 use crate::discovery::message::{Kind, Message, command};
 use crate::discovery::payload::Holepunch;
 use crate::discovery::requests::Step;
@@ -61,7 +61,10 @@ impl Node {
 
     /// Asks whether a node that is not in the table is who it says: then it may come in.
     pub(super) fn verify(&mut self, now: Duration, contact: Contact) {
-        let is_wanted = self.reach.covers(contact.address)
+        // Strangers leave some places to the nodes that we look after by ourselves.
+        let has_place = self.upkeep.checks.len() + CHECKED_NODES < VERIFICATIONS_MAX;
+        let is_wanted = has_place
+            && self.reach.covers(contact.address)
             && self.routing.has_room(&contact.id)
             && !self.routing.holds(&contact);
         if is_wanted {
@@ -98,9 +101,9 @@ impl Node {
             if let Some(silent) = self.routing.seen(now, contact) {
                 self.check(now, silent);
             }
-            self.succeed(now, request.purpose, Some(contact), &message);
+            self.succeed(request.purpose, Some(contact), &message);
         } else {
-            self.succeed(now, request.purpose, None, &message);
+            self.succeed(request.purpose, None, &message);
         }
     }
 
@@ -147,9 +150,9 @@ impl Node {
         self.send(referrer, punch.encode());
     }
 
-    fn succeed(&mut self, now: Duration, purpose: Purpose, contact: Option<Contact>, message: &Message) {
+    fn succeed(&mut self, purpose: Purpose, contact: Option<Contact>, message: &Message) {
         match purpose {
-            Purpose::Enter { task } => self.handle_entered(now, task, contact, message),
+            Purpose::Enter { task } => self.handle_entered(task, contact, message),
             Purpose::Walk { task, path, contact } => self.handle_walked(task, path, contact, message),
             Purpose::Update { task, .. } => self.handle_updated(task, message.error.is_none()),
             Purpose::Check { .. } => {}

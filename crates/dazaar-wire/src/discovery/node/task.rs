@@ -12,6 +12,7 @@ use crate::discovery::id::Contact;
 use crate::discovery::limits::{NODES_MAX, PEERS_HEARD_MAX, WALKS_MAX};
 use crate::discovery::message::{Kind, Message, command};
 use crate::discovery::payload::{PeersInput, PeersOutput};
+use crate::discovery::reach::Reach;
 use crate::discovery::walk::Walk;
 
 /// Names a task.
@@ -175,13 +176,7 @@ impl Node {
     }
 
     /// A bootstrap node answered: what it names is dealt to all paths.
-    pub(super) fn handle_entered(
-        &mut self,
-        now: Duration,
-        id: TaskId,
-        contact: Option<Contact>,
-        message: &Message,
-    ) {
+    pub(super) fn handle_entered(&mut self, id: TaskId, contact: Option<Contact>, message: &Message) {
         let closer = self.believable(&message.closer);
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.entering -= 1;
@@ -191,7 +186,6 @@ impl Node {
         }
         task.walk.deal(&closer, contact.map(|contact| contact.address));
         self.hear(id, message);
-        self.advance(now);
     }
 
     pub(super) fn handle_no_entry(&mut self, id: TaskId) {
@@ -228,7 +222,7 @@ impl Node {
         let peers = peers.into_iter().filter(|peer| self.reach.covers(*peer));
         let peers = peers.map(|address| Peer { address, is_local: false });
         // Who shares our network is reached there, however public the DHT is.
-        let near = near.into_iter().filter(|peer| super::Reach::Loopback.covers(*peer));
+        let near = near.into_iter().filter(|peer| Reach::Loopback.covers(*peer));
         let near = near.map(|address| Peer { address, is_local: true });
         let topic = task.topic;
         let found: Vec<NodeEvent> =
