@@ -8,6 +8,7 @@ mod codecs;
 mod ecash;
 mod evm;
 mod evm_seeds;
+mod discovery;
 mod feed;
 mod files;
 mod line;
@@ -22,6 +23,7 @@ pub use altered::altered;
 pub use ecash::ecash;
 pub use evm::{evm_answer, evm_demand, evm_payment};
 pub use codecs::{card, link, protobuf, rle, rows};
+pub use discovery::{dht, mdns};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use market::{buyer_extension, offers, payment, seller_extension};
@@ -36,11 +38,12 @@ pub use tries::{hyperdb, hypertrie, trie_extension};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 34] = [
+pub const TARGETS: [(&str, Target); 36] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
+    ("dht", dht),
     ("download", download),
     ("ecash", ecash),
     ("evm_answer", evm_answer),
@@ -55,6 +58,7 @@ pub const TARGETS: [(&str, Target); 34] = [
     ("import_json", import_json),
     ("import_parquet", import_parquet),
     ("link", link),
+    ("mdns", mdns),
     ("moment", moment),
     ("offers", offers),
     ("payment", payment),

@@ -10,7 +10,7 @@ use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_trie::db::{Db, DbBatch, DbError};
 use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
 
-use crate::{ecash, evm_seeds, feed, files, table_seeds};
+use crate::{discovery, ecash, evm_seeds, feed, files, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -35,6 +35,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         "ecash" => ecash::seeds(),
         "evm_answer" | "evm_demand" | "evm_payment" => evm_seeds::of(target),
+        "dht" | "mdns" => discovery::seeds(target),
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
         }

@@ -9,6 +9,7 @@ const fs = require('node:fs')
 const net = require('node:net')
 const path = require('node:path')
 const peers = require('./bench-peers')
+const { find } = require('./bench-find')
 const sales = require('./bench-sales')
 const { timed, percentiles, stamped, delay } = require('./bench-lib')
 const { connect, hear } = peers
@@ -149,6 +150,8 @@ const workloads = {
   'fan-out': (peer, job) => sales.catchUp(job),
   'fan-out-live': (peer, job) => sales.live(job),
   'fan-out-live-batches': (peer, job) => sales.live(job),
+  'find-by-dht': (peer, job) => find(job),
+  'find-by-lan': (peer, job) => find(job),
   'sell-to-js': (peer, job) => sales.single(job),
   'buy-from-js': (peer, job) => sales.single(job)
 }

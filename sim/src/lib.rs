@@ -7,6 +7,7 @@ mod attack;
 mod attacker;
 mod check;
 mod clock;
+pub mod dht;
 mod dice;
 mod host;
 mod link;

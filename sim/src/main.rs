@@ -5,7 +5,10 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: dazaar-sim --seed N [--trace] | --seeds COUNT [--from N]";
+use dazaar_sim::dht;
+
+const USAGE: &str =
+    "usage: dazaar-sim --seed N [--trace] | --seeds COUNT [--from N] | --dht NODES [--seed N]";
 
 /// Seeds between two lines of progress.
 const PROGRESS: u64 = 10_000;
@@ -26,6 +29,10 @@ fn main() -> ExitCode {
         ["--seeds", count, "--from", from] => {
             number(from).and_then(|from| number(count).and_then(|count| run_many(from, count)))
         }
+        ["--dht", nodes] => number(nodes).and_then(|nodes| run_dht(nodes, 0)),
+        ["--dht", nodes, "--seed", seed] => {
+            number(seed).and_then(|seed| number(nodes).and_then(|nodes| run_dht(nodes, seed)))
+        }
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -34,6 +41,23 @@ fn main() -> ExitCode {
             eprintln!("{reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Sellers of a hundred that have to be found.
+const FOUND_PERCENT_MIN: usize = 99;
+
+/// One DHT, from whose nodes 30 in a hundred leave and 10 lie.
+fn run_dht(nodes: u64, seed: u64) -> Result<(), String> {
+    let nodes = u32::try_from(nodes).ok().filter(|nodes| (100..=100_000).contains(nodes));
+    let nodes = nodes.ok_or("a DHT of 100 to 100000 nodes")?;
+    let start = Instant::now();
+    let report = dht::run(seed, dht::Trial { nodes, sellers: 200, churn_percent: 30 });
+    println!("{report}\n{:.0} s", start.elapsed().as_secs_f64());
+    if report.found * 100 >= report.lookups * FOUND_PERCENT_MIN {
+        Ok(())
+    } else {
+        Err("too few were found".to_owned())
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Report(commands::ledger::ReportArguments),
     #[command(subcommand)]
     Receipt(commands::receipt::Command),
+    Node(commands::node::Arguments),
     Doctor(commands::doctor::Arguments),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),

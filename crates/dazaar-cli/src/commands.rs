@@ -15,6 +15,8 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
+mod network;
+pub(crate) mod node;
 mod paying;
 pub(crate) mod preview;
 pub(crate) mod purchase;
@@ -101,7 +103,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Preview(arguments) => preview::run(&context, &arguments).await,
         Command::Sql(arguments) => sql::run(&context, &arguments).await,
         Command::Tail(arguments) => tail::run(&context, arguments).await,
-        Command::Doctor(arguments) => doctor::run(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments).await,
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Grant(arguments) => grant::run(&context, &arguments),
         Command::Credit(command) => credit::run(&context, &command),
@@ -112,6 +114,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Refund(arguments) => refund::run(&context, &arguments).await,
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
+        Command::Node(arguments) => node::run(&context, &arguments).await,
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,
         Command::Bench(arguments) => bench::run(&context, &arguments).await,

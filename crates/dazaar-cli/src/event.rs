@@ -36,6 +36,12 @@ pub(crate) enum Event {
     },
     /// A listing can be reached.
     Listening { name: String, seller: String, feed: String, address: String, link: String },
+    /// A seller can be found by its key: on the local network, and by so many nodes of the DHT.
+    Announced { seller: String, nodes: usize },
+    /// A node of the DHT runs.
+    Node { address: String },
+    /// How a node of the DHT is doing: others that it knows, and announcements that it keeps.
+    NodeStatus { nodes: usize, records: usize, public: Option<String> },
     /// A buyer proved who they are.
     BuyerConnected { buyer: String, authenticated: bool },
     /// A buyer is gone.
@@ -248,6 +254,8 @@ pub(crate) enum Event {
         findings: u64,
         repaired: bool,
     },
+    /// What is to be said of a part of the network, or of one way to a seller.
+    Way { part: String, fine: bool, detail: String },
     /// A card.
     Card { card: Value, signature: &'static str, offers: Vec<String> },
     /// How fast a workload was done; `ratio` says how many times as fast as the fastest other peer.
@@ -320,6 +328,18 @@ impl Event {
             Self::Skipped { line, error } => format!("Skipped line {line}: {error}"),
             Self::Listening { name, seller, address, link, .. } => {
                 format!("Selling `{name}` on {address}\n  seller {seller}\n  link   {link}")
+            }
+            Self::Announced { seller, nodes: 0 } => {
+                format!("No node of the DHT has heard of {} yet", short(seller))
+            }
+            Self::Announced { seller, nodes } => {
+                format!("{nodes} nodes of the DHT have heard of {}", short(seller))
+            }
+            Self::Node { address } => format!("A node of the DHT runs on {address}"),
+            Self::NodeStatus { nodes, records, public } => {
+                let public =
+                    public.as_ref().map(|address| format!(", seen as {address}")).unwrap_or_default();
+                format!("{nodes} nodes known, {records} announcements kept{public}")
             }
             Self::BuyerConnected { buyer, authenticated } => {
                 format!("Buyer {} connected ({})", short(buyer), security(*authenticated))
@@ -545,6 +565,10 @@ impl Event {
                 };
                 let writable = if *writable { "" } else { ", without a secret key" };
                 format!("{folder}: {state}; {have} of {length} blocks{writable}")
+            }
+            Self::Way { part, fine, detail } => {
+                let mark = if *fine { "ok" } else { "no" };
+                format!("{mark}  {part}: {}", display_text(detail))
             }
             Self::Card { card, signature, offers } => {
                 let text = serde_json::to_string_pretty(card).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each, and the figures that it reports besides its time.
-const WORKLOADS: [(&str, &[&str]); 17] = [
+const WORKLOADS: [(&str, &[&str]); 19] = [
     ("append-batches", &["file_bytes_per_block", "disk_bytes_per_block"]),
     ("append-singly", &["file_bytes_per_block", "disk_bytes_per_block"]),
     ("append-large", &["file_bytes_per_block", "disk_bytes_per_block"]),
@@ -23,12 +23,15 @@ const WORKLOADS: [(&str, &[&str]); 17] = [
     ("fan-out", &["rss_bytes_per_buyer"]),
     ("fan-out-live", &["cpu_us"]),
     ("fan-out-live-batches", &["cpu_us"]),
+    ("find-by-dht", &["p50_us", "p99_us"]),
+    ("find-by-lan", &["p50_us", "p99_us"]),
 ];
 
 #[test]
 fn every_workload_reports() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_dazaar"))
+        .env("DAZAAR_NO_LAN", "true")
         .env_remove("DAZAAR_LOG")
         .arg("--dir")
         .arg(dir.path())

@@ -95,7 +95,7 @@ pub fn find_seller(market: &Market, seller: &str, addresses: &[Address]) -> Resu
         }
     }
     link.addresses = all;
-    if link.addresses.is_empty() {
+    if link.addresses.is_empty() && !market.can_discover() {
         return Err(FindError::NoAddress);
     }
     Ok(Order { link, card, terms: None })

@@ -4,6 +4,7 @@ mod capability;
 mod channel;
 mod cipher;
 mod control;
+pub mod discovery;
 mod extension;
 pub mod fault;
 mod fields;

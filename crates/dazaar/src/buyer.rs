@@ -1,5 +1,6 @@
 //! Buying from one seller: connects, keeps connecting, and replicates the feed that the seller gives.
 
+mod candidates;
 mod payments;
 mod session;
 
@@ -13,10 +14,12 @@ use dazaar_market::pay::{Due, Receipt, Refusal};
 use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::SecurityPolicy;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, broadcast};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
@@ -29,6 +32,9 @@ use payments::Payment;
 
 pub use session::BuyerEnd;
 
+use candidates::Candidates;
+use session::{BuyerConnection, expired};
+
 /// Notices that wait for a slow watcher; older ones are dropped.
 const NOTICES_MAX: usize = 1024;
 
@@ -37,12 +43,6 @@ const OUTBOX_MAX: usize = 64;
 
 /// How long connecting to one address may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Pause before the second attempt; each further one is twice as long.
-const PAUSE_FIRST: Duration = Duration::from_millis(200);
-
-/// The longest pause between attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What to buy, and what is known of it.
 #[derive(Debug, Clone)]
@@ -244,71 +244,88 @@ impl Buyer {
         !self.0.payments().is_empty()
     }
 
-    /// Connects to the first of the order's addresses that answers, and again whenever the connection ends. Returns only
-    /// when trying again is pointless.
+    /// Connects to the seller and goes on with whoever proves first to be it, at the order's addresses and wherever the market's
+    /// [`Discovery`](crate::Discovery) finds it; and again whenever the connection ends. Returns only when trying again is
+    /// pointless.
     pub async fn run(&self) -> BuyerEnd {
-        let addresses = &self.0.order.link.addresses;
-        let mut pause = PAUSE_FIRST;
-        for address in addresses.iter().cycle() {
-            match self.connect(address).await {
-                Attempt::Final(end) => return end,
-                Attempt::Served => pause = PAUSE_FIRST,
-                Attempt::Failed(end) if addresses.len() == 1 && end.is_about_identity() => return end,
-                Attempt::Failed(_) => {}
+        let discovery = self.0.market.discovery();
+        let lookup = discovery.map(|discovery| discovery.look_up(self.seller().discovery_key()));
+        let mut candidates = Candidates::new(Instant::now(), &self.0.order.link.addresses, lookup);
+        loop {
+            let (address, mut session) = match self.connect(&mut candidates).await {
+                Ok(connected) => connected,
+                Err(end) => return end,
+            };
+            let end = session.run().await;
+            let was_served = session.was_served();
+            session.finish().await;
+            if end.is_final() {
+                return end;
             }
-            // Sellers that come back must not be stormed by all their buyers at the same moment.
-            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = PAUSE_MAX.min(pause * 2);
+            self.disconnected(&address, &end);
+            if was_served {
+                candidates.handle_served(Instant::now(), &address);
+            } else {
+                candidates.handle_failure(Instant::now(), &address);
+            }
         }
-        BuyerEnd::NoAddress
     }
 
-    /// One connection to one address, from beginning to end.
-    async fn connect(&self, address: &Address) -> Attempt {
-        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())));
-        let stream = match connecting.await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return self.failed(address, ConnectionError::from(error).into()),
-            Err(_) => {
-                let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                return self.failed(address, ConnectionError::from(silent).into());
+    /// Dials one address after the other, without waiting long for any, until the seller has proved to be at one.
+    async fn connect(&self, candidates: &mut Candidates) -> Result<(Address, BuyerConnection), BuyerEnd> {
+        let mut attempts = FuturesUnordered::new();
+        loop {
+            while let Some(address) = candidates.dial(Instant::now()) {
+                attempts.push(self.dial(address));
             }
+            if candidates.is_exhausted() {
+                return Err(BuyerEnd::NoAddress);
+            }
+            let due = candidates.due();
+            tokio::select! {
+                Some((address, outcome)) = attempts.next() => match outcome {
+                    Ok(session) => {
+                        candidates.handle_connected();
+                        return Ok((address, session));
+                    }
+                    Err(end) if end.is_final() => return Err(end),
+                    Err(end) => {
+                        self.disconnected(&address, &end);
+                        if end.is_about_identity() {
+                            candidates.handle_impostor(&address);
+                            if candidates.is_exhausted() {
+                                return Err(end);
+                            }
+                        } else {
+                            candidates.handle_failure(Instant::now(), &address);
+                        }
+                    }
+                },
+                () = candidates.hear() => {}
+                () = expired(due) => {}
+            }
+        }
+    }
+
+    /// Connects to one address, up to the proof that the seller is there.
+    async fn dial(&self, address: Address) -> (Address, Result<BuyerConnection, BuyerEnd>) {
+        let dialled = async {
+            let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())));
+            let silent = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+            let stream = connecting.await.map_err(silent).flatten().map_err(ConnectionError::from)?;
+            // Small messages must not wait for more; a socket that cannot be told works all the same.
+            let _ = stream.set_nodelay(true);
+            let mut session = BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
+            session.authenticate().await.map(|()| session)
         };
-        // Small messages must not wait for more; a socket that cannot be told works all the same.
-        let _ = stream.set_nodelay(true);
-        let mut session = session::BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
-        let end = session.run().await;
-        let was_served = session.was_served();
-        session.finish().await;
-        if end.is_final() {
-            return Attempt::Final(end);
-        }
-        if was_served {
-            self.disconnected(address, &end);
-            return Attempt::Served;
-        }
-        self.failed(address, end)
-    }
-
-    fn failed(&self, address: &Address, end: BuyerEnd) -> Attempt {
-        self.disconnected(address, &end);
-        Attempt::Failed(end)
+        let outcome = dialled.await;
+        (address, outcome)
     }
 
     fn disconnected(&self, address: &Address, end: &BuyerEnd) {
         let (address, reason) = (address.clone(), explain(end));
         self.0.notify(BuyerNotice::Disconnected { address, reason });
     }
-}
-
-/// How a connection turned out.
-enum Attempt {
-    /// There was none, or the other side was not the seller.
-    Failed(BuyerEnd),
-    /// It was good while it lasted.
-    Served,
-    /// Another would end the same way.
-    Final(BuyerEnd),
 }
 
 impl Shared {

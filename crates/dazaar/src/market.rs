@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError};
 use dazaar_market::{Card, CardError, Link, MasterKey, TermsError};
 use serde_json::{Map, Value};
 
 use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
+use crate::discovery::{Discovery, DiscoverySettings};
 use crate::folder::Folder;
 use crate::keystore::{Keystore, KeystoreError, SecretString};
 use crate::shared_log::SharedLog;
@@ -28,6 +29,8 @@ pub struct Market {
     buyer: Arc<IdentityKeyPair>,
     database: Arc<Database>,
     logs: Mutex<BTreeMap<PathBuf, Weak<SharedLog>>>,
+    discoverable: OnceLock<DiscoverySettings>,
+    discovery: OnceLock<Option<Discovery>>,
 }
 
 impl Market {
@@ -62,7 +65,15 @@ impl Market {
     fn with_master(dir: &Path, master: MasterKey) -> Result<Self, MarketError> {
         let database = Arc::new(Database::open(&dir.join("market.db"))?);
         let buyer = Arc::new(master.buyer());
-        Ok(Self { dir: dir.to_owned(), master, buyer, database, logs: Mutex::default() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            master,
+            buyer,
+            database,
+            logs: Mutex::default(),
+            discoverable: OnceLock::new(),
+            discovery: OnceLock::new(),
+        })
     }
 
     /// Where the market is.
@@ -73,6 +84,29 @@ impl Market {
     /// The records.
     pub const fn database(&self) -> &Arc<Database> {
         &self.database
+    }
+
+    /// From now on sellers are found, and mine can be found, in this way too. What is set first stays.
+    pub fn discover_by(&self, settings: DiscoverySettings) {
+        // Whoever sets something else later keeps the first.
+        let _ = self.discoverable.set(settings);
+    }
+
+    /// Whether sellers are found in other ways than by the addresses of links.
+    pub fn can_discover(&self) -> bool {
+        self.discoverable.get().is_some_and(DiscoverySettings::is_any)
+    }
+
+    /// How sellers are found besides by the addresses of links: it begins when it is first needed, within a tokio runtime.
+    pub fn discovery(&self) -> Option<&Discovery> {
+        let settings = self.discoverable.get().filter(|settings| settings.is_any())?;
+        let start = || {
+            let started = Discovery::start(settings.clone());
+            started
+                .inspect_err(|error| tracing::warn!(%error, "sellers are found by their addresses only"))
+                .ok()
+        };
+        self.discovery.get_or_init(start).as_ref()
     }
 
     /// The secret from which all keys derive.

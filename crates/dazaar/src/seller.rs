@@ -22,6 +22,7 @@ use crate::allowance::Allowance;
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::database::{Admission, Credit, Listing, Retention};
+use crate::discovery::Topic;
 use crate::market::{Market, MarketError};
 use crate::payment::Payee;
 use crate::shared_log::SharedLog;
@@ -68,6 +69,8 @@ pub struct SellerOptions {
     pub payees: Vec<NamedPayee>,
     /// Whether buyers who ask are given back what they have not used.
     pub refunds: bool,
+    /// The port that is announced, if it is another one than that of the listener: a router may forward it.
+    pub announced_port: Option<u16>,
 }
 
 /// A wallet that takes payments, and the name under which orders remember it.
@@ -86,6 +89,7 @@ impl Default for SellerOptions {
             security: SecurityPolicy::Offer,
             payees: Vec::new(),
             refunds: true,
+            announced_port: None,
         }
     }
 }
@@ -276,11 +280,36 @@ impl Seller {
 
     /// Serves everybody who connects to `listener`, until [`close`](Self::close) is called. Meanwhile what the listing no
     /// longer keeps is cleared.
+    ///
+    /// If the market is part of a [`Discovery`](crate::Discovery), this announces the seller meanwhile.
     pub async fn serve(&self, listener: TcpListener) {
+        if let (Some(discovery), Ok(address)) = (self.0.market.discovery(), listener.local_addr()) {
+            let port = self.0.options.announced_port.unwrap_or(address.port());
+            let is_loopback = address.ip().is_loopback();
+            self.topics().for_each(|topic| discovery.announce(topic, port, is_loopback));
+        }
         tokio::select! {
             () = self.serve_all(listener) => {}
             () = Arc::clone(&self.0).forget_past() => {}
             () = Arc::clone(&self.0).look_for_payments() => {}
+        }
+    }
+
+    /// Under what a seller is found: its own key, and that of the feed if it is sold as it is.
+    pub fn topics(&self) -> impl Iterator<Item = Topic> {
+        let feed = match self.0.config.sale {
+            Sale::Free { feed } => Some(feed.discovery_key()),
+            Sale::Unique => None,
+        };
+        std::iter::once(self.key().discovery_key()).chain(feed)
+    }
+
+    /// Takes the announcements back.
+    async fn withdraw(&self) {
+        if let Some(discovery) = self.0.market.discovery() {
+            for topic in self.topics() {
+                discovery.withdraw(topic).await;
+            }
         }
     }
 
@@ -301,7 +330,8 @@ impl Seller {
             });
         }
         // Whoever does not finish in time is cut off with the set.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all()).await;
+        let ending = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all());
+        let _ = tokio::join!(ending, self.withdraw());
     }
 }
 

@@ -6,6 +6,7 @@
 mod fan_out;
 mod feed;
 mod figures;
+mod find;
 mod job;
 mod js;
 mod line;

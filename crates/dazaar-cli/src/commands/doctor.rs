@@ -1,4 +1,6 @@
-//! `dazaar doctor`: what is wrong with a feed's folder, and what can be done about it.
+//! `dazaar doctor`: what is wrong with a feed's folder, and what can be done about it; or with the way to a seller.
+
+mod network;
 
 use std::io;
 use std::path::Path;
@@ -8,25 +10,43 @@ use dazaar::folder::Folder;
 use dazaar::log::FeedKey;
 use dazaar::log::log::doctor::{Cure, Report, examine, repair};
 
+use super::network::NetworkArguments;
 use super::{Context, get};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 
-/// Look at every file of a feed, and repair what the others prove
+/// Look at every file of a feed, and repair what the others prove; or look for the way to a seller
+///
+/// With a link or a card every way to the seller is tried, and what is wrong with each is told.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar doctor prices
-  dazaar doctor ./my-hypercore --repair")]
+  dazaar doctor ./my-hypercore --repair
+  dazaar doctor 'dazaar:4f1c...' --bootstrap dht.example.org:49737")]
 pub(crate) struct Arguments {
-    /// Folder of a feed, or what `get` takes: name of a listing or purchase, key of a feed or seller
+    /// Folder of a feed, or what `get` takes: name of a listing or purchase, key of a feed or seller; or a link (dazaar:...) or
+    /// card
     feed: String,
 
     /// Repair what can be repaired; a folder of which something cannot is left alone
     #[arg(long)]
     repair: bool,
+
+    #[command(flatten)]
+    network: NetworkArguments,
 }
 
-pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+/// How a link begins.
+const SCHEME: &str = "dazaar:";
+
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.feed.starts_with(SCHEME) || Path::new(&arguments.feed).is_file() {
+        return network::examine(context, &arguments.feed, &arguments.network).await;
+    }
+    examine_feed(context, arguments)
+}
+
+fn examine_feed(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let folder = match Path::new(&arguments.feed) {
         path if path.is_dir() => path.to_owned(),
         _ => get::feed_here(context, &arguments.feed)?,

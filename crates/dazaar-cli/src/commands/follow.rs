@@ -214,7 +214,7 @@ impl<'a> Follow<'a> {
         let obstacle = self.obstacle.borrow();
         let reason = obstacle.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         Failure::new(Kind::Unreachable, format!("the seller cannot be reached{reason}"))
-            .hint("is it running, and is the address right? --connect host:port tries another")
+            .hint("is it running, and is the address right? --connect host:port tries another, --bootstrap host:port looks in a DHT")
     }
 
     fn report(&self, progress: Progress, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dazaar::cards::{Address, Card, Method, PriceTerms, TermsHash, Wish};
+use dazaar::discovery::Mode;
 use dazaar::payment::Payer;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
@@ -17,6 +18,7 @@ use dazaar_data::{Question, Settings, ask, find_seller};
 use super::Context;
 use super::by_hand::ByHand;
 use super::follow::{Deliver, Follow};
+use super::network::NetworkArguments;
 use super::paying::{Paying, Plan};
 use crate::failure::{Failure, Kind};
 use crate::secrets;
@@ -49,6 +51,9 @@ pub(crate) struct SellerArguments {
     /// Seconds without a connection after which to give up; 0 never does
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     timeout: u64,
+
+    #[command(flatten)]
+    network: NetworkArguments,
 }
 
 /// How to pay.
@@ -155,6 +160,7 @@ impl<'a> Purchase<'a> {
         download: Download,
         payers: Vec<Arc<dyn Payer>>,
     ) -> Result<Self, Failure> {
+        arguments.network.join(market, Mode::Client);
         let order = find_seller(market, seller, &arguments.connect)?;
         let (security, vetting) = (arguments.security(), arguments.vetting());
         let card = order.card.as_deref().and_then(|card| Card::parse(card.as_bytes()).ok());
@@ -194,8 +200,13 @@ impl<'a> Purchase<'a> {
 }
 
 impl SellerArguments {
-    /// How to deal with sellers of tables that go by these names.
-    pub(super) fn settings(&self, names: BTreeMap<String, String>) -> Result<Settings, Failure> {
+    /// How to deal with sellers of tables that go by these names, for this market.
+    pub(super) fn settings(
+        &self,
+        market: &Market,
+        names: BTreeMap<String, String>,
+    ) -> Result<Settings, Failure> {
+        self.network.join(market, Mode::Client);
         Ok(Settings {
             addresses: self.connect.clone(),
             terms: self.terms()?,

@@ -1,18 +1,21 @@
 //! `dazaar serve`: serves everything that I sell.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use dazaar::cards::{Address, Card};
 use dazaar::database::{Admission, Listing};
+use dazaar::discovery::Mode;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, NamedPayee, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::Context;
+use super::network::NetworkArguments;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::file_limit;
@@ -58,6 +61,13 @@ pub(crate) struct Serving {
     /// Refuse buyers whose frames are not authenticated, as those of npm dazaar are not
     #[arg(long)]
     require_authenticated: bool,
+
+    /// Port to announce, if it is another one than that to listen on: a router may forward it
+    #[arg(long, value_name = "PORT")]
+    announce: Option<NonZeroU16>,
+
+    #[command(flatten)]
+    network: NetworkArguments,
 }
 
 impl Serving {
@@ -74,6 +84,7 @@ impl Serving {
             security,
             payees,
             refunds: !self.no_refunds,
+            announced_port: self.announce.map(NonZeroU16::get),
         }
     }
 }
@@ -96,6 +107,7 @@ pub(super) async fn serve(
     failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
     file_limit::raise();
+    serving.network.join(market, Mode::Adaptive);
     let interruption = Interruption::listen()?;
     let payees: Vec<_> = Wallet::all(market)?
         .into_iter()
@@ -113,6 +125,7 @@ pub(super) async fn serve(
         let feed = seller.listing().feed;
         tasks.spawn(async move { watch_seller(notices, feed, remedy, &output).await });
         answering.spawn(dazaar_data::answer_all(seller.clone()));
+        tasks.spawn(tell_announced(Arc::clone(market), seller.clone(), Arc::clone(&context.output)));
         sellers.push(seller.clone());
         tasks.spawn(async move {
             seller.serve(listener).await;
@@ -133,6 +146,17 @@ pub(super) async fn serve(
     }
     first_failure(&mut tasks).await?;
     outcome.map(drop)
+}
+
+/// Tells when the DHT has heard of a seller.
+async fn tell_announced(market: Arc<Market>, seller: Seller, output: Arc<Output>) -> Result<(), Failure> {
+    if let Some(discovery) = market.discovery()
+        && discovery.status().await.has_dht
+    {
+        let nodes = discovery.announced(seller.key().discovery_key()).await;
+        output.event(&Event::Announced { seller: seller.key().to_string(), nodes })?;
+    }
+    Ok(())
 }
 
 /// The command that admits a buyer to a listing, if that is how buyers are admitted.

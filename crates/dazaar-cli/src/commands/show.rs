@@ -43,8 +43,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
 
 /// Only what the index does not say is read, and downloaded.
 async fn show_gaps(context: &Context, arguments: &Arguments, span: i64) -> Result<(), Failure> {
-    let settings = arguments.purchase.settings(BTreeMap::new())?;
-    let tables = Tables::new(context.market_or_new()?, settings);
+    let market = context.market_or_new()?;
+    let settings = arguments.purchase.settings(&market, BTreeMap::new())?;
+    let tables = Tables::new(market, settings);
     let finding = async {
         let table = tables.open(&arguments.feed).await?;
         let found = gaps(&table, span).await?;

@@ -9,9 +9,8 @@ use super::{Failure, Kind};
 impl From<&OpenError> for Failure {
     fn from(error: &OpenError) -> Self {
         match error {
-            OpenError::Find(FindError::NoAddress) => {
-                Self::new(Kind::Unreachable, error).hint("use --connect host:port")
-            }
+            OpenError::Find(FindError::NoAddress) => Self::new(Kind::Unreachable, error)
+                .hint("use --connect host:port, or --bootstrap host:port to look for it in a DHT"),
             OpenError::Find(FindError::Unknown { text, .. }) => {
                 Self::input(format!("there is no table `{text}`")).hint("see what there is: dazaar status")
             }
@@ -63,7 +62,8 @@ impl From<TableError> for Failure {
 impl From<FindError> for Failure {
     fn from(error: FindError) -> Self {
         match error {
-            FindError::NoAddress => Self::new(Kind::Unreachable, error).hint("use --connect host:port"),
+            FindError::NoAddress => Self::new(Kind::Unreachable, error)
+                .hint("use --connect host:port, or --bootstrap host:port to look for it in a DHT"),
             FindError::Database(error) => error.into(),
             error => Self::input(error),
         }

@@ -4,6 +4,7 @@
 //! `cargo xtask setup` installs what these tests need.
 
 mod accounts;
+mod discovery;
 mod doctor;
 mod folders;
 mod forks;

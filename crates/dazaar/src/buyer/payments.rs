@@ -1,6 +1,7 @@
 //! Payments within a session: handed over or ordered, once terms are settled, until they are answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dazaar_log::IdentityKey;
 use dazaar_market::limits::OFFERS_MAX;
@@ -10,13 +11,19 @@ use dazaar_market::{Method, Money, SignedReceipt, VoucherCode, display_text};
 use serde_json::Value;
 
 use super::session::BuyerConnection;
-use super::{BuyerNotice, PAUSE_FIRST, PAUSE_MAX, Shared};
+use super::{BuyerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{OrderId, Spending, SpendingRequest, SpendingState};
 use crate::payment::{Bill, Paid, Payer, PaymentError};
 
 /// Answers without a good receipt after which a payment is not handed over any more.
 const UNPROVEN_MAX: u32 = 3;
+
+/// Pause before a wallet that is out of reach is asked again; each further one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+
+/// The longest.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Code of a payment that is handed over again, because the answer does not prove that it counts.
 const UNPROVEN: &str = "unproven";

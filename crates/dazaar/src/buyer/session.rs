@@ -83,6 +83,20 @@ impl BuyerConnection {
         self.was_served
     }
 
+    /// Runs until the seller has proved who they are. What the buyer tells them waits until [`run`](Self::run).
+    pub(super) async fn authenticate(&mut self) -> Result<(), BuyerEnd> {
+        loop {
+            while let Some(event) = self.connection.poll_event()? {
+                self.handle_event(event)?;
+                self.act()?;
+                if self.is_connected {
+                    return Ok(());
+                }
+            }
+            self.connection.turn(None).await?;
+        }
+    }
+
     /// Runs until the connection ends, and says why.
     pub(super) async fn run(&mut self) -> BuyerEnd {
         loop {
@@ -250,7 +264,8 @@ impl BuyerConnection {
     }
 }
 
-async fn expired(at: Option<Instant>) {
+/// Waits for a time; for ever, if there is none.
+pub(super) async fn expired(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::figures::Figures;
 use super::line::Ends;
 use super::workload::Workload;
-use super::{fan_out, feed, js, live, replicate};
+use super::{fan_out, feed, find, js, live, replicate};
 use crate::failure::Failure;
 
 /// What a peer is asked to do.
@@ -91,6 +91,7 @@ pub(super) async fn perform(job: &str) -> Result<(), Failure> {
         Workload::Live => live::live(&job).await?,
         Workload::FanOut => fan_out::catch_up(&job).await?,
         Workload::FanOutLive | Workload::FanOutLiveBatches => fan_out::live(&job).await?,
+        Workload::FindByDht | Workload::FindByLan => find::find(&job).await?,
         Workload::SellToJs => js::sell(&job).await?,
         Workload::BuyFromJs => js::buy(&job).await?,
     };

@@ -14,6 +14,9 @@ const LARGE_BYTES: usize = 64 * 1024;
 /// Blocks of a feed that is far away.
 const FAR_BLOCKS: u64 = 3000;
 
+/// Times that a seller is found.
+const FINDS: u64 = 50;
+
 /// Time from one end of a far line to the other.
 const FAR_DELAY: Duration = Duration::from_millis(20);
 
@@ -58,6 +61,10 @@ pub(super) enum Workload {
     FanOutLive,
     /// Append to that feed 100 blocks at a time, with all buyers connected
     FanOutLiveBatches,
+    /// Find a seller by its key through a DHT on this machine, up to the proof that it is the seller
+    FindByDht,
+    /// The same on the local network, which is this machine
+    FindByLan,
     /// Sell to a buyer with npm dazaar (with --vs-js; the other peers sell and buy with npm)
     SellToJs,
     /// Buy from a seller with npm dazaar (with --vs-js; the other peers sell and buy with npm)
@@ -82,6 +89,7 @@ impl Workload {
             Self::FanOutLiveBatches => 1000,
             Self::FanOutLive => 5000,
             Self::ReplicateFar => return scale.min(FAR_BLOCKS),
+            Self::FindByDht | Self::FindByLan => return scale.min(FINDS),
         };
         (scale / part).max(1)
     }
@@ -151,6 +159,8 @@ impl Workload {
                 | Self::FanOut
                 | Self::FanOutLive
                 | Self::FanOutLiveBatches
+                | Self::FindByDht
+                | Self::FindByLan
                 | Self::SellToJs
                 | Self::BuyFromJs
         )

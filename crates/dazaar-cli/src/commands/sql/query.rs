@@ -24,7 +24,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     }
     let format = output_format(arguments.format, file)?;
     let names = arguments.tables.iter().cloned().collect();
-    let tables = Tables::new(context.market_or_new()?, arguments.seller.settings(names)?);
+    let market = context.market_or_new()?;
+    let settings = arguments.seller.settings(&market, names)?;
+    let tables = Tables::new(market, settings);
     let memory = usize::try_from(arguments.memory).unwrap_or(usize::MAX);
     let sql = Sql::new(tables, memory).map_err(|error| wrong(&error))?;
     let outcome = Interruption::listen()?.or(answer(&sql, arguments, format)).await;

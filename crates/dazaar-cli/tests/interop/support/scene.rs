@@ -57,6 +57,8 @@ impl Scene {
     pub(crate) fn dazaar_with(&self, who: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
         command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE");
+        // Tests about something else must not talk to the network that the machine is in.
+        command.env("DAZAAR_NO_LAN", "true").env_remove("DAZAAR_BOOTSTRAP");
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.
@@ -69,7 +71,12 @@ impl Scene {
     /// Runs our program in a folder of the test, with nothing but these arguments.
     pub(crate) fn dazaar_in(&self, folder: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
-        command.env_remove("DAZAAR_DIR").current_dir(self.path(folder)).arg("--json").args(arguments);
+        command
+            .env_remove("DAZAAR_DIR")
+            .env("DAZAAR_NO_LAN", "true")
+            .current_dir(self.path(folder))
+            .arg("--json")
+            .args(arguments);
         Process::start(&format!("dazaar {} (in {folder})", arguments.join(" ")), command)
     }
 

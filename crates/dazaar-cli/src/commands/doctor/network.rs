@@ -1,0 +1,129 @@
+//! The part of `dazaar doctor` that is about the way to a seller: which addresses are known and found, and who is there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dazaar::cards::{Address, Link};
+use dazaar::discovery::{Discovery, Found, Mode, Via};
+use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, explain};
+use dazaar_data::find_seller;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::Context;
+use crate::commands::network::NetworkArguments;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+
+/// How long addresses are looked for.
+const SEARCH_TIME: Duration = Duration::from_secs(5);
+
+/// How long one address may take to prove that the seller is there.
+const PROBE_TIME: Duration = Duration::from_secs(12);
+
+/// Addresses that are tried; the DHT may name any number.
+const PROBED_MAX: usize = 16;
+
+/// Looks for a seller everywhere, and tries every address.
+pub(super) async fn examine(
+    context: &Context,
+    seller: &str,
+    network: &NetworkArguments,
+) -> Result<(), Failure> {
+    // Whoever only looks leaves no trace in the records, and does not show the seller who they are.
+    let folder = tempfile::tempdir()?;
+    let market = Market::create(&folder.path().join("doctor"), None, None)?;
+    network.join(&market, Mode::Client);
+    let link = find_seller(&market, seller, &[])?.link;
+    let mut ways: BTreeMap<String, (Address, &'static str)> = BTreeMap::new();
+    for address in &link.addresses {
+        ways.insert(address.to_string(), (address.clone(), "link"));
+    }
+    if let Some(discovery) = market.discovery() {
+        for found in search(context, discovery, &link).await? {
+            if let Ok(address) = found.address.to_string().parse() {
+                let way = if found.via == Via::Lan { "lan" } else { "dht" };
+                ways.entry(found.address.to_string()).or_insert((address, way));
+            }
+        }
+    }
+    let mut reached = 0;
+    for (address, way) in ways.into_values().take(PROBED_MAX) {
+        let outcome =
+            probe(&folder.path().join(format!("probe-{reached}-{address}")), &link, address.clone()).await?;
+        reached += usize::from(outcome.is_ok());
+        let detail = outcome.clone().unwrap_or_else(|problem| problem);
+        tell(context, &format!("{way} {address}"), outcome.is_ok(), detail)?;
+    }
+    match reached {
+        0 => Err(Failure::new(Kind::Unreachable, "there is no way to the seller").hint(
+            "ask the seller for an address that can be reached from here, or for a bootstrap node of the DHT",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Looks for the seller on the local network and in the DHT, and tells how these are.
+async fn search(context: &Context, discovery: &Discovery, link: &Link) -> Result<Vec<Found>, Failure> {
+    let end = Instant::now() + SEARCH_TIME;
+    let mut lookup = discovery.look_up(link.seller.discovery_key());
+    let mut found: Vec<Found> = Vec::new();
+    while let Ok(Some(next)) = timeout_at(end, lookup.next()).await {
+        if !found.contains(&next) {
+            found.push(next);
+        }
+    }
+    sleep_until(end).await;
+    let status = discovery.status().await;
+    let count = |via: Via| found.iter().filter(|found| found.via == via).count();
+    let lan = format!("{} interfaces; {} answers", status.interfaces, count(Via::Lan));
+    tell(context, "local network", status.interfaces > 0, lan)?;
+    if status.has_dht {
+        let public = match status.public {
+            Some(address) => format!("seen as {address}"),
+            None => "nodes do not agree from where they see us".to_owned(),
+        };
+        let detail = match status.nodes {
+            0 => "no bootstrap node answers".to_owned(),
+            nodes => format!("{nodes} nodes known; {public}; {} addresses named", count(Via::Dht)),
+        };
+        tell(context, "DHT", status.nodes > 0, detail)?;
+    }
+    Ok(found)
+}
+
+/// Whether the seller is at an address, or why not.
+async fn probe(
+    dir: &std::path::Path,
+    link: &Link,
+    address: Address,
+) -> Result<Result<String, String>, Failure> {
+    let market = Market::create(dir, None, None)?;
+    let link = Link { addresses: vec![address], ..link.clone() };
+    let buyer = Buyer::new(market.into(), link.into(), BuyerOptions::default())?;
+    let mut notices = buyer.notices();
+    let probing = async {
+        tokio::select! {
+            end = buyer.run() => Err(explain(&end)),
+            outcome = async {
+                loop {
+                    match notices.recv().await {
+                        Ok(BuyerNotice::Connected { authenticated: true, .. }) => {
+                            return Ok("the seller is there; frames are authenticated".to_owned());
+                        }
+                        Ok(BuyerNotice::Connected { authenticated: false, .. }) => {
+                            return Ok("the seller is there; frames are encrypted, and not authenticated".to_owned());
+                        }
+                        Ok(BuyerNotice::Disconnected { reason, .. }) => return Err(reason),
+                        Ok(_) => {}
+                        Err(error) => return Err(error.to_string()),
+                    }
+                }
+            } => outcome,
+        }
+    };
+    Ok(timeout(PROBE_TIME, probing).await.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+}
+
+fn tell(context: &Context, part: &str, fine: bool, detail: String) -> Result<(), Failure> {
+    Ok(context.output.event(&Event::Way { part: part.to_owned(), fine, detail })?)
+}

@@ -1,0 +1,88 @@
+//! How sellers and buyers find each other: options that several commands have.
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use clap::Args;
+use dazaar::Market;
+use dazaar::cards::{Address, AddressError};
+use dazaar::discovery::{DEFAULT_BOOTSTRAP, DiscoverySettings, LanScope, Mode};
+
+/// The word for the bootstrap nodes of npm hyperswarm.
+const DEFAULT: &str = "default";
+
+/// Where to look, besides at addresses that are known.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Finding each other")]
+pub(crate) struct NetworkArguments {
+    /// Use the DHT, and begin with this node; may be repeated. `default` means the nodes of npm hyperswarm
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "DAZAAR_BOOTSTRAP",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    bootstrap: Vec<Bootstrap>,
+
+    /// Do not use the DHT, whatever DAZAAR_BOOTSTRAP says
+    #[arg(long)]
+    no_dht: bool,
+
+    /// Do not use the local network
+    #[arg(long, env = "DAZAAR_NO_LAN", hide_env_values = true)]
+    no_lan: bool,
+
+    /// Use only the local network of the interface with this address
+    #[arg(long, value_name = "IP")]
+    interface: Option<Ipv4Addr>,
+}
+
+impl NetworkArguments {
+    /// Has a market find sellers, and be found, as the options say.
+    pub(super) fn join(&self, market: &Market, mode: Mode) {
+        market.discover_by(self.settings(mode));
+    }
+
+    fn settings(&self, mode: Mode) -> DiscoverySettings {
+        let bootstrap = self.bootstrap();
+        let lan = match (self.no_lan, self.interface) {
+            (true, _) => LanScope::None,
+            (false, None) => LanScope::All,
+            (false, Some(address)) => LanScope::Interface(address),
+        };
+        let dht = (!self.no_dht && !bootstrap.is_empty()).then_some(mode);
+        DiscoverySettings { dht, bootstrap, bind: None, lan }
+    }
+
+    fn bootstrap(&self) -> Vec<Address> {
+        self.bootstrap.iter().flat_map(Bootstrap::addresses).collect()
+    }
+}
+
+/// Nodes to begin with.
+#[derive(Debug, Clone)]
+pub(super) enum Bootstrap {
+    /// Those of npm hyperswarm.
+    Default,
+    /// One.
+    At(Address),
+}
+
+impl Bootstrap {
+    /// Where they are.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        match self {
+            Self::Default => DEFAULT_BOOTSTRAP.iter().filter_map(|address| address.parse().ok()).collect(),
+            Self::At(address) => vec![address.clone()],
+        }
+    }
+}
+
+impl FromStr for Bootstrap {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text == DEFAULT { Ok(Self::Default) } else { text.parse().map(Self::At) }
+    }
+}

@@ -1,0 +1,276 @@
+//! Addresses where the seller may be, and in which order they are tried.
+//!
+//! Grade: plain, but for the clock that is handed in and the lookup that is listened to. An address is worth a try and no more: who
+//! answers there is known after the handshake, and an impostor is not tried again.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dazaar_market::Address;
+use tokio::time::Instant;
+
+use crate::discovery::{Found, Lookup, Via};
+
+/// Addresses that are kept in mind.
+const CANDIDATES_MAX: usize = 256;
+
+/// Impostors that are kept in mind.
+const IMPOSTORS_MAX: usize = 4096;
+
+/// Addresses that are dialled at once.
+const DIALLED_MAX: usize = 6;
+
+/// Head start of an address before the next one is dialled as well.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// Pause before an address is tried again; each further one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+
+/// The longest pause between attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Who named an address: the sooner in this list, the sooner it is dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Lan,
+    Link,
+    Dht,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    address: Address,
+    origin: Origin,
+    /// How often it was named.
+    votes: u32,
+    /// Attempts that failed since the last good one.
+    failures: u32,
+    not_before: Instant,
+    is_dialled: bool,
+}
+
+/// All addresses.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    candidates: Vec<Candidate>,
+    impostors: BTreeSet<Address>,
+    lookup: Option<Lookup>,
+    last_dialled: Option<Instant>,
+}
+
+impl Candidates {
+    /// The addresses of a link, and those that a lookup finds.
+    pub(super) fn new(now: Instant, addresses: &[Address], lookup: Option<Lookup>) -> Self {
+        let mut candidates =
+            Self { candidates: Vec::new(), impostors: BTreeSet::new(), lookup, last_dialled: None };
+        for address in addresses {
+            candidates.add(now, address.clone(), Origin::Link);
+        }
+        candidates
+    }
+
+    /// Waits until an address was found.
+    pub(super) async fn hear(&mut self) {
+        let found = match &mut self.lookup {
+            Some(lookup) => lookup.next().await,
+            None => std::future::pending().await,
+        };
+        match found {
+            Some(found) => self.handle_found(Instant::now(), found),
+            None => self.lookup = None,
+        }
+    }
+
+    fn handle_found(&mut self, now: Instant, found: Found) {
+        let origin = match found.via {
+            Via::Lan => Origin::Lan,
+            Via::Dht => Origin::Dht,
+        };
+        // An IPv4 address and a port that is not 0 are always an address.
+        if let Ok(address) = found.address.to_string().parse() {
+            self.add(now, address, origin);
+        }
+    }
+
+    fn add(&mut self, now: Instant, address: Address, origin: Origin) {
+        if self.impostors.contains(&address) {
+            return;
+        }
+        if let Some(known) = self.find(&address) {
+            known.votes = known.votes.saturating_add(1);
+            known.origin = known.origin.min(origin);
+            return;
+        }
+        if self.candidates.len() >= CANDIDATES_MAX {
+            let idle = self.candidates.iter().enumerate();
+            let idle = idle.filter(|(_, known)| known.origin == Origin::Dht && !known.is_dialled);
+            match idle.min_by_key(|(_, known)| (known.votes, Reverse(known.failures))).map(|(place, _)| place)
+            {
+                Some(place) => drop(self.candidates.swap_remove(place)),
+                None => return,
+            }
+        }
+        let (votes, failures, is_dialled) = (1, 0, false);
+        self.candidates.push(Candidate { address, origin, votes, failures, not_before: now, is_dialled });
+    }
+
+    /// The next address to dial now, if any.
+    pub(super) fn dial(&mut self, now: Instant) -> Option<Address> {
+        if self.due().is_none_or(|due| due > now) {
+            return None;
+        }
+        let idle = self.candidates.iter_mut().filter(|known| !known.is_dialled && known.not_before <= now);
+        let next = idle.min_by_key(|known| (known.failures, known.origin, Reverse(known.votes)))?;
+        next.is_dialled = true;
+        self.last_dialled = Some(now);
+        Some(next.address.clone())
+    }
+
+    /// When to dial next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let dialled = self.candidates.iter().filter(|known| known.is_dialled).count();
+        if dialled >= DIALLED_MAX {
+            return None;
+        }
+        let idle = self.candidates.iter().filter(|known| !known.is_dialled);
+        let next = idle.map(|known| known.not_before).min()?;
+        let after = self.last_dialled.filter(|_| dialled > 0).map(|last| last + STAGGER);
+        Some(after.map_or(next, |after| after.max(next)))
+    }
+
+    /// Nobody was reached at an address, or somebody who ended it before there was a deal.
+    pub(super) fn handle_failure(&mut self, now: Instant, address: &Address) {
+        if let Some(known) = self.find(address) {
+            let pause = PAUSE_MAX.min(PAUSE_FIRST * 2u32.saturating_pow(known.failures.min(16)));
+            known.failures = known.failures.saturating_add(1);
+            known.rest(now, pause);
+        }
+    }
+
+    /// The seller was reached at an address, and it was good while it lasted.
+    pub(super) fn handle_served(&mut self, now: Instant, address: &Address) {
+        if let Some(known) = self.find(address) {
+            known.failures = 0;
+            known.rest(now, PAUSE_FIRST);
+        }
+    }
+
+    /// Somebody else is at an address.
+    pub(super) fn handle_impostor(&mut self, address: &Address) {
+        self.candidates.retain(|known| known.address != *address);
+        if self.impostors.len() < IMPOSTORS_MAX {
+            self.impostors.insert(address.clone());
+        }
+    }
+
+    /// No attempt goes on any more: one of them has won.
+    pub(super) fn handle_connected(&mut self) {
+        for known in &mut self.candidates {
+            known.is_dialled = false;
+        }
+    }
+
+    /// Whether there is no address left, and none will be found.
+    pub(super) const fn is_exhausted(&self) -> bool {
+        self.candidates.is_empty() && self.lookup.is_none()
+    }
+
+    fn find(&mut self, address: &Address) -> Option<&mut Candidate> {
+        self.candidates.iter_mut().find(|known| known.address == *address)
+    }
+}
+
+impl Candidate {
+    /// Sellers that come back must not be stormed by all their buyers at the same moment.
+    fn rest(&mut self, now: Instant, pause: Duration) {
+        self.is_dialled = false;
+        self.not_before = now + pause.mul_f64(rand::random_range(0.5..1.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
+    }
+
+    fn found(text: &str, via: Via) -> Found {
+        Found { address: text.parse().unwrap(), via }
+    }
+
+    fn candidates(link: &[&str]) -> (Candidates, Instant) {
+        let (now, link) = (Instant::now(), link.iter().map(|text| address(text)).collect::<Vec<_>>());
+        (Candidates::new(now, &link, None), now)
+    }
+
+    #[test]
+    fn the_nearest_comes_first_and_each_has_a_head_start() {
+        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+        candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
+        candidates.handle_found(now, found("192.168.0.2:1", Via::Lan));
+        assert_eq!(candidates.dial(now), Some(address("192.168.0.2:1")));
+        assert_eq!(candidates.dial(now), None);
+        assert_eq!(candidates.due(), Some(now + STAGGER));
+        assert_eq!(candidates.dial(now + STAGGER), Some(address("8.0.0.1:1")));
+        assert_eq!(candidates.dial(now + 2 * STAGGER), Some(address("8.0.0.2:1")));
+        assert_eq!((candidates.dial(now + 3 * STAGGER), candidates.due()), (None, None));
+    }
+
+    #[test]
+    fn the_next_one_does_not_wait_for_what_has_failed() {
+        let (mut candidates, now) = candidates(&["8.0.0.1:1", "8.0.0.2:1"]);
+        let first = candidates.dial(now).unwrap();
+        candidates.handle_failure(now, &first);
+        assert_eq!(candidates.dial(now), Some(address("8.0.0.2:1")));
+    }
+
+    #[test]
+    fn whom_many_name_comes_before_whom_one_names() {
+        let (mut candidates, now) = candidates(&[]);
+        for liar in 0..50 {
+            candidates.handle_found(now, found(&format!("9.0.0.{liar}:1"), Via::Dht));
+            candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+        }
+        assert_eq!(candidates.dial(now), Some(address("8.0.0.1:1")));
+    }
+
+    #[test]
+    fn an_impostor_is_not_dialled_again() {
+        let (mut candidates, now) = candidates(&[]);
+        candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+        let impostor = candidates.dial(now).unwrap();
+        candidates.handle_impostor(&impostor);
+        candidates.handle_found(now, found("8.0.0.1:1", Via::Lan));
+        assert!(candidates.is_exhausted() && candidates.due().is_none());
+    }
+
+    #[test]
+    fn pauses_grow_until_there_is_a_good_connection() {
+        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+        let only = address("8.0.0.1:1");
+        let pause = |candidates: &Candidates| candidates.due().unwrap() - now;
+        for failures in 0..20 {
+            candidates.handle_failure(now, &only);
+            let whole = PAUSE_MAX.min(PAUSE_FIRST * 2u32.pow(failures.min(10)));
+            assert!(whole / 2 <= pause(&candidates) && pause(&candidates) <= whole);
+        }
+        candidates.handle_served(now, &only);
+        assert!(pause(&candidates) <= PAUSE_FIRST);
+    }
+
+    #[test]
+    fn a_flood_of_addresses_has_an_end_and_hides_nobody() {
+        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+        for number in 0..2000u16 {
+            let liar = format!("9.0.{}.{}:1", number >> 8, number & 0xff);
+            candidates.handle_found(now, found(&liar, Via::Dht));
+        }
+        candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
+        assert_eq!(candidates.candidates.len(), CANDIDATES_MAX);
+        assert!(candidates.find(&address("8.0.0.1:1")).is_some());
+        assert!(candidates.find(&address("8.0.0.2:1")).is_some());
+    }
+}

@@ -1,0 +1,156 @@
+//! The socket of a DHT node, and the node on it.
+//!
+//! Grade: driver.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use dazaar_market::Address;
+use dazaar_wire::discovery::limits::DATAGRAM_BYTES_MAX;
+use dazaar_wire::discovery::{Mode, Node, NodeConfig, Reach};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::settings::{DiscoveryError, DiscoverySettings};
+
+/// Time from one attempt to resolve the names of bootstrap nodes to the next.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A node and its socket.
+#[derive(Debug)]
+pub(super) struct Dht {
+    socket: UdpSocket,
+    pub(super) node: Node,
+    origin: Instant,
+    /// A datagram for which the socket had no room yet.
+    pending: Option<(SocketAddrV4, Vec<u8>)>,
+    /// Addresses of bootstrap nodes whose names were resolved.
+    resolved: mpsc::Receiver<Vec<SocketAddrV4>>,
+    input: Vec<u8>,
+}
+
+impl Dht {
+    /// Binds the socket, and begins.
+    pub(super) fn start(settings: &DiscoverySettings, mode: Mode) -> Result<Self, DiscoveryError> {
+        let (literal, names): (Vec<_>, Vec<_>) = settings
+            .bootstrap
+            .iter()
+            .cloned()
+            .partition(|address| address.host().parse::<Ipv4Addr>().is_ok());
+        let bootstrap: Vec<SocketAddrV4> =
+            literal.iter().filter_map(|address| socket_address(address)).collect();
+        let given = bootstrap.iter().chain(&settings.bind).map(|address| *address.ip());
+        let reach = Reach::of_all(given);
+        // A DHT on this machine is nobody else's business.
+        let default = if reach == Reach::Loopback { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let address = settings.bind.unwrap_or(SocketAddrV4::new(default, 0));
+        let socket = bind(address).map_err(|source| DiscoveryError::Bind { address, source })?;
+        let config = NodeConfig { seed: rand::random(), mode, bootstrap, reach };
+        let node = Node::new(config, Duration::ZERO);
+        let (sender, resolved) = mpsc::channel(1);
+        if !names.is_empty() {
+            tokio::spawn(resolve(names, sender));
+        }
+        let input = vec![0; DATAGRAM_BYTES_MAX + 1];
+        Ok(Self { socket, node, origin: Instant::now(), pending: None, resolved, input })
+    }
+
+    /// The node's clock.
+    pub(super) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Where the socket is bound.
+    pub(super) fn bound(&self) -> Option<SocketAddrV4> {
+        match self.socket.local_addr() {
+            Ok(SocketAddr::V4(address)) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// Whether the DHT is on this machine only.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.bound().is_some_and(|bound| bound.ip().is_loopback())
+    }
+
+    /// Sends what is to be sent, and receives until something came in or the time has come.
+    pub(super) async fn turn(&mut self) {
+        self.flush();
+        let wait = self.node.poll_timeout().saturating_sub(self.now());
+        tokio::select! {
+            received = self.socket.recv_from(&mut self.input) => match received {
+                Ok((bytes, SocketAddr::V4(from))) => {
+                    let now = self.origin.elapsed();
+                    self.node.handle_datagram(now, from, self.input.get(..bytes).unwrap_or_default());
+                }
+                Ok(_) => {}
+                // Of a datagram that could not be delivered; or the socket is broken, and then we must not spin.
+                Err(error) => {
+                    tracing::debug!(%error, "receiving from the DHT");
+                    sleep(Duration::from_millis(10)).await;
+                }
+            },
+            // What it says is seen when it is tried.
+            _ = self.socket.writable(), if self.pending.is_some() => {}
+            Some(addresses) = self.resolved.recv() => {
+                let now = self.origin.elapsed();
+                self.node.add_bootstrap(now, &addresses);
+            }
+            () = sleep(wait) => {
+                let now = self.origin.elapsed();
+                self.node.handle_timeout(now);
+            }
+        }
+        self.flush();
+    }
+
+    /// Sends what waits, as long as the socket has room for it.
+    fn flush(&mut self) {
+        while let Some((to, datagram)) = self.pending.take().or_else(|| self.node.poll_datagram()) {
+            match self.socket.try_send_to(&datagram, to.into()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.pending = Some((to, datagram));
+                    return;
+                }
+                // As if the network had lost it: it is sent again.
+                Err(error) => tracing::trace!(%error, %to, "sending to the DHT"),
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+fn bind(address: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
+}
+
+/// The address that is written down as one.
+fn socket_address(address: &Address) -> Option<SocketAddrV4> {
+    Some(SocketAddrV4::new(address.host().parse().ok()?, address.port()))
+}
+
+/// Resolves the names of bootstrap nodes; goes on until there is at least one address.
+async fn resolve(names: Vec<Address>, resolved: mpsc::Sender<Vec<SocketAddrV4>>) {
+    loop {
+        let mut found = Vec::new();
+        for name in &names {
+            match tokio::net::lookup_host((name.host(), name.port())).await {
+                Ok(addresses) => found.extend(addresses.filter_map(|address| match address.ip() {
+                    IpAddr::V4(ip) => Some(SocketAddrV4::new(ip, address.port())),
+                    IpAddr::V6(_) => None,
+                })),
+                Err(error) => tracing::warn!(%error, %name, "cannot resolve a bootstrap node"),
+            }
+        }
+        if !found.is_empty() {
+            // The node may be gone.
+            let _ = resolved.send(found).await;
+            return;
+        }
+        sleep(RESOLVE_INTERVAL).await;
+    }
+}
