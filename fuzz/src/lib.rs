@@ -7,6 +7,7 @@ mod altered;
 mod codecs;
 mod feed;
 mod files;
+mod invoice;
 mod line;
 mod market;
 mod peers;
@@ -18,6 +19,7 @@ pub use altered::altered;
 pub use codecs::{card, hypertrie, link, protobuf, rle, rows};
 pub use feed::proof;
 pub use files::{contents, folder};
+pub use invoice::invoice;
 pub use market::{buyer_extension, offers, payment, seller_extension};
 pub use peers::{download, handshake, session, upload};
 pub use tables::{
@@ -29,7 +31,7 @@ pub use tables::{
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -42,6 +44,7 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("import_ipc", import_ipc),
     ("import_json", import_json),
     ("import_parquet", import_parquet),
+    ("invoice", invoice),
     ("link", link),
     ("moment", moment),
     ("offers", offers),

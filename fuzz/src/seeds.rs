@@ -4,7 +4,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 
-use crate::{feed, files, table_seeds};
+use crate::{feed, files, invoice, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -35,6 +35,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(0, &[&[255, 122][..], &[9; 122]].concat()),
         ],
         "hypertrie" => vec![trie()],
+        "invoice" => invoice::seeds(),
         "link" => texts(&[
             "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
         ]),

@@ -95,5 +95,5 @@ macro_rules! replays {
 }
 
 replays! {
-    altered, buyer_extension, card, contents, download, folder, handshake, hypertrie, import_csv, import_ipc, import_json, import_parquet, link, moment, offers, payment, proof, protobuf, rle, rows, seller_extension, session, table_header, table_index, table_read, table_resume, table_segment, upload,
+    altered, buyer_extension, card, contents, download, folder, handshake, hypertrie, import_csv, import_ipc, import_json, import_parquet, invoice, link, moment, offers, payment, proof, protobuf, rle, rows, seller_extension, session, table_header, table_index, table_read, table_resume, table_segment, upload,
 }
