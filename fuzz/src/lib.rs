@@ -11,6 +11,7 @@ mod evm_seeds;
 mod discovery;
 mod feed;
 mod files;
+mod invoice;
 mod line;
 mod market;
 mod peers;
@@ -26,6 +27,7 @@ pub use codecs::{card, link, protobuf, rle, rows};
 pub use discovery::{dht, mdns};
 pub use feed::proof;
 pub use files::{contents, folder};
+pub use invoice::invoice;
 pub use market::{buyer_extension, offers, payment, seller_extension};
 pub use peers::{download, handshake, session, upload};
 pub use tables::{
@@ -38,7 +40,7 @@ pub use tries::{hyperdb, hypertrie, trie_extension};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 36] = [
+pub const TARGETS: [(&str, Target); 37] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -57,6 +59,7 @@ pub const TARGETS: [(&str, Target); 36] = [
     ("import_ipc", import_ipc),
     ("import_json", import_json),
     ("import_parquet", import_parquet),
+    ("invoice", invoice),
     ("link", link),
     ("mdns", mdns),
     ("moment", moment),

@@ -10,7 +10,7 @@ use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_trie::db::{Db, DbBatch, DbError};
 use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
 
-use crate::{discovery, ecash, evm_seeds, feed, files, table_seeds};
+use crate::{discovery, ecash, evm_seeds, feed, files, invoice, table_seeds};
 
 /// The seeds of a target.
 pub fn of(target: &str) -> Vec<Vec<u8>> {
@@ -45,6 +45,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         "hyperdb" => vec![hyperdb()],
         "hypertrie" => vec![with_lengths(trie_blocks().iter().map(|block| &block[..]))],
+        "invoice" => invoice::seeds(),
         "link" => texts(&[
             "dazaar:557e23d7346f213ec5a23713b2a2497eef35354d5b52088ac6a5993a5fdb091e?at=127.0.0.1:80&at=[::1]:9&name=a%20b",
         ]),

@@ -4,5 +4,8 @@
 //! buyer with another meet in the way to pay that both can.
 
 pub mod hook;
+pub mod lightning;
+mod secret;
 
 pub use hook::{Hook, HookSettings};
+pub use secret::Secret;

@@ -1,0 +1,204 @@
+//! Services that answer with anything, and wallets that must make the best of it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Instant;
+
+use proptest::prelude::*;
+use tokio::runtime::Builder;
+
+use super::*;
+use crate::lightning::{
+    CoreLightning, Incoming, LightningWallet, Lnbits, Lnd, NewInvoice, Outgoing, Phoenixd, Spend,
+};
+
+const KEY: &str = "0201036c6e64";
+
+/// A service that answers every request with the same bytes. It ends with the program.
+fn service(answer: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.and_then(|stream| serve(stream, &answer));
+        }
+    });
+    address
+}
+
+fn serve(stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    let mut reader = BufReader::new(&stream);
+    let (mut line, mut length) = (String::new(), 0);
+    while reader.read_line(&mut line)? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
+    (&stream).write_all(answer)
+}
+
+fn http(status: u16, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { url: format!("http://{address}/"), certificate: None, plain_http: false }
+}
+
+fn wallets(address: SocketAddr) -> Vec<Box<dyn LightningWallet>> {
+    let (endpoint, key) = (endpoint(address), Secret::new(KEY));
+    vec![
+        Box::new(Lnbits::new(&endpoint, key.clone()).unwrap()),
+        Box::new(Lnd::new(&endpoint, key.clone()).unwrap()),
+        Box::new(CoreLightning::new(&endpoint, key.clone()).unwrap()),
+        Box::new(Phoenixd::new(&endpoint, &key).unwrap()),
+    ]
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+const SPEND: Spend = Spend { invoice: String::new(), hash: [7; 32], msat: 1000, fee_max_msat: 5 };
+
+/// All errors of all calls to a wallet; panics if it takes anything for a payment.
+fn errors(wallet: &dyn LightningWallet) -> Vec<PaymentError> {
+    let wanted =
+        NewInvoice { order: [1; 16], msat: 1000, memo: "a & b".to_owned(), expiry: Duration::from_secs(60) };
+    let (incoming, outgoing, paid) = block_on(async {
+        (wallet.incoming(&[7; 32]).await, wallet.outgoing(&[7; 32]).await, wallet.pay(&SPEND).await)
+    });
+    assert!(!matches!(incoming, Ok(Incoming::Settled { .. })));
+    for outcome in [&outgoing, &paid] {
+        assert!(!matches!(outcome, Ok(Outgoing::Paid { .. })));
+    }
+    let rest = block_on(async {
+        [wallet.balance().await.err(), wallet.about().await.err(), wallet.invoice(&wanted).await.err()]
+    });
+    [incoming.err(), outgoing.err(), paid.err()].into_iter().chain(rest).flatten().collect()
+}
+
+#[test]
+fn garbage_is_neither_a_payment_nor_a_refusal() {
+    let fields = br#"{"paid": "yes", "isPaid": 1, "invoices": {}, "pays": 7, "result": [], "state": null}"#;
+    for body in [&b""[..], b"<html>", b"null", b"[]", b"{}", fields, &[0xff; 100]] {
+        for wallet in wallets(service(http(200, body))) {
+            for error in errors(&*wallet) {
+                assert!(matches!(error, PaymentError::Unavailable { .. }), "{wallet:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_endless_answer_is_cut_off() {
+    let answer = http(200, &vec![b' '; 10 << 20]);
+    for wallet in wallets(service(answer)) {
+        let error = block_on(wallet.incoming(&[7; 32])).map(drop).unwrap_err();
+        assert!(matches!(error, PaymentError::Unavailable { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_key_that_may_not_is_a_refusal_and_not_shown() {
+    let body = format!(r#"{{"message": "permission denied for {KEY}"}}"#);
+    for status in [401, 403] {
+        for wallet in wallets(service(http(status, body.as_bytes()))) {
+            let error = block_on(wallet.pay(&SPEND)).unwrap_err();
+            assert!(matches!(error, PaymentError::Refused { .. }), "{error}");
+            assert!(error.to_string().contains("may not do this: permission denied"), "{error}");
+            assert!(!error.to_string().contains(KEY) && !format!("{wallet:?}").contains(KEY));
+        }
+    }
+}
+
+#[test]
+fn a_key_does_not_follow_to_another_address() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let location = elsewhere.local_addr().unwrap();
+    let answer = format!("HTTP/1.1 302 X\r\nlocation: http://{location}/\r\ncontent-length: 0\r\n\r\n");
+    for wallet in wallets(service(answer.into_bytes())) {
+        assert!(!errors(&*wallet).is_empty());
+    }
+    assert!(elsewhere.accept().is_err(), "nobody came");
+}
+
+#[test]
+fn a_service_that_hangs_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = endpoint(listener.local_addr().unwrap());
+    let service = Service::new("test", &endpoint, "key", Secret::new(KEY)).unwrap();
+    let call = Call { patience: Duration::from_millis(50), ..Call::get("") };
+    let begin = Instant::now();
+    let error = block_on(service.send(call)).map(drop).unwrap_err();
+    assert!(matches!(error, PaymentError::Unavailable { .. }), "{error}");
+    assert!(begin.elapsed() < PATIENCE);
+}
+
+#[test]
+fn of_a_stream_the_first_line_is_enough() {
+    // Neither a length nor an end: a connection that stays open.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let line = b"HTTP/1.1 200 X\r\n\r\n{\"result\": {\"status\": \"IN_FLIGHT\"}}\n";
+        serve(stream.try_clone().unwrap(), line).unwrap();
+        let _ = wait.recv();
+    });
+    let lnd = Lnd::new(&endpoint(address), Secret::new(KEY)).unwrap();
+    assert_eq!(block_on(lnd.outgoing(&[7; 32])), Ok(Outgoing::Pending));
+    drop(done);
+    server.join().unwrap();
+}
+
+#[test]
+fn keys_go_over_https_or_stay_on_this_machine() {
+    for good in ["https://node.example:8080/lnd", "http://127.0.0.1:1", "http://localhost", "http://[::1]:5"]
+    {
+        assert_eq!(verify(good, false), Ok(()), "{good}");
+    }
+    assert_eq!(verify("http://lnbits:5000", true), Ok(()));
+    let bad = [
+        "http://node.example",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "node",
+        "https://me:secret@node",
+        "https://n/?k=1",
+        "",
+    ];
+    for bad in bad {
+        let error = verify(bad, false).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+    assert!(tls(Some("no certificate")).is_err());
+}
+
+proptest! {
+    #[test]
+    fn forms_are_read_back(text in any::<String>()) {
+        let field = form(&[("a", text.clone()), ("b", String::new())]);
+        let (value, rest) = field.strip_prefix("a=").unwrap().split_once('&').unwrap();
+        prop_assert_eq!(rest, "b=");
+        prop_assert!(value.is_ascii());
+        let mut bytes = Vec::new();
+        let mut chars = value.bytes();
+        while let Some(byte) = chars.next() {
+            match byte {
+                b'+' => bytes.push(b' '),
+                b'%' => {
+                    let digits: Vec<u8> = chars.by_ref().take(2).collect();
+                    bytes.extend(hex::decode(digits).unwrap());
+                }
+                byte => bytes.push(byte),
+            }
+        }
+        prop_assert_eq!(String::from_utf8(bytes).unwrap(), text);
+    }
+}
