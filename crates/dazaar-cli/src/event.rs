@@ -101,7 +101,10 @@ pub(crate) enum Event {
     /// What the seller, who refuses us, asks, and the ways to pay that they take.
     Due { methods: Vec<String>, offers: Vec<String> },
     /// How a person can pay what was ordered.
-    Pay { method: String, amount: String, request: String, expires: String },
+    Pay { method: String, amount: String, request: String, expires: Option<String> },
+    /// Coins came into a wallet.
+    #[cfg(feature = "cashu")]
+    Received { name: String, asset: String, units: u64 },
     /// Our wallet has paid; the seller is to say that it counts.
     Sent { method: String, asset: String, units: u64, fee: u64 },
     /// A wallet, and the ways to be paid and to pay with it.
@@ -401,9 +404,13 @@ impl Event {
             Self::Paid { credit, again, .. } => {
                 format!("Paid{}{}", if *again { ", as before" } else { "" }, describe(credit))
             }
-            Self::Pay { amount, request, expires, .. } => {
-                format!("Please pay {amount}, until {expires}:\n{}", indented(request))
+            Self::Pay { method, amount, request, expires } => {
+                let until = expires.as_ref().map(|expires| format!(", until {expires}")).unwrap_or_default();
+                let code = (method == "bolt11").then(|| qr_code(request)).flatten().unwrap_or_default();
+                format!("Please pay {amount}{until}:\n{code}{}", indented(request))
             }
+            #[cfg(feature = "cashu")]
+            Self::Received { name, asset, units } => format!("{name}  + {}", money(Some(asset), *units)),
             Self::Sent { method, asset, units, fee } => {
                 let fee = match fee {
                     0 => String::new(),
@@ -652,6 +659,12 @@ fn due(methods: &[String], offers: &[String]) -> String {
 /// What a voucher gives.
 fn amount(ms: Option<i64>) -> String {
     ms.map_or_else(|| "for good".to_owned(), duration)
+}
+
+/// What a phone scans: an invoice as a QR code of half-height characters, in capitals, which makes it smaller.
+fn qr_code(invoice: &str) -> Option<String> {
+    let code = qrcode::QrCode::new(format!("LIGHTNING:{}", invoice.to_ascii_uppercase())).ok()?;
+    Some(format!("{}\n", code.render::<qrcode::render::unicode::Dense1x2>().build()))
 }
 
 /// Lines of somebody else's, a little to the right.

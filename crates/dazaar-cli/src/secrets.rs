@@ -86,6 +86,14 @@ pub(crate) fn wallet_secret(file: Option<&Path>) -> Result<Option<String>, Failu
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
+/// The secret of a wallet that has one: what is in the file or the environment, else what is typed.
+pub(crate) fn wallet_secret_or_typed(file: Option<&Path>) -> Result<String, Failure> {
+    match wallet_secret(file)? {
+        Some(secret) => Ok(secret),
+        None => Ok(typed("The wallet's secret: ")?.trim().to_owned()),
+    }
+}
+
 fn given(file: Option<&Path>) -> Result<Option<SecretString>, Failure> {
     if let Some(path) = file {
         let text = read(path)?;

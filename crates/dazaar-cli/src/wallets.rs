@@ -2,13 +2,14 @@
 
 mod settings;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dazaar::Market;
 use dazaar::cards::{Asset, Method, Money};
-use dazaar::payment::{Payee, Payer, PaymentError};
+use dazaar::payment::{Payee, Payer};
+use dazaar::{Market, NamedPayee};
 #[cfg(feature = "erc20")]
 use dazaar_evm::{PayerSettings, TokenPayee, TokenPayer};
 use dazaar_pay::Hook;
@@ -19,7 +20,6 @@ use crate::failure::{Failure, Kind};
 pub(crate) use settings::Settings;
 
 /// How often a wallet does what need not be done at once.
-#[cfg(feature = "cashu")]
 const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// A wallet that is ready to be used.
@@ -106,10 +106,12 @@ impl Wallet {
                 })
             }
             #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => wallet.check().await.map_err(PaymentError::from).map(|mints| {
-                let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
-                names.collect::<Vec<_>>().join(", ")
-            }),
+            Inner::Cashu(wallet) => {
+                wallet.check().await.map_err(dazaar::payment::PaymentError::from).map(|mints| {
+                    let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
+                    names.collect::<Vec<_>>().join(", ")
+                })
+            }
             #[cfg(feature = "erc20")]
             Inner::Erc20(wallet) => wallet.check().await.map(|standing| standing.to_string()),
         }
@@ -124,38 +126,42 @@ impl Wallet {
                 wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
             }
             #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => wallet.balance().await.map_err(PaymentError::from).map(|mints| {
-                let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
-                vec![Money { asset: Asset::Bitcoin, units: sat.saturating_mul(1000) }]
-            }),
+            Inner::Cashu(wallet) => {
+                wallet.balance().await.map_err(dazaar::payment::PaymentError::from).map(|mints| {
+                    let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
+                    vec![Money { asset: Asset::Bitcoin, units: sat.saturating_mul(1000) }]
+                })
+            }
             #[cfg(feature = "erc20")]
             Inner::Erc20(wallet) => wallet.balance().await,
         }
         .map_err(|error| self.failed(&error))
     }
 
-    /// Does, for as long as it is awaited, what a wallet must do now and then.
-    pub(crate) async fn upkeep(&self) {
-        match &self.inner {
-            Inner::Hook(_) | Inner::Lightning(_) => std::future::pending().await,
-            #[cfg(feature = "erc20")]
-            Inner::Erc20(_) => std::future::pending().await,
-            #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => loop {
-                tokio::time::sleep(UPKEEP_EVERY).await;
-                settle(wallet).await;
-            },
+    /// What an order remembers of it, if it takes payments.
+    pub(crate) fn named_payee(&self) -> Option<NamedPayee> {
+        let payee = self.payee.clone()?;
+        Some(NamedPayee { name: self.name.clone(), payee })
+    }
+
+    /// Does, for as long as it is awaited, what wallets must do now and then.
+    pub(crate) async fn upkeep_of(wallets: &[Self]) -> Infallible {
+        loop {
+            tokio::time::sleep(UPKEEP_EVERY).await;
+            for wallet in wallets {
+                wallet.settle().await;
+            }
         }
     }
 
-    /// Does the last of it.
-    pub(crate) async fn close(&self) {
+    /// Does what need not be done at once: coins are redeemed.
+    pub(crate) async fn settle(&self) {
         match &self.inner {
             Inner::Hook(_) | Inner::Lightning(_) => {}
             #[cfg(feature = "erc20")]
             Inner::Erc20(_) => {}
             #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => settle(wallet).await,
+            Inner::Cashu(wallet) => redeem(wallet).await,
         }
     }
 
@@ -171,7 +177,7 @@ impl Wallet {
 
 /// Redeems coins that were earned, and takes back those that no seller redeemed.
 #[cfg(feature = "cashu")]
-async fn settle(wallet: &dazaar_cashu::Ecash) {
+async fn redeem(wallet: &dazaar_cashu::Ecash) {
     for settled in [wallet.redeem().await, wallet.take_back().await] {
         if let Err(error) = settled {
             tracing::warn!(%error, "a mint does not redeem coins now; it is tried again");

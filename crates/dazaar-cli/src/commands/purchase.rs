@@ -143,8 +143,10 @@ impl<'a> Purchase<'a> {
     ) -> Result<Self, Failure> {
         let plan = payment.plan()?;
         let wallets = Wallet::all(market)?.into_iter().filter_map(|wallet| wallet.payer);
-        let by_hand: Arc<dyn Payer> = Arc::new(ByHand { output: Arc::clone(&context.output) });
-        let payers = wallets.chain(std::iter::once(by_hand)).collect();
+        let by_hand = [Method::Bolt11, Method::Transfer].map(|method| -> Arc<dyn Payer> {
+            Arc::new(ByHand { method, output: Arc::clone(&context.output) })
+        });
+        let payers = wallets.chain(by_hand).collect();
         let purchase = Self::with_payers(market, seller, arguments, download, payers)?;
         let code = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())?;
         if let Some(code) = &code {

@@ -109,10 +109,8 @@ pub(super) async fn serve(
     file_limit::raise();
     serving.network.join(market, Mode::Adaptive);
     let interruption = Interruption::listen()?;
-    let payees: Vec<_> = Wallet::all(market)?
-        .into_iter()
-        .filter_map(|wallet| Some(NamedPayee { name: wallet.name, payee: wallet.payee? }))
-        .collect();
+    let wallets = Wallet::all(market)?;
+    let payees: Vec<_> = wallets.iter().filter_map(Wallet::named_payee).collect();
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     let mut answering = JoinSet::new();
@@ -136,6 +134,7 @@ pub(super) async fn serve(
         tokio::select! {
             result = first_failure(&mut tasks) => result,
             result = failed => result,
+            never = Wallet::upkeep_of(&wallets) => match never {},
         }
     };
     let outcome = interruption.or(serving).await;
@@ -145,6 +144,9 @@ pub(super) async fn serve(
         seller.close();
     }
     first_failure(&mut tasks).await?;
+    for wallet in &wallets {
+        wallet.settle().await;
+    }
     outcome.map(drop)
 }
 

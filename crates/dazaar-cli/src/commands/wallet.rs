@@ -1,72 +1,36 @@
 //! `dazaar wallet`: what I am paid with, what I pay with, and how much I may spend.
 
-use std::path::PathBuf;
+mod add;
+#[cfg(feature = "cashu")]
+mod coins;
 
 use clap::{Args, Subcommand};
 use dazaar::Market;
 use dazaar::cards::{Asset, Decimal, Money, Wish};
 use dazaar::database::{Budget, Spending};
-use dazaar_pay::HookSettings;
 
 use super::Context;
 use crate::event::Event;
 use crate::failure::Failure;
-use crate::secrets;
 use crate::times::utc;
-use crate::wallets::{Settings, Wallet, asset_of};
+use crate::wallets::{Wallet, asset_of};
 
 /// Wallets: to be paid as a seller, to pay as a buyer
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Add(AddArguments),
+    Add(add::AddArguments),
     List(ListArguments),
     Check(NameArguments),
     Balance(NameArguments),
+    #[cfg(feature = "cashu")]
+    Fill(coins::FillArguments),
+    #[cfg(feature = "cashu")]
+    Receive(coins::ReceiveArguments),
+    #[cfg(feature = "cashu")]
+    CashOut(coins::CashOutArguments),
     Remove(RemoveArguments),
     Budget(BudgetArguments),
     Spent(SpentArguments),
-}
-
-/// Add a wallet; its secrets are encrypted with the market's key
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  dazaar wallet add bank command 'python3 bank-transfer.py'
-  dazaar wallet add shop service https://shop.example.org/dazaar --secret-file token.txt")]
-pub(crate) struct AddArguments {
-    /// What to call it: lowercase letters, digits and hyphens
-    name: String,
-
-    #[command(subcommand)]
-    kind: Kind,
-
-    /// Add it even though it does not answer now
-    #[arg(long, global = true)]
-    unchecked: bool,
-}
-
-/// Which kind of wallet.
-#[derive(Debug, Subcommand)]
-enum Kind {
-    /// A command of your own says how buyers can pay, and what came: bank transfers, cards
-    Command {
-        /// For the shell; it reads a question in JSON and prints the answer
-        command: String,
-    },
-    /// A web service of your own does the same
-    Service {
-        /// Where questions are posted
-        url: String,
-        #[command(flatten)]
-        secret: OptionalSecret,
-    },
-}
-
-/// A secret that a wallet may need. It is never on a command line.
-#[derive(Debug, Args)]
-struct OptionalSecret {
-    /// File with the service's token [otherwise: DAZAAR_WALLET_SECRET, if it is set]
-    #[arg(long, value_name = "FILE")]
-    secret_file: Option<PathBuf>,
 }
 
 /// List the wallets
@@ -110,35 +74,19 @@ pub(crate) struct SpentArguments {}
 
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Add(arguments) => add(context, arguments).await,
+        Command::Add(arguments) => add::run(context, arguments).await,
         Command::List(_) => list(context),
         Command::Check(arguments) => check(context, arguments).await,
         Command::Balance(arguments) => balance(context, arguments).await,
+        #[cfg(feature = "cashu")]
+        Command::Fill(arguments) => coins::fill(context, arguments).await,
+        #[cfg(feature = "cashu")]
+        Command::Receive(arguments) => coins::receive(context, arguments).await,
+        #[cfg(feature = "cashu")]
+        Command::CashOut(arguments) => coins::cash_out(context, arguments).await,
         Command::Remove(arguments) => Ok(context.market()?.remove_wallet(&arguments.name)?),
         Command::Budget(arguments) => budget(context, arguments),
         Command::Spent(_) => spent(context),
-    }
-}
-
-async fn add(context: &Context, arguments: &AddArguments) -> Result<(), Failure> {
-    let market = context.market_or_new()?;
-    let settings = match &arguments.kind {
-        Kind::Command { command } => Settings::Hook(HookSettings::Command(command.clone())),
-        Kind::Service { url, secret } => {
-            let token = secrets::wallet_secret(secret.secret_file.as_deref())?;
-            Settings::Hook(HookSettings::Service { url: url.clone(), token })
-        }
-    };
-    let value = serde_json::to_value(&settings).map_err(Failure::input)?;
-    market.put_wallet(&arguments.name, &value)?;
-    let wallet = Wallet::named(&market, arguments.name.clone())?;
-    match wallet.check().await {
-        Ok(detail) => tell(context, &wallet, Some(detail)),
-        Err(_) if arguments.unchecked => tell(context, &wallet, None),
-        Err(failure) => {
-            market.remove_wallet(&arguments.name)?;
-            Err(failure.hint("it was not added; add it all the same with --unchecked"))
-        }
     }
 }
 
@@ -157,9 +105,14 @@ async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failu
 async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
     for wallet in chosen(&*context.market()?, arguments)? {
         let balance = wallet.balance().await?;
-        let (asset, units) =
-            balance.map_or((None, None), |Money { asset, units }| (Some(asset.to_string()), Some(units)));
-        context.output.event(&Event::Balance { name: wallet.name, asset, units })?;
+        let name = wallet.name;
+        if balance.is_empty() {
+            context.output.event(&Event::Balance { name: name.clone(), asset: None, units: None })?;
+        }
+        for Money { asset, units } in balance {
+            let (asset, units) = (Some(asset.to_string()), Some(units));
+            context.output.event(&Event::Balance { name: name.clone(), asset, units })?;
+        }
     }
     Ok(())
 }
