@@ -1,6 +1,6 @@
 //! The wallet as the shell uses it. Whatever waits, waits on a thread that may.
 //!
-//! Grade: shell.
+//! Grade: driver.
 
 use std::fmt;
 use std::path::Path;

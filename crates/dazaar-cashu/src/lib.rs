@@ -1,6 +1,6 @@
 //! Ecash: a wallet of Cashu coins that a seller is paid into and a buyer pays from.
 //!
-//! Grade: shell. A buyer's coins are locked to the seller's key, one for each order (NUT-11), and prove their mint's signature (NUT-12). So
+//! Grade: driver. A buyer's coins are locked to the seller's key, one for each order (NUT-11), and prove their mint's signature (NUT-12). So
 //! they count while the mint is down, and are redeemed later, many at once. Whoever pays and never sees the seller again takes the
 //! coins back when the lock is over.
 //!

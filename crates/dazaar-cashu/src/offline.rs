@@ -2,8 +2,8 @@
 //!
 //! Grade: plain. The mint's signature is proved by NUT-12. Who can spend the coin is read from its lock (NUT-11), by a rule that is
 //! narrower than the standard's: what is not exactly known to be safe until the end of a margin is to be redeemed first, and so
-//! is what its mint may have forgotten by then. A lock time
-//! without a key for refunds makes a coin anybody's at that time, which some software overlooks.
+//! is what its mint may have forgotten by then. A lock time without a key for refunds makes a coin anybody's at that time, which some
+//! software overlooks.
 
 use cashu::nuts::nut10::{Conditions, TagKind};
 use cashu::{KeySet, Kind, Nut10Secret, Proof, PublicKey, SigFlag};

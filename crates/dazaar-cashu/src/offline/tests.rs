@@ -123,7 +123,7 @@ fn a_coin_that_its_mint_did_not_sign_is_refused() {
 fn a_coin_whose_keys_end_soon_is_redeemed_first() {
     let coin = locked("P2PK", key(7), &json!([]));
     let ends = |final_expiry| {
-        let keyset = cashu::KeySet { final_expiry, ..Signer::new(1, 0).keyset() };
+        let keyset = KeySet { final_expiry, ..Signer::new(1, 0).keyset() };
         examine(&coin, &keyset, &key(7), SAFE_UNTIL_S)
     };
     assert_eq!(ends(Some(SAFE_UNTIL_S - 1)), Ok(Standing::RedeemFirst));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 /// What the server does with a question.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Answers with status 200.
     Json(Value),
     /// Answers with this status.
@@ -21,13 +21,13 @@ pub enum Reply {
 type Script = dyn Fn(&str, &Value) -> Reply + Send + Sync;
 
 /// A server whose answers can be changed while it runs.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     script: Arc<Mutex<Arc<Script>>>,
 }
 
 impl Server {
-    pub fn start(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let script: Arc<Script> = Arc::new(script);
@@ -42,12 +42,12 @@ impl Server {
         Self { address, script }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// From now on it answers so.
-    pub fn answer(&self, script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) {
+    pub(crate) fn answer(&self, script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) {
         *self.script.lock().unwrap() = Arc::new(script);
     }
 }
