@@ -284,7 +284,7 @@ impl Seller {
     /// If the market is part of a [`Discovery`](crate::Discovery), this announces the seller meanwhile.
     pub async fn serve(&self, listener: TcpListener) {
         if let (Some(discovery), Ok(address)) = (self.0.market.discovery(), listener.local_addr()) {
-            let port = self.0.options.announced_port.unwrap_or(address.port());
+            let port = self.0.options.announced_port.unwrap_or_else(|| address.port());
             let is_loopback = address.ip().is_loopback();
             self.topics().for_each(|topic| discovery.announce(topic, port, is_loopback));
         }

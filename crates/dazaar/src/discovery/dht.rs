@@ -39,13 +39,12 @@ impl Dht {
             .iter()
             .cloned()
             .partition(|address| address.host().parse::<Ipv4Addr>().is_ok());
-        let bootstrap: Vec<SocketAddrV4> =
-            literal.iter().filter_map(|address| socket_address(address)).collect();
+        let bootstrap: Vec<SocketAddrV4> = literal.iter().filter_map(socket_address).collect();
         let given = bootstrap.iter().chain(&settings.bind).map(|address| *address.ip());
         let reach = Reach::of_all(given);
         // A DHT on this machine is nobody else's business.
         let default = if reach == Reach::Loopback { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-        let address = settings.bind.unwrap_or(SocketAddrV4::new(default, 0));
+        let address = settings.bind.unwrap_or_else(|| SocketAddrV4::new(default, 0));
         let socket = bind(address).map_err(|source| DiscoveryError::Bind { address, source })?;
         let config = NodeConfig { seed: rand::random(), mode, bootstrap, reach };
         let node = Node::new(config, Duration::ZERO);

@@ -83,7 +83,7 @@ impl Node {
         let Some(input) = PeersInput::decode(request.value.as_deref().unwrap_or_default()) else {
             return self.answer(from, request, None, Some(INVALID_PORT));
         };
-        let address = SocketAddrV4::new(*from.ip(), input.port.unwrap_or(from.port()));
+        let address = SocketAddrV4::new(*from.ip(), input.port.unwrap_or_else(|| from.port()));
         let value = match request.kind {
             Kind::Update if input.unannounce => {
                 self.records.unannounce(topic, address);
