@@ -110,7 +110,7 @@ fn hypertrie(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
 }
 
 fn hyperdb(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let db = HyperDb::open(&scene.join("hyperdb"), None)?;
         let began = Instant::now();
