@@ -10,13 +10,14 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
     ("dazaar-market", &["dazaar-log"]),
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
     ("dazaar-pay", &["dazaar", "dazaar-log", "dazaar-market"]),
+    ("dazaar-ldk", &["dazaar", "dazaar-log", "dazaar-market", "dazaar-pay"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),

@@ -4,6 +4,7 @@
 
 mod floors;
 mod fuzz;
+mod lightning;
 mod lint;
 mod python;
 mod run;
@@ -19,6 +20,7 @@ usage: cargo xtask <command>
 
   test                     everything that CI checks
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
+  lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
   lint                     format, clippy, documentation
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["test"] => test(&mut report),
         ["sql"] => sql(&mut report),
+        ["lightning"] => lightning::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
             report.step("Python wheel", python::wheel);
