@@ -11,6 +11,7 @@ pub(crate) const PURE: [&str; 5] =
 
 /// Every crate, and the crates of this workspace that it may use.
 const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -19,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("dazaar-pay", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-cashu", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-evm", &["dazaar", "dazaar-log", "dazaar-market"]),
+    ("dazaar-ldk", &["dazaar", "dazaar-log", "dazaar-market", "dazaar-pay"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),

@@ -5,6 +5,7 @@
 mod ecash;
 mod floors;
 mod fuzz;
+mod lightning;
 mod lint;
 mod python;
 mod run;
@@ -21,6 +22,7 @@ usage: cargo xtask <command>
   test                     everything that CI checks
   cashu                    what CI leaves out because a mint takes long to build: sell and buy for ecash with a real one
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
+  lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
   lint                     format, clippy, documentation
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["test"] => test(&mut report),
         ["cashu"] => ecash::steps(&mut report),
         ["sql"] => sql(&mut report),
+        ["lightning"] => lightning::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
             report.step("Python wheel", python::wheel);

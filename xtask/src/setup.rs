@@ -3,7 +3,7 @@
 //! Grade: tool. What is installed carries a copy of its lock file, so a second run costs nothing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::run::{Outcome, Report, complete, is_installed, output, program, root};
 
@@ -29,16 +29,19 @@ fn python() -> Outcome {
     need(&["python3"], &["python3", "python3-venv"])?;
     let requirements = root().join("interop/python/requirements.txt");
     let venv = root().join("target/interop/python");
-    install(&requirements, &venv, || {
-        let made = make_venv(&venv);
-        if made.is_err() && debian_packages(&["python3-venv"]).is_ok() {
-            make_venv(&venv)?;
-        } else {
-            made?;
-        }
-        let pip: PathBuf = venv.join("bin/python");
-        complete(program(pip, &["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))
-    })
+    install(&requirements, &venv, || make_environment(&venv, &requirements))
+}
+
+/// Makes a Python environment with these packages in it.
+pub(crate) fn make_environment(venv: &Path, requirements: &Path) -> Outcome {
+    let made = make_venv(venv);
+    if made.is_err() && debian_packages(&["python3-venv"]).is_ok() {
+        make_venv(venv)?;
+    } else {
+        made?;
+    }
+    let pip = venv.join("bin/python");
+    complete(program(pip, &["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements))
 }
 
 fn make_venv(venv: &Path) -> Outcome {
@@ -46,7 +49,7 @@ fn make_venv(venv: &Path) -> Outcome {
 }
 
 /// Runs `body` unless `target` was already installed from the present text of `lock`.
-fn install(lock: &Path, target: &Path, body: impl FnOnce() -> Outcome) -> Outcome {
+pub(crate) fn install(lock: &Path, target: &Path, body: impl FnOnce() -> Outcome) -> Outcome {
     let wanted = fs::read_to_string(lock).map_err(|error| format!("{}: {error}", lock.display()))?;
     let stamp = target.join(STAMP);
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
@@ -58,7 +61,7 @@ fn install(lock: &Path, target: &Path, body: impl FnOnce() -> Outcome) -> Outcom
 }
 
 /// Makes sure that programs exist, from Debian's packages if we may install them.
-fn need(programs: &[&str], packages: &[&str]) -> Outcome {
+pub(crate) fn need(programs: &[&str], packages: &[&str]) -> Outcome {
     let missing: Vec<&str> = programs.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
         return Ok(());

@@ -151,18 +151,18 @@ async fn two_wallets_trade_and_each_bill_is_paid_once() {
 
     // More than there is, and with a key that may not: refused, and nothing is spent.
     let second = bill(2, 4000);
-    let demand = seller.demand(&second).await.unwrap();
+    let unpaid = seller.demand(&second).await.unwrap();
     for wallet in [&buyer, &seller] {
-        let refused = wallet.pay(&second, &demand.request).await;
+        let refused = wallet.pay(&second, &unpaid.request).await;
         assert!(matches!(refused, Err(PaymentError::Refused { .. })), "{refused:?}");
     }
-    assert_eq!(seller.look_up(&second, &demand).await, Ok(Vec::new()));
+    assert_eq!(seller.look_up(&second, &unpaid).await, Ok(Vec::new()));
     assert_eq!(buyer.balance().await, Ok(3_800_000));
 
     // Whoever does not know a key is told about everybody's payments, which must not be taken for one's own.
     let stranger = server.wallet(&customer, "wrong");
     assert!(matches!(stranger.pay(&first, &demand.request).await, Err(PaymentError::Unavailable { .. })));
-    assert!(matches!(stranger.look_up(&second, &demand).await, Err(PaymentError::Unavailable { .. })));
+    assert!(matches!(stranger.look_up(&first, &demand).await, Err(PaymentError::Unavailable { .. })));
     let fraction = Bill { units: 1_200_500, ..second };
     assert!(matches!(seller.demand(&fraction).await, Err(PaymentError::Refused { .. })));
 }

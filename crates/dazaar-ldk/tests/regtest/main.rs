@@ -1,0 +1,9 @@
+//! Lightning for real: nodes with a channel between them, on a chain of their own. `cargo xtask lightning` builds the `bitcoind` that
+//! this needs.
+
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+mod nodes;
+mod stub;
+mod trade;

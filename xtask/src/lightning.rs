@@ -1,0 +1,88 @@
+//! Lightning, for real: builds Bitcoin Core from a crate that carries its sources, installs LNbits, and tests wallets with both.
+//!
+//! Grade: tool. The Core that is built is a snapshot of its development: right for a chain of one's own, never for real money.
+
+use std::path::{Path, PathBuf};
+
+use crate::run::{Outcome, Report, cargo, cargo_command, complete, output, program, root};
+use crate::setup::{install, make_environment, need};
+
+/// The node and its engine are built apart, without optimisation: that takes a third of the time, and the payments of tests are few.
+const APART: [&str; 4] =
+    ["--target-dir", "target/lightning", "--config", "profile.dev.package.\"*\".opt-level=0"];
+
+/// All steps.
+pub(crate) fn steps(report: &mut Report) {
+    report.step("build bitcoind", bitcoind);
+    report.step("install LNbits", lnbits);
+    report.step("clippy, Lightning node", || {
+        let words = [&["clippy", "--package", "dazaar-ldk", "--all-targets"], &APART[..]].concat();
+        cargo(&[&words[..], &["--", "-D", "warnings"]].concat())
+    });
+    report.step("clippy, NWC", || {
+        let words =
+            [&["clippy", "--package", "dazaar-pay", "--features", "nwc", "--all-targets"], &APART[..]];
+        cargo(&[&words.concat()[..], &["--", "-D", "warnings"]].concat())
+    });
+    report.step("wallets on a chain of their own", || {
+        let words = [&["test", "--package", "dazaar-ldk"], &APART[..]].concat();
+        complete(cargo_command(&words).env("DAZAAR_BITCOIND", bitcoind_path()))
+    });
+    report.step("wallets in LNbits", || {
+        let words = [&["test", "--package", "dazaar-pay", "--test", "lnbits"], &APART[..]].concat();
+        cargo(&[&words[..], &["--", "--ignored"]].concat())
+    });
+}
+
+fn bitcoind_path() -> PathBuf {
+    root().join("target/regtest/build/bin/bitcoind")
+}
+
+/// Builds `bitcoind`, once for each version of the crate.
+fn bitcoind() -> Outcome {
+    need(&["cmake", "g++"], &["cmake", "g++", "libboost-dev"])?;
+    let build = root().join("target/regtest/build");
+    install(&root().join("tools/regtest/Cargo.lock"), &build, || {
+        let source = core_source()?;
+        let options = [
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DCMAKE_CXX_FLAGS_RELEASE=-O1",
+            "-DBUILD_DAEMON=ON",
+            "-DBUILD_CLI=OFF",
+            "-DBUILD_BITCOIN_BIN=OFF",
+            "-DBUILD_TESTS=OFF",
+            "-DBUILD_TX=OFF",
+            "-DBUILD_UTIL=OFF",
+            "-DBUILD_BENCH=OFF",
+            "-DENABLE_WALLET=OFF",
+            "-DENABLE_EXTERNAL_SIGNER=OFF",
+            "-DENABLE_IPC=OFF",
+            "-DWITH_EMBEDDED_ASMAP=OFF",
+        ];
+        complete(program("cmake", &options).arg("-S").arg(&source).arg("-B").arg(&build))?;
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+        complete(program("cmake", &["--target", "bitcoind", "--parallel", &jobs, "--build"]).arg(&build))
+    })
+}
+
+/// The sources of Core that the crate carries, which cargo unpacks where it keeps sources.
+fn core_source() -> Result<PathBuf, String> {
+    let manifest = ["--locked", "--manifest-path", "tools/regtest/Cargo.toml"];
+    cargo(&[&["fetch"], &manifest[..]].concat())?;
+    let tree = output(&mut cargo_command(&[&["metadata", "--format-version", "1"], &manifest[..]].concat()))?;
+    // Without a parser of JSON: the path of the crate's manifest is the only text that ends like this.
+    let manifest = tree.split('"').find(|text| is_core_manifest(text));
+    let folder = manifest.and_then(|text| Path::new(text).parent());
+    folder.map(|folder| folder.join("bitcoin")).ok_or_else(|| "the sources of Core are not there".to_owned())
+}
+
+fn is_core_manifest(text: &str) -> bool {
+    text.contains("/libbitcoinkernel-sys-") && text.ends_with("/Cargo.toml")
+}
+
+fn lnbits() -> Outcome {
+    need(&["python3"], &["python3", "python3-venv"])?;
+    let requirements = root().join("interop/lnbits/requirements.txt");
+    let venv = root().join("target/interop/lnbits");
+    install(&requirements, &venv, || make_environment(&venv, &requirements))
+}
