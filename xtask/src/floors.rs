@@ -10,8 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
