@@ -2,6 +2,8 @@
 //!
 //! The field names are a contract with scripts: they are added to, never changed.
 
+mod words;
+
 use dazaar::cards::extension::{display_text, printable};
 use dazaar::log::{FeedKey, IdentityKey, SignedHead};
 use serde::Serialize;
@@ -11,6 +13,9 @@ use crate::commands::bench::Figures;
 use crate::commands::ledger::amount as money;
 use crate::failure::FORK_HINT;
 use crate::times::utc;
+
+pub(crate) use words::duration;
+use words::{amount, describe, described_receipt, due, indented, qr_code, security, short};
 
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -630,76 +635,6 @@ fn columns(schema: &Value) -> String {
             .to_owned()
     };
     fields.iter().map(|field| format!("\n{}", line(field).trim_start_matches('\n'))).collect()
-}
-
-/// A receipt, its keys whole.
-fn described_receipt(receipt: &Value) -> String {
-    let text = |field: &str| display_text(receipt[field].as_str().unwrap_or_default());
-    let units = receipt["units"].as_str().and_then(|units| units.parse::<u64>().ok());
-    let amount = units.map_or_else(|| "for good".to_owned(), |units| money(receipt["asset"].as_str(), units));
-    let time = utc(receipt["time_ms"].as_i64().unwrap_or(0));
-    let [seller, buyer, reference] = ["seller", "buyer", "reference"].map(text);
-    // Digits that are left out are digits that nobody compares.
-    format!("{time}  {amount} by {}  {reference}\n  seller {seller}\n  buyer  {buyer}", text("method"))
-}
-
-/// What a seller asks, a line for each way to pay.
-fn due(methods: &[String], offers: &[String]) -> String {
-    let mut lines: Vec<String> = offers.iter().map(|offer| format!("  price: {offer}")).collect();
-    if methods.iter().any(|method| method != "credit") {
-        lines.push("  pay: --pay 1h, or --pay '5000 sats'".to_owned());
-    }
-    if methods.iter().any(|method| method == "credit") {
-        lines.push("  ask the seller for a voucher, and redeem it: --voucher".to_owned());
-    }
-    lines.insert(0, "The seller wants to be paid".to_owned());
-    lines.join("\n")
-}
-
-/// What a voucher gives.
-fn amount(ms: Option<i64>) -> String {
-    ms.map_or_else(|| "for good".to_owned(), duration)
-}
-
-/// What a phone scans: an invoice as a QR code of half-height characters, in capitals, which makes it smaller.
-fn qr_code(invoice: &str) -> Option<String> {
-    let code = qrcode::QrCode::new(format!("LIGHTNING:{}", invoice.to_ascii_uppercase())).ok()?;
-    Some(format!("{}\n", code.render::<qrcode::render::unicode::Dense1x2>().build()))
-}
-
-/// Lines of somebody else's, a little to the right.
-fn indented(lines: &str) -> String {
-    lines.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// The first digits of a key: enough to tell a few apart.
-fn short(key: &str) -> &str {
-    key.get(..8).unwrap_or(key)
-}
-
-const fn security(authenticated: bool) -> &'static str {
-    if authenticated { "authenticated" } else { "classic encryption" }
-}
-
-/// What a seller says about an admission.
-fn describe(info: &Value) -> String {
-    match (info["type"].as_str(), info["remaining"].as_i64()) {
-        (Some("time"), Some(left)) => format!(", {} left", duration(left)),
-        (Some("bytes" | "records"), Some(left)) => {
-            format!(", {left} {} left", info["type"].as_str().unwrap_or_default())
-        }
-        // The first is what validators of npm dazaar say, the second what its core says for a feed that all share.
-        (Some("free"), _) => ", free".to_owned(),
-        _ if info["free"] == true => ", free".to_owned(),
-        _ if info.is_null() => String::new(),
-        _ => format!(": {}", display_text(&info.to_string())),
-    }
-}
-
-/// Milliseconds in words, to the second.
-pub(crate) fn duration(ms: i64) -> String {
-    let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000);
-    indicatif::FormattedDuration(std::time::Duration::from_secs(seconds)).to_string()
 }
 
 #[cfg(test)]
