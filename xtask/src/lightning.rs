@@ -19,11 +19,6 @@ pub(crate) fn steps(report: &mut Report) {
         let words = [&["clippy", "--package", "dazaar-ldk", "--all-targets"], &APART[..]].concat();
         cargo(&[&words[..], &["--", "-D", "warnings"]].concat())
     });
-    report.step("clippy, NWC", || {
-        let words =
-            [&["clippy", "--package", "dazaar-pay", "--features", "nwc", "--all-targets"], &APART[..]];
-        cargo(&[&words.concat()[..], &["--", "-D", "warnings"]].concat())
-    });
     report.step("wallets on a chain of their own", || {
         let words = [&["test", "--package", "dazaar-ldk"], &APART[..]].concat();
         complete(cargo_command(&words).env("DAZAAR_BITCOIND", bitcoind_path()))

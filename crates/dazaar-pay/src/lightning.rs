@@ -10,8 +10,6 @@ mod http;
 mod invoice;
 mod lnbits;
 mod lnd;
-#[cfg(feature = "nwc")]
-mod nwc;
 mod phoenixd;
 mod settings;
 mod wallet;
@@ -22,8 +20,6 @@ pub use http::Endpoint;
 pub use invoice::{Network, Request, RequestError, read_invoice, read_request};
 pub use lnbits::Lnbits;
 pub use lnd::Lnd;
-#[cfg(feature = "nwc")]
-pub use nwc::NostrWallet;
 pub use phoenixd::Phoenixd;
 pub use settings::{LightningSettings, WalletSettings};
 pub use wallet::{About, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend};

@@ -52,12 +52,6 @@ pub enum WalletSettings {
         /// The password for limited or for full access.
         password: Secret,
     },
-    /// A wallet behind a link `nostr+walletconnect://`, which is a secret as a whole.
-    #[cfg(feature = "nwc")]
-    Nwc {
-        /// The link.
-        link: Secret,
-    },
 }
 
 impl LightningSettings {
@@ -77,8 +71,6 @@ impl WalletSettings {
             Self::Lnd { endpoint, macaroon } => Box::new(Lnd::new(endpoint, macaroon.clone())?),
             Self::Cln { endpoint, rune } => Box::new(CoreLightning::new(endpoint, rune.clone())?),
             Self::Phoenixd { endpoint, password } => Box::new(Phoenixd::new(endpoint, password)?),
-            #[cfg(feature = "nwc")]
-            Self::Nwc { link } => Box::new(super::NostrWallet::new(link)?),
         })
     }
 }
