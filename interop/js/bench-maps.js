@@ -13,10 +13,14 @@ const key = nth => `dir${nth % 100}/key${nth}`
 const value = nth => Buffer.from(`value ${String(nth).padStart(4, '0')}`)
 const put = nth => ({ type: 'put', key: key(nth), value: value(nth) })
 
+/** How often a second `work` did what it does `count` times, and how often a second of the processor's time. */
 async function rate (count, work) {
+  const cpu = process.cpuUsage()
   const began = process.hrtime.bigint()
   await work()
-  return count / (Number(process.hrtime.bigint() - began) / 1e9)
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9
+  const { user, system } = process.cpuUsage(cpu)
+  return [count / seconds, count / ((user + system) / 1e6)]
 }
 
 const trie = name => hypertrie(path.join(option.dir, name))

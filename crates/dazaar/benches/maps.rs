@@ -26,13 +26,18 @@ fn main() -> Outcome<()> {
     let scene = tempfile::tempdir()?;
     let theirs = javascript(&scene.path().join("js"))?;
     let ours = [hypertrie(scene.path())?, hyperdb(scene.path())?].concat();
-    println!("{:36} {:>12} {:>12} {:>8}", "workload", "dazaar", "npm", "ratio");
-    for (name, rate) in ours {
-        let npm = theirs[name].as_f64().unwrap_or(f64::NAN);
-        println!("{name:36} {rate:>10.0}/s {npm:>10.0}/s {:>7.1}x", rate / npm);
+    println!("{:32} {:>12} {:>12} {:>8} {:>8}", "workload", "dazaar", "npm", "ratio", "of CPU");
+    for (name, [rate, per_cpu]) in ours {
+        let npm = |nth: usize| theirs[name][nth].as_f64().unwrap_or(f64::NAN);
+        let (ratio, of_cpu) = (rate / npm(0), per_cpu / npm(1));
+        println!("{name:32} {rate:>10.0}/s {:>10.0}/s {ratio:>7.1}x {of_cpu:>7.1}x", npm(0));
     }
     Ok(())
 }
+
+/// A workload, and how often it did what it does a second, and a second of the processor's time: the latter is the same
+/// whatever else the machine has to do.
+type Rated = (&'static str, [f64; 2]);
 
 fn javascript(folder: &Path) -> Outcome<Value> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/js/bench-maps.js");
@@ -55,11 +60,30 @@ fn value(nth: usize) -> Vec<u8> {
     format!("value {nth:04}").into_bytes()
 }
 
-/// Times `work`, and returns how often a second it did what it does `count` times.
-fn rate(count: usize, work: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
-    let began = Instant::now();
+/// When something began.
+struct Began(Instant, f64);
+
+impl Began {
+    fn now() -> Self {
+        Self(Instant::now(), cpu_seconds())
+    }
+
+    /// How often a second something was done `count` times since.
+    fn rate(&self, count: usize) -> [f64; 2] {
+        [self.0.elapsed().as_secs_f64(), cpu_seconds() - self.1].map(|seconds| count as f64 / seconds)
+    }
+}
+
+/// Time that this process has had the processor, in seconds.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn rate(count: usize, work: impl FnOnce() -> Outcome<()>) -> Outcome<[f64; 2]> {
+    let began = Began::now();
     work()?;
-    Ok(count as f64 / began.elapsed().as_secs_f64())
+    Ok(began.rate(count))
 }
 
 fn trie(folder: &Path) -> Outcome<Trie<Log<Folder>>> {
@@ -78,7 +102,7 @@ fn fill(trie: &mut Trie<Log<Folder>>, entries: usize, batch_len: usize) -> Outco
     Ok(())
 }
 
-fn hypertrie(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
+fn hypertrie(scene: &Path) -> Outcome<Vec<Rated>> {
     let mut singly = trie(&scene.join("singly"))?;
     let one = rate(SINGLY, || fill(&mut singly, SINGLY, 1))?;
     let folder = scene.join("batches");
@@ -109,24 +133,24 @@ fn hypertrie(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
     ])
 }
 
-fn hyperdb(scene: &Path) -> Outcome<Vec<(&'static str, f64)>> {
+fn hyperdb(scene: &Path) -> Outcome<Vec<Rated>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let db = HyperDb::open(&scene.join("hyperdb"), None)?;
-        let began = Instant::now();
+        let began = Began::now();
         for nth in 0..SINGLY {
             db.put(&key(nth), Some(&value(nth))).await?;
         }
-        let put = SINGLY as f64 / began.elapsed().as_secs_f64();
-        let began = Instant::now();
+        let put = began.rate(SINGLY);
+        let began = Began::now();
         for nth in 0..SINGLY {
             let found = db.get(&key(nth * 7919 % SINGLY)).await?;
             assert_eq!(black_box(found).len(), 1);
         }
-        let get = SINGLY as f64 / began.elapsed().as_secs_f64();
-        let began = Instant::now();
+        let get = began.rate(SINGLY);
+        let began = Began::now();
         let listed = db.list(&DbIterOptions::default()).await?;
-        let list = listed.len() as f64 / began.elapsed().as_secs_f64();
+        let list = began.rate(listed.len());
         Ok(vec![("hyperdb put, one by one", put), ("hyperdb get, warm", get), ("hyperdb list, warm", list)])
     })
 }

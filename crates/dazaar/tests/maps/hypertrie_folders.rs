@@ -247,3 +247,29 @@ fn a_folder_that_is_shared_reads_the_same() {
         assert_eq!(feed.list(&IterOptions::default()).await.unwrap().len(), 1);
     });
 }
+
+#[test]
+fn the_database_of_a_market_of_npm_dazaar_is_read() {
+    let scene = TempDir::new().unwrap();
+    let folder = scene.path().join("market");
+    let mut node = Node::start("make-market.js", &["--dir", folder.to_str().unwrap()]);
+    let made = node.wait_for("market");
+    node.succeed();
+    let market = dazaar::read_legacy(&folder).unwrap();
+    let feeds = |list: &str| -> Vec<String> {
+        let mut feeds: Vec<String> = made[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|sale| sale["feed"].as_str().unwrap().to_owned())
+            .collect();
+        feeds.sort();
+        feeds
+    };
+    let mut sold: Vec<String> = market.sales.keys().map(ToString::to_string).collect();
+    sold.sort();
+    assert_eq!(sold, feeds("sales"));
+    let bought: Vec<String> = market.buys.values().map(ToString::to_string).collect();
+    assert_eq!(bought, feeds("buys"));
+    assert!(market.config.contains_key("colour"));
+}
