@@ -94,7 +94,8 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn talk(busy: u8, datagrams: &[Vec<u8>]) -> Vec<u8> {
-    let framed = datagrams.iter().flat_map(|datagram| [&[datagram.len() as u8], datagram.as_slice()].concat());
+    let framed =
+        datagrams.iter().flat_map(|datagram| [&[datagram.len() as u8], datagram.as_slice()].concat());
     std::iter::once(busy).chain(framed).collect()
 }
 

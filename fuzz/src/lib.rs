@@ -5,10 +5,10 @@
 
 mod altered;
 mod codecs;
+mod discovery;
 mod ecash;
 mod evm;
 mod evm_seeds;
-mod discovery;
 mod feed;
 mod files;
 mod invoice;
@@ -21,10 +21,10 @@ mod tables;
 mod tries;
 
 pub use altered::altered;
-pub use ecash::ecash;
-pub use evm::{evm_answer, evm_demand, evm_payment};
 pub use codecs::{card, link, protobuf, rle, rows};
 pub use discovery::{dht, mdns};
+pub use ecash::ecash;
+pub use evm::{evm_answer, evm_demand, evm_payment};
 pub use feed::proof;
 pub use files::{contents, folder};
 pub use invoice::invoice;

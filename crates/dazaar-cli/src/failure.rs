@@ -58,9 +58,9 @@ impl Failure {
         Self { kind, message: message.to_string(), hint: None }
     }
 
-    /// Whether the other side refused.
-    pub(crate) const fn is_refusal(&self) -> bool {
-        matches!(self.kind, Kind::Refused)
+    /// Whether the other side said this.
+    pub(crate) fn says(&self, reason: &str) -> bool {
+        self.kind == Kind::Refused && self.message.contains(reason)
     }
 
     /// A failure to read or understand what the user gave us.

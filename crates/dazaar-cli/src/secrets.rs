@@ -55,11 +55,19 @@ pub(crate) fn new_passphrase(file: Option<&Path>, ask: bool) -> Result<Option<Se
 
 /// A secret typed at a prompt, or the whole of standard input if that is a pipe.
 pub(crate) fn typed(question: &str) -> Result<String, Failure> {
+    typed_within(question, SECRET_BYTES_MAX)
+}
+
+/// The same, of so many bytes at most.
+pub(crate) fn typed_within(question: &str, bytes_max: u64) -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         return Ok(rpassword::prompt_password(question)?);
     }
     let mut text = String::new();
-    io::stdin().take(SECRET_BYTES_MAX).read_to_string(&mut text)?;
+    let read = io::stdin().take(bytes_max.saturating_add(1)).read_to_string(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read > bytes_max) {
+        return Err(Failure::input(format!("more than {bytes_max} bytes")));
+    }
     Ok(text)
 }
 

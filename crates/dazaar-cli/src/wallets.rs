@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::{Asset, Method, Money};
-use dazaar::payment::{Payee, Payer};
+use dazaar::payment::{Payee, Payer, PaymentError};
 use dazaar::{Market, NamedPayee};
 #[cfg(feature = "erc20")]
 use dazaar_evm::{PayerSettings, TokenPayee, TokenPayer};
@@ -56,14 +56,15 @@ impl Wallet {
         Self::open(market, name, settings)
     }
 
-    fn open(market: &Market, name: String, settings: Settings) -> Result<Self, Failure> {
+    /// The wallet of these settings.
+    pub(crate) fn open(market: &Market, name: String, settings: Settings) -> Result<Self, Failure> {
         let kind = settings.kind();
         // Only some wallets keep anything in the market's folder.
         let _ = market;
         let wrong = |error: &dyn fmt::Display| Failure::input(format!("wallet `{name}`: {error}"));
         let (payee, payer, inner): (Option<Arc<dyn Payee>>, Option<Arc<dyn Payer>>, _) = match settings {
             Settings::Hook(settings) => {
-                let hook = Arc::new(Hook::new(settings));
+                let hook = Arc::new(Hook::new(settings).map_err(|error| wrong(&error))?);
                 (Some(Arc::clone(&hook) as _), None, Inner::Hook(hook))
             }
             Settings::Lightning(settings) => {
@@ -99,19 +100,21 @@ impl Wallet {
         match &self.inner {
             Inner::Hook(hook) => hook.check().await.map(|()| "it answers".to_owned()),
             Inner::Lightning(wallet) => {
-                let about = wallet.check(Purpose::Receive).await;
+                let about = match wallet.check(Purpose::Receive).await {
+                    // A key that may only pay is a buyer's.
+                    Err(PaymentError::Refused { .. }) => wallet.check(Purpose::Pay).await,
+                    about => about,
+                };
                 about.map(|about| {
                     let pays = if about.can_pay { "may pay" } else { "can only be paid" };
                     format!("{}, {pays}", about.name)
                 })
             }
             #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => {
-                wallet.check().await.map_err(dazaar::payment::PaymentError::from).map(|mints| {
-                    let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
-                    names.collect::<Vec<_>>().join(", ")
-                })
-            }
+            Inner::Cashu(wallet) => wallet.check().await.map_err(PaymentError::from).map(|mints| {
+                let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
+                names.collect::<Vec<_>>().join(", ")
+            }),
             #[cfg(feature = "erc20")]
             Inner::Erc20(wallet) => wallet.check().await.map(|standing| standing.to_string()),
         }
@@ -126,12 +129,10 @@ impl Wallet {
                 wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
             }
             #[cfg(feature = "cashu")]
-            Inner::Cashu(wallet) => {
-                wallet.balance().await.map_err(dazaar::payment::PaymentError::from).map(|mints| {
-                    let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
-                    vec![Money { asset: Asset::Bitcoin, units: sat.saturating_mul(1000) }]
-                })
-            }
+            Inner::Cashu(wallet) => wallet.balance().await.map_err(PaymentError::from).map(|mints| {
+                let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
+                vec![Money { asset: Asset::Bitcoin, units: sat.saturating_mul(1000) }]
+            }),
             #[cfg(feature = "erc20")]
             Inner::Erc20(wallet) => wallet.balance().await,
         }
@@ -178,6 +179,9 @@ impl Wallet {
 /// Redeems coins that were earned, and takes back those that no seller redeemed.
 #[cfg(feature = "cashu")]
 async fn redeem(wallet: &dazaar_cashu::Ecash) {
+    if let Err(error) = wallet.collect().await {
+        tracing::warn!(%error, "a mint gives no coins for an invoice now; it is tried again");
+    }
     for settled in [wallet.redeem().await, wallet.take_back().await] {
         if let Err(error) = settled {
             tracing::warn!(%error, "a mint does not redeem coins now; it is tried again");

@@ -44,6 +44,9 @@ pub(crate) struct Job<'a> {
     pub(crate) to: Address,
     /// What it is told.
     pub(crate) data: &'a [u8],
+    /// Whether the contract itself carries it out once at most. If not, a transaction that cannot be found is never replaced: it may have
+    /// done it.
+    pub(crate) is_once: bool,
 }
 
 /// How far a job is.
@@ -93,6 +96,10 @@ impl Outbox {
         }
         let can_sign = sent.len() < SUBMISSIONS_MAX;
         if last.nonce < spent {
+            if !job.is_once && !failed {
+                let error = "the number of its transaction is spent, and the transaction cannot be found: see what left the account";
+                return Err(PaymentError::unavailable(error));
+            }
             // Neither did it nor can it any more.
             return if can_sign { self.begin(job, head, sent.len()).await } else { Err(too_many()) };
         }

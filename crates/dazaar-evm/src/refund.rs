@@ -39,7 +39,7 @@ impl TokenPayee {
             self.rehearse(token.contract, call.clone()).await?;
         }
         self.store.put_refund(name, token.contract, to, units)?;
-        let job = Job { purpose: purpose.as_slice(), to: token.contract, data: &call };
+        let job = Job { purpose: purpose.as_slice(), to: token.contract, data: &call, is_once: false };
         let Progress::Done(receipt) = self.outbox.drive(&job, &head).await? else {
             return Err(PaymentError::unavailable("the refund is on its way, and in no block yet"));
         };

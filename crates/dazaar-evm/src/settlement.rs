@@ -145,7 +145,7 @@ impl TokenPayee {
             return Ok(false);
         };
         let (purpose, call) = (purpose(entry, signed), signed.call(&signature));
-        let job = Job { purpose: purpose.as_slice(), to: entry.contract, data: &call };
+        let job = Job { purpose: purpose.as_slice(), to: entry.contract, data: &call, is_once: true };
         match self.outbox.drive(&job, head).await {
             Ok(_) => Ok(true),
             Err(PaymentError::Refused { reason }) => {

@@ -13,6 +13,7 @@ use dazaar::cards::{Asset, Decimal, Method};
 use dazaar::database::{Finality, Receipt};
 use dazaar::payment::{Answer, Bill, Demand, Payee, PaymentError};
 
+use crate::lightning::verify;
 pub use call::{Call, HookSettings};
 use message::{Demanded, Found, Question, Refunded};
 
@@ -32,8 +33,14 @@ pub struct Hook {
 
 impl Hook {
     /// The hook of these settings. Nothing is called yet.
-    pub fn new(settings: HookSettings) -> Self {
-        Self { call: Call::new(settings) }
+    ///
+    /// # Errors
+    /// [`PaymentError::Refused`] if others could read a token on the way.
+    pub fn new(settings: HookSettings) -> Result<Self, PaymentError> {
+        if let HookSettings::Service { url, .. } = &settings {
+            verify(url, false)?;
+        }
+        Ok(Self { call: Call::new(settings) })
     }
 
     /// Asks whether it is there.
@@ -76,7 +83,13 @@ impl Payee for Hook {
             if found.payments.len() > PAYMENTS_MAX {
                 return Err(PaymentError::unavailable("the hook finds too many payments for one order"));
             }
-            found.payments.into_iter().map(|payment| receipt(bill, &payment)).collect()
+            // One that makes no sense keeps no other from being counted.
+            let receipts = found.payments.iter().filter_map(|payment| {
+                receipt(bill, payment)
+                    .inspect_err(|error| tracing::warn!(%error, "a payment is not counted"))
+                    .ok()
+            });
+            Ok(receipts.collect())
         })
     }
 

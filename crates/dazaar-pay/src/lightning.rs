@@ -17,6 +17,7 @@ mod wallet;
 pub use bolt11::{Bolt11, FeeLimit, Purpose};
 pub use cln::CoreLightning;
 pub use http::Endpoint;
+pub(crate) use http::verify;
 pub use invoice::{Network, Request, RequestError, read_invoice, read_request};
 pub use lnbits::Lnbits;
 pub use lnd::Lnd;

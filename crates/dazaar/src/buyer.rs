@@ -217,11 +217,7 @@ impl Buyer {
             seller: self.seller(),
             method,
             price: terms.price.clone(),
-            // Some wallets count nothing smaller.
-            units: match terms.price.asset {
-                Asset::Bitcoin => units.next_multiple_of(lnd::SATOSHI),
-                _ => units,
-            },
+            units: Self::whole_units(terms, units),
             pay_to: terms.pay_to.clone(),
             fee: 0,
             state: SpendingState::Open,
@@ -232,6 +228,14 @@ impl Buyer {
         self.0.market.database().begin_spending(&spending)?;
         self.0.add_payment(spending);
         Ok(())
+    }
+
+    /// What is paid for so much at this price: some wallets count nothing smaller than a satoshi.
+    pub fn whole_units(terms: &PriceTerms, units: u64) -> u64 {
+        match terms.price.asset {
+            Asset::Bitcoin => units.checked_next_multiple_of(lnd::SATOSHI).unwrap_or(units),
+            _ => units,
+        }
     }
 
     /// The wallet that would pay at this price.

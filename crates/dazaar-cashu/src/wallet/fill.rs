@@ -64,12 +64,20 @@ impl Wallet {
     /// Gets the coins for invoices that were paid, and returns how many satoshis came.
     pub(crate) fn collect(&self) -> Result<u64, EcashError> {
         let mut came = 0;
+        let mut failure = None;
         for mint in &self.mints {
             for open in self.store.read(|connection| invoices::open(connection, &mint.url))? {
-                came += self.collect_one(mint, &open)?;
+                // One that the mint does not find keeps no other from being collected.
+                match self.collect_one(mint, &open) {
+                    Ok(sat) => came += sat,
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        Ok(came)
+        match failure {
+            Some(error) if came == 0 => Err(error),
+            _ => Ok(came),
+        }
     }
 
     fn collect_one(&self, mint: &Mint, open: &Open) -> Result<u64, EcashError> {
@@ -82,8 +90,8 @@ impl Wallet {
                 self.run(id).map(|()| open.sat)
             }
             Ok(state) if !state.is_issued() => Ok(0),
-            // The coins are elsewhere, or there will be none.
-            Ok(_) | Err(MintFault::Refused { .. }) => {
+            // The coins are elsewhere.
+            Ok(_) => {
                 self.store.write(|connection| invoices::close(connection, &open.quote))?;
                 Ok(0)
             }

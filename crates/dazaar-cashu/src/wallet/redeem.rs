@@ -132,26 +132,35 @@ impl Wallet {
         coins: impl Fn(&Connection) -> Result<Vec<Coin>, EcashError>,
     ) -> Result<Redeemed, EcashError> {
         let mut done = Redeemed::default();
+        // A coin that the mint does not take, for whatever reason, keeps no other from being swapped.
+        let (mut size, mut refused) = (COINS_MAX, 0);
         loop {
-            if self.store.read(&coins)?.is_empty() {
+            if self.store.read(&coins)?.len() <= refused {
                 return Ok(done);
             }
             let all = self.keysets(mint)?;
             let keys = Keys { mint: mint.url.clone(), active: active(mint, &all)?, all };
             let planned = self.store.write(|connection| {
-                let mut chunk = coins(connection)?;
-                chunk.truncate(COINS_MAX);
+                let chunk: Vec<Coin> = coins(connection)?.into_iter().skip(refused).take(size).collect();
                 let inputs: Vec<Proof> =
                     chunk.iter().cloned().map(|coin| self.unlocked(coin)).collect::<Result<_, _>>()?;
                 let planned = self.plan_redeem(connection, &keys, inputs)?;
                 if let Some((id, _)) = planned {
                     coins::reserve(connection, &chunk, id)?;
                 }
-                Ok(planned)
+                Ok(planned.map(|(id, _)| (id, chunk.len())))
             })?;
             // Worth less than the fee: with more coins later they may be worth it.
-            let Some((id, _)) = planned else { return Ok(done) };
-            done = done.and(self.run_counted(id)?);
+            let Some((id, swapped)) = planned else { return Ok(done) };
+            match self.run_counted(id) {
+                Ok(more) => done = done.and(more),
+                Err(error) if error.is_temporary() => return Err(error),
+                Err(error) if swapped == 1 => {
+                    tracing::warn!(%error, "a mint does not take a coin");
+                    refused += 1;
+                }
+                Err(_) => size = swapped.div_ceil(2),
+            }
         }
     }
 }

@@ -139,7 +139,7 @@ impl<'a> Paying<'a> {
     }
 
     fn pay(&self, terms: &PriceTerms) -> Result<(), Failure> {
-        let units = self.plan.wish.units(terms).unwrap_or(0);
+        let units = Buyer::whole_units(terms, self.plan.wish.units(terms).unwrap_or(0));
         let spent = self.spent.get().saturating_add(units);
         if let Some(most) = &self.plan.most {
             let most = most.units(terms).ok_or_else(|| {

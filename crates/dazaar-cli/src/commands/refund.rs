@@ -2,9 +2,9 @@
 
 use clap::Args;
 use dazaar::cards::Method;
-use dazaar::cards::pay::refund::{RefundAnswer, RefundQuestion};
+use dazaar::cards::pay::refund::{FAILED, RefundAnswer, RefundQuestion};
 use dazaar::wire::replication::Download;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Context;
 use super::purchase::{Purchase, SellerArguments, method};
@@ -46,19 +46,20 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
         units: arguments.units,
         to: arguments.to.clone(),
     };
-    // Until the seller has answered, the same is asked under the same name: it is given once.
-    let setting = format!("refund/{}", purchase.buyer().seller());
-    let asked = json!({ "method": question.method, "units": question.units, "to": question.to });
-    let known = market.database().setting(&setting)?.filter(|known| known["asked"] == asked);
-    let name = known.as_ref().and_then(|known| known["name"].as_str()).map(str::to_owned);
+    // Until the money is there, the same is asked under the same name: it is given once.
+    let asked =
+        format!("{}/{:?}/{:?}/{}", purchase.buyer().seller(), question.method, question.units, question.to);
+    let setting = format!("refund/{asked}");
+    let known = market.database().setting(&setting)?;
+    let name = known.as_ref().and_then(Value::as_str).map(str::to_owned);
     let name = name.unwrap_or_else(|| format!("{:032x}", dazaar::random_number_128()));
     let question = RefundQuestion { refund: name.clone(), ..question };
     if arguments.by.is_some() {
-        market.database().set_setting(&setting, &json!({ "asked": asked, "name": name }))?;
+        market.database().set_setting(&setting, &name.into())?;
     }
     let answer = Interruption::listen()?.or(purchase.ask(&question)).await;
-    if answer.as_ref().is_err_and(Failure::is_refusal) {
-        // What was refused is asked for anew under another name.
+    if answer.as_ref().is_err_and(|failure| failure.says(FAILED)) {
+        // It is asked for anew under another name.
         market.database().set_setting(&setting, &Value::Null)?;
     }
     let Some(answer) = answer? else {

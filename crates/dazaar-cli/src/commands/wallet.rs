@@ -104,6 +104,8 @@ async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failu
 
 async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
     for wallet in chosen(&*context.market()?, arguments)? {
+        // What is to come, comes now.
+        wallet.settle().await;
         let balance = wallet.balance().await?;
         let name = wallet.name;
         if balance.is_empty() {

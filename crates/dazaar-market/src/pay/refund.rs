@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The name of the question, and of its answer.
 pub const NAME: &str = "pay/refund";
 
+/// Why a refund is not given under its name any more.
+pub const FAILED: &str = "this refund failed before; ask for another";
+
 /// What can be given back; or, with a `method`, give it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundQuestion {

@@ -39,8 +39,13 @@ impl Default for FeeLimit {
 impl FeeLimit {
     /// The most that paying `msat` may cost on top, in msat.
     pub fn of(self, msat: u64) -> u64 {
+        self.share_of(msat).max(self.least_msat)
+    }
+
+    /// The same, however little that is.
+    fn share_of(self, msat: u64) -> u64 {
         let share = u128::from(msat) * u128::from(self.permille) / 1000;
-        u64::try_from(share).unwrap_or(u64::MAX).max(self.least_msat)
+        u64::try_from(share).unwrap_or(u64::MAX)
     }
 }
 
@@ -143,7 +148,7 @@ impl Bolt11 {
     }
 
     /// Pays what was compared already: asks the wallet first, and sends only what it knows nothing of.
-    async fn settle(&self, request: &Request) -> Result<Settled, PaymentError> {
+    async fn settle(&self, request: &Request, fee_max_msat: u64) -> Result<Settled, PaymentError> {
         let Some(_sending) = Sending::begin(&self.sending, request.hash) else {
             return Err(on_its_way());
         };
@@ -153,12 +158,8 @@ impl Bolt11 {
         if request.is_expired(now_ms()) {
             return Err(PaymentError::refused(RequestError::Expired.to_string()));
         }
-        let spend = Spend {
-            invoice: request.invoice.clone(),
-            hash: request.hash,
-            msat: request.msat,
-            fee_max_msat: self.fee.of(request.msat),
-        };
+        let spend =
+            Spend { invoice: request.invoice.clone(), hash: request.hash, msat: request.msat, fee_max_msat };
         settled(self.wallet.pay(&spend).await?)?.ok_or_else(on_its_way)
     }
 }
@@ -168,7 +169,7 @@ fn wrong_invoice(error: RequestError) -> PaymentError {
 }
 
 /// A wallet that does not tell what became of a payment has not said that nothing did.
-fn unsure(error: PaymentError) -> PaymentError {
+pub(super) fn unsure(error: PaymentError) -> PaymentError {
     PaymentError::unavailable(error.to_string())
 }
 
@@ -261,7 +262,8 @@ impl Payee for Bolt11 {
                 let reason = format!("a refund goes to an invoice over exactly {units} msat");
                 return Err(PaymentError::refused(reason));
             }
-            let settled = self.settle(&request).await?;
+            // Whoever is given money back chooses the way, and may earn what it costs.
+            let settled = self.settle(&request, self.fee.share_of(units)).await?;
             let preimage = settled.preimage.filter(|preimage| proves(preimage, &request.hash));
             Ok(hex::encode(preimage.unwrap_or(request.hash)))
         })
@@ -281,7 +283,7 @@ impl Payer for Bolt11 {
         Box::pin(async move {
             let request = read_request(bill, self.network, request)
                 .map_err(|error| PaymentError::refused(error.to_string()))?;
-            let settled = self.settle(&request).await?;
+            let settled = self.settle(&request, self.fee.of(request.msat)).await?;
             Ok(Paid { reference: hex::encode(request.hash), proof: None, fee: settled.fee_msat })
         })
     }

@@ -5,6 +5,7 @@ use dazaar_market::display_text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::bolt11::unsure;
 use super::http::{Call, Endpoint, Service, TRY_TO_PAY_SECS, hash_of};
 use super::{About, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend};
 use crate::Secret;
@@ -145,7 +146,7 @@ impl LightningWallet for CoreLightning {
             if [401, 403, 404].contains(&reply.status) {
                 return Err(self.service.failure(&reply));
             }
-            let outgoing = self.outgoing(&spend.hash).await?;
+            let outgoing = self.outgoing(&spend.hash).await.map_err(unsure)?;
             // The node understood, said no, and keeps no trace: nothing left it.
             let is_refused = outgoing == Outgoing::Unknown && reply.json()["code"].is_number();
             Ok(if is_refused { Outgoing::Failed { reason: self.service.reason(&reply) } } else { outgoing })

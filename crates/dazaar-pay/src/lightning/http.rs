@@ -214,7 +214,8 @@ impl Service {
 }
 
 /// Keys are not sent in the clear.
-fn verify(url: &str, plain_http: bool) -> Result<(), PaymentError> {
+/// An address whose calls nobody else reads.
+pub(crate) fn verify(url: &str, plain_http: bool) -> Result<(), PaymentError> {
     let wrong = |reason: &str| Err(PaymentError::refused(format!("the wallet's address {reason}")));
     let uri: ureq::http::Uri = match url.parse() {
         Ok(uri) => uri,

@@ -5,6 +5,7 @@ use dazaar_market::display_text;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::bolt11::unsure;
 use super::http::{Call, Endpoint, Service, hash_of};
 use super::{About, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend};
 use crate::Secret;
@@ -121,7 +122,7 @@ impl LightningWallet for Lnbits {
                 return Ok(Outgoing::Failed { reason: self.service.reason(&reply) });
             }
             self.service.expect::<Payment>(&reply)?;
-            self.outgoing(&spend.hash).await
+            self.outgoing(&spend.hash).await.map_err(unsure)
         })
     }
 

@@ -9,6 +9,7 @@ use dazaar_market::display_text;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::bolt11::unsure;
 use super::http::{Call, Endpoint, Service, hash_of};
 use super::{About, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend};
 use crate::Secret;
@@ -124,7 +125,7 @@ impl LightningWallet for Phoenixd {
             let form = vec![("invoice", spend.invoice.clone())];
             let answer: Value = self.service.ask(Call::post_form("payinvoice", form).pays()).await?;
             // An answer with a reason is a failure; but of what was paid or is being paid already it says that, too.
-            let outgoing = self.outgoing(&spend.hash).await?;
+            let outgoing = self.outgoing(&spend.hash).await.map_err(unsure)?;
             match answer["reason"].as_str() {
                 Some(reason) if outgoing == Outgoing::Unknown => {
                     Ok(Outgoing::Failed { reason: display_text(reason) })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dazaar_log::IdentityKey;
-use dazaar_market::pay::refund::{self, RefundAnswer, RefundBalance, RefundQuestion, Refunded};
+use dazaar_market::pay::refund::{self, FAILED, RefundAnswer, RefundBalance, RefundQuestion, Refunded};
 use dazaar_market::{Asset, Method, Price};
 use serde_json::json;
 
@@ -93,6 +93,14 @@ impl Shared {
         };
         let (price, payee) = self.way_back(&buyer, method, &name)?;
         let most = question.units.unwrap_or(u64::MAX);
+        // Each costs a fee: whoever comes back again and again takes at least half.
+        let has_less =
+            |balance: &RefundBalance| balance.asset == price.asset.to_string() && most < balance.units / 2;
+        if self.market.database().refunded_account(method.name(), &name).is_ok_and(|known| known.is_none())
+            && self.balances(&buyer)?.iter().any(has_less)
+        {
+            return Err("at least half of what is left is given back at once".to_owned());
+        }
         let taken = self.take_off((&buyer, &price), most, (method, &name, &question.to)).await?;
         let asset = price.asset;
         let units = match taken {
@@ -100,7 +108,7 @@ impl Shared {
             database::Refunded::New { units } | database::Refunded::Again { units } => units,
             database::Refunded::Sent { units, proof } => return self.sent(&buyer, &asset, units, proof),
             database::Refunded::Failed { .. } => {
-                return Err("this refund failed before; ask for another".to_owned());
+                return Err(FAILED.to_owned());
             }
         };
         let database = self.market.database();

@@ -17,7 +17,6 @@ use crate::wallets::{Settings, Wallet};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar wallet add mine lnbits https://lnbits.example.org --secret-file key.txt
-  dazaar wallet add phone nwc                asks for the link
   dazaar wallet add coins cashu https://mint.example.org
   dazaar wallet add base erc20 https://node.example.org --chain 8453 --token 0x833589fcd6edb6e08f4c7c32d4f71b54bda02913
   dazaar wallet add bank command 'python3 bank-transfer.py statement.csv'")]
@@ -48,12 +47,6 @@ enum Kind {
     Cln(Node),
     /// Lightning: phoenixd; the secret is its password
     Phoenixd(Node),
-    /// Lightning: any wallet with Nostr Wallet Connect; the secret is the link nostr+walletconnect://...
-    Nwc {
-        /// Which bitcoins
-        #[arg(long, value_enum, default_value_t = Bitcoins::Bitcoin)]
-        network: Bitcoins,
-    },
     /// Ecash: coins of Cashu mints that you trust
     Cashu {
         /// Addresses of mints, the preferred one first
@@ -122,21 +115,15 @@ pub(super) async fn run(context: &Context, arguments: &AddArguments) -> Result<(
     let market = context.market_or_new()?;
     let settings = settings(&market, arguments).await?;
     let value = serde_json::to_value(&settings).map_err(Failure::input)?;
-    market.put_wallet(&arguments.name, &value)?;
-    let checked = match Wallet::named(&market, arguments.name.clone()) {
-        Ok(wallet) => wallet.check().await.map(|detail| (wallet, detail)),
-        Err(failure) => Err(failure),
+    // What cannot be opened would stand in the way of every other command.
+    let wallet = Wallet::open(&market, arguments.name.clone(), settings)?;
+    let detail = match wallet.check().await {
+        Ok(detail) => Some(detail),
+        Err(_) if arguments.unchecked => None,
+        Err(failure) => return Err(failure.hint("it was not added; add it all the same with --unchecked")),
     };
-    match checked {
-        Ok((wallet, detail)) => tell(context, &wallet, Some(detail)),
-        Err(_) if arguments.unchecked => {
-            tell(context, &Wallet::named(&market, arguments.name.clone())?, None)
-        }
-        Err(failure) => {
-            market.remove_wallet(&arguments.name)?;
-            Err(failure.hint("it was not added; add it all the same with --unchecked"))
-        }
-    }
+    market.put_wallet(&arguments.name, &value)?;
+    tell(context, &wallet, detail)
 }
 
 async fn settings(market: &Market, arguments: &AddArguments) -> Result<Settings, Failure> {
@@ -167,22 +154,9 @@ async fn settings(market: &Market, arguments: &AddArguments) -> Result<Settings,
             let wallet = WalletSettings::Phoenixd { endpoint: node.endpoint()?, password: secret(file)? };
             lightning(wallet, node.network)
         }
-        Kind::Nwc { network } => nwc(file, *network)?,
         Kind::Cashu { mints } => cashu(mints)?,
         Kind::Erc20 { node, chain, token } => erc20(market, arguments, (node, *chain, token)).await?,
     })
-}
-
-#[cfg(feature = "nwc")]
-fn nwc(file: Option<&Path>, network: Bitcoins) -> Result<Settings, Failure> {
-    let wallet = WalletSettings::Nwc { link: secret(file)? };
-    let (network, fee) = (network.into(), FeeLimit::default());
-    Ok(Settings::Lightning(LightningSettings { wallet, network, fee }))
-}
-
-#[cfg(not(feature = "nwc"))]
-fn nwc(_: Option<&Path>, _: Bitcoins) -> Result<Settings, Failure> {
-    Err(not_built("Nostr Wallet Connect", "nwc"))
 }
 
 #[cfg(feature = "cashu")]
@@ -227,7 +201,7 @@ async fn erc20(_: &Market, _: &AddArguments, _: (&str, u64, &[String])) -> Resul
     Err(not_built("stablecoins", "erc20"))
 }
 
-#[cfg(not(all(feature = "nwc", feature = "cashu", feature = "erc20")))]
+#[cfg(not(all(feature = "cashu", feature = "erc20")))]
 fn not_built(what: &str, feature: &str) -> Failure {
     Failure::input(format!("this build has no {what}"))
         .hint(format!("build the program with it: --features {feature}"))

@@ -17,6 +17,9 @@ use crate::wallets::{Inner, Wallet};
 /// Pause from one look whether an invoice is paid to the next.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
+/// Bytes of a token.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
+
 /// Fill a wallet of ecash: its mint makes a Lightning invoice, and gives coins once that is paid
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar wallet fill coins '2000 sats'")]
@@ -75,9 +78,7 @@ pub(super) async fn fill(context: &Context, arguments: &FillArguments) -> Result
     match interruption.or(coming).await? {
         Some(sat) => wallet.tell(context, sat),
         None => {
-            context
-                .output
-                .remark("Once the invoice is paid, any command that uses the wallet gets the coins");
+            context.output.remark("Once the invoice is paid, `dazaar wallet balance` gets the coins");
             Ok(())
         }
     }
@@ -85,7 +86,7 @@ pub(super) async fn fill(context: &Context, arguments: &FillArguments) -> Result
 
 pub(super) async fn receive(context: &Context, arguments: &ReceiveArguments) -> Result<(), Failure> {
     let wallet = Coins::named(context, &arguments.name)?;
-    let token = secrets::typed("Token: ")?;
+    let token = secrets::typed_within("Token: ", TOKEN_BYTES_MAX)?;
     let sat = wallet.try_to(wallet.ecash.receive(token.trim()).await)?;
     wallet.tell(context, sat)
 }
