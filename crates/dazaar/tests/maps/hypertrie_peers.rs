@@ -123,3 +123,25 @@ async fn we_read_sparsely_from_each_other_and_hear_of_changes() {
     assert_eq!(found.unwrap().value(), Some(&b"1"[..]));
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+#[tokio::test]
+async fn a_list_of_more_than_one_answer_comes_from_javascript() {
+    let count = 5_000;
+    let mut node = Node::start("trie-peer.js", &["--serve", &count.to_string()]);
+    let listening = node.wait_for("listening");
+    let key: FeedKey = listening["key"].as_str().unwrap().parse().unwrap();
+    let address = format!("127.0.0.1:{}", listening["port"]);
+    let (folder, feeds) = (TempDir::new().unwrap(), FeedSet::new());
+    let trie = reader(&folder, key, &feeds);
+    let connection = Arc::clone(&feeds);
+    let task = tokio::spawn(async move {
+        let stream = TcpStream::connect(address).await.unwrap();
+        replicate(stream, Role::Initiator, &connection).await
+    });
+    timeout(DEADLINE, trie.update()).await.unwrap();
+    let listed = timeout(DEADLINE, trie.list(&IterOptions::default())).await.unwrap().unwrap();
+    assert_eq!(listed.len(), count);
+    let asked = node.ask("asked", "asked");
+    assert!((2..6).contains(&asked["asked"].as_array().unwrap().len()), "{asked}");
+    task.abort();
+}
