@@ -189,7 +189,7 @@ pub enum DatabaseError {
     NothingUnclaimed,
     /// More was to be paid than I allow.
     #[error(transparent)]
-    Budget(#[from] BudgetError),
+    Budget(Box<BudgetError>),
     /// A voucher gives nothing.
     #[error(transparent)]
     Voucher(#[from] VoucherError),

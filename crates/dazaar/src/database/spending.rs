@@ -242,7 +242,8 @@ fn check_budget(connection: &Connection, spending: &Spending) -> Result<(), Data
             let money =
                 |units: i64| Money { asset: spending.price.asset.clone(), units: units.unsigned_abs() };
             let wanted = money(signed(spending.units));
-            return Err(BudgetError { wanted, most: money(most), spent: money(spent), scope }.into());
+            let beyond = BudgetError { wanted, most: money(most), spent: money(spent), scope };
+            return Err(DatabaseError::Budget(Box::new(beyond)));
         }
     }
     Ok(())

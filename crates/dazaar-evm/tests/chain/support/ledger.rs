@@ -26,7 +26,16 @@ pub(crate) fn ledger(world: &World, bill: &Bill) -> impl Fn(&[Receipt]) -> u64 {
     ledger.put_listing(&listing).unwrap();
     let (buyer, price, units) = (bill.buyer, bill.price.clone(), bill.units);
     let method = bill.method.name().to_owned();
-    let order = Order { id: bill.order, feed, buyer, price, method, units, expires_ms: bill.expires_ms };
+    let order = Order {
+        id: bill.order,
+        feed,
+        buyer,
+        price,
+        method,
+        units,
+        memo: String::new(),
+        expires_ms: bill.expires_ms,
+    };
     ledger.put_order(&order, 0).unwrap();
     move |receipts| {
         ledger.apply(&order.method, receipts, None, 0).unwrap();
