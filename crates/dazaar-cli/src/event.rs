@@ -12,7 +12,6 @@ use serde_json::Value;
 use crate::commands::bench::Figures;
 use crate::commands::ledger::amount as money;
 use crate::failure::FORK_HINT;
-use crate::times::utc;
 
 pub(crate) use words::duration;
 use words::{amount, describe, described_receipt, due, indented, qr_code, security, short};

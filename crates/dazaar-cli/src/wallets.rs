@@ -41,6 +41,9 @@ pub(crate) enum Inner {
     Erc20(Arc<TokenPayee>),
 }
 
+/// What a wallet is made of: the seller's half, the buyer's half, and the rest.
+type Halves = (Option<Arc<dyn Payee>>, Option<Arc<dyn Payer>>, Inner);
+
 impl Wallet {
     /// All wallets of a market, by name.
     pub(crate) fn all(market: &Market) -> Result<Vec<Self>, Failure> {
@@ -62,7 +65,7 @@ impl Wallet {
         // Only some wallets keep anything in the market's folder.
         let _ = market;
         let wrong = |error: &dyn fmt::Display| Failure::input(format!("wallet `{name}`: {error}"));
-        let (payee, payer, inner): (Option<Arc<dyn Payee>>, Option<Arc<dyn Payer>>, _) = match settings {
+        let (payee, payer, inner): Halves = match settings {
             Settings::Hook(settings) => {
                 let hook = Arc::new(Hook::new(settings).map_err(|error| wrong(&error))?);
                 (Some(Arc::clone(&hook) as _), None, Inner::Hook(hook))
