@@ -4,7 +4,7 @@
 //! copied, and each entry that is left is pointed to.
 //! Source: docs/structures.md, writing a hyperdb.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::DbError;
@@ -15,7 +15,7 @@ use crate::path::{END, Path};
 
 /// The index of a new entry of key `path` that merges `heads`.
 pub(super) fn link(nodes: &impl Nodes, heads: &[Arc<DbNode>], path: &Path) -> Result<Index, DbError> {
-    let mut link = Link { index: Index::default(), path };
+    let mut link = Link { index: Index::default(), path, seen: BTreeSet::new() };
     let mut ways: VecDeque<(Arc<DbNode>, usize)> = heads.iter().map(|head| (Arc::clone(head), 0)).collect();
     while let Some((head, from)) = ways.pop_front() {
         link.walk(nodes, head, from, &mut ways)?;
@@ -26,6 +26,9 @@ pub(super) fn link(nodes: &impl Nodes, heads: &[Arc<DbNode>], path: &Path) -> Re
 struct Link<'a> {
     index: Index,
     path: &'a Path,
+    /// Entries that were gone through, and from which position on: from a lower one, more is copied. Without this, entries of a
+    /// writer who means harm would double the ways at each step.
+    seen: BTreeSet<((u32, u64), usize)>,
 }
 
 impl Link<'_> {
@@ -37,7 +40,7 @@ impl Link<'_> {
         mut from: usize,
         ways: &mut VecDeque<(Arc<DbNode>, usize)>,
     ) -> Result<(), DbError> {
-        loop {
+        while self.seen.insert((head.place(), from)) {
             let parting = self.parting(&head, from);
             let end = parting.unwrap_or_else(|| self.path.digits());
             self.copy(nodes, &head, from, end)?;
@@ -51,6 +54,7 @@ impl Link<'_> {
             }
             (head, from) = (nodes.follow(&head, first)?, position + 1);
         }
+        Ok(())
     }
 
     /// Where the key of `head` parts from ours from `from` on: by a digit, or at the end if the hash is the same.

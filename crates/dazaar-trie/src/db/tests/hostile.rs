@@ -1,12 +1,18 @@
 //! Entries of a writer who means harm: whatever they are, reading ends soon and with an error that names the block.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
+use dazaar_log::codec::varint;
 use proptest::prelude::*;
 
 use super::support::*;
-use crate::Fault;
+use crate::db::put::link;
+use crate::db::store::Nodes;
 use crate::db::*;
+use crate::{Fault, Path};
 
 /// An entry with a list of these writers.
 fn entry(key_text: &str, index: &[u8], clock: &[u64], writers: &[u8]) -> Bytes {
@@ -111,6 +117,53 @@ fn a_clock_that_claims_the_future_replaces_nothing_that_has_seen_it() {
     assert_eq!(peers[0].values("k"), ["1", "v"], "which of the two lies cannot be told");
     peers[0].put("j", "2");
     assert_eq!(peers[0].values("j"), ["2"]);
+}
+
+/// Entries, of which no more than so many are asked for.
+struct Counting<'a>(&'a Db<Blocks>, Cell<usize>);
+
+impl Nodes for Counting<'_> {
+    fn node(&self, feed: u32, seq: u64) -> Result<Arc<DbNode>, DbError> {
+        self.1.set(self.1.get() + 1);
+        assert!(self.1.get() < 10_000, "too much work");
+        self.0.node(feed, seq)
+    }
+
+    fn key(&self, feed: u32) -> dazaar_log::FeedKey {
+        self.0.key(feed)
+    }
+}
+
+#[test]
+fn pointers_that_would_multiply_the_work_of_a_writer_at_each_step_do_not() {
+    const WAYS: u64 = 20;
+    let wanted = Path::new("victim");
+    // Ever nearer to the key: at each depth many entries, all of which point to all of the next depth.
+    let parting = |key: &str| wanted.first_difference(&Path::new(key), 0);
+    let near = |depth| (0..).map(|nth: u32| nth.to_string()).find(|key| parting(key) == Some(depth)).unwrap();
+    let mut theirs = vec![header()];
+    for depth in (0..8).rev() {
+        let first = theirs.len() as u64;
+        let mut index = Vec::new();
+        if depth < 7 {
+            index.extend([depth as u8, 1 << wanted.digit(depth)]);
+            for seq in first - WAYS..first {
+                varint::encode(2 | u64::from(seq + 1 < first), &mut index);
+                varint::encode(seq, &mut index);
+            }
+        }
+        theirs.extend((0..WAYS).map(|_| entry(&near(depth), &index, &[2], &[1, 2])));
+    }
+    let owners = vec![header(), entry("a", b"", &[2], &[1, 2])];
+    let mut db = db(&[(1, owners), (2, theirs)]);
+    let heads = db.view().unwrap().heads().to_vec();
+    link(&Counting(&db, Cell::new(0)), &heads, &wanted).unwrap();
+
+    let mut batch = DbBatch::new(&db, key(1)).unwrap();
+    batch.put(&db, "victim", Some(b"v")).unwrap();
+    let block = Bytes::from(batch.blocks()[0].clone());
+    db.feeds_mut().entry(key(1)).or_default().push(block);
+    assert_eq!(db.view().unwrap().get("victim").unwrap().len(), 1);
 }
 
 proptest! {
