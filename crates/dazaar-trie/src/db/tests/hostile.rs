@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dazaar_log::FeedKey;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use proptest::prelude::*;
@@ -16,6 +17,11 @@ use crate::{Fault, Path};
 
 /// An entry with a list of these writers.
 fn entry(key_text: &str, index: &[u8], clock: &[u64], writers: &[u8]) -> Bytes {
+    let writers: Vec<FeedKey> = writers.iter().map(|writer| key(*writer)).collect();
+    entry_listing(key_text, index, clock, &writers)
+}
+
+fn entry_listing(key_text: &str, index: &[u8], clock: &[u64], writers: &[FeedKey]) -> Bytes {
     let mut block = Vec::new();
     encode_bytes(1, key_text.as_bytes(), &mut block);
     encode_bytes(2, b"v", &mut block);
@@ -24,7 +30,7 @@ fn entry(key_text: &str, index: &[u8], clock: &[u64], writers: &[u8]) -> Bytes {
     encode_varint(6, 1, &mut block);
     for writer in writers {
         let mut message = Vec::new();
-        encode_bytes(1, &key(*writer).0, &mut message);
+        encode_bytes(1, &writer.0, &mut message);
         encode_bytes(7, &message, &mut block);
     }
     block.into()
@@ -119,6 +125,70 @@ fn a_clock_that_claims_the_future_replaces_nothing_that_has_seen_it() {
     assert_eq!(peers[0].values("j"), ["2"]);
 }
 
+#[test]
+fn a_writer_of_faulty_blocks_only_ends_their_own_feed() {
+    let mut peers = vec![Peer::new(1), Peer::new(2)];
+    peers[0].authorize(2);
+    sync(&mut peers, 0, 1);
+    peers[1].put("theirs", "1");
+    sync(&mut peers, 0, 1);
+    let owner = &mut peers[0];
+    let sound = owner.db.feeds()[&key(2)].len() as u64;
+    let faulty = [Bytes::from_static(b"\xff"), entry("a", b"", &[1; 300], &[1]), Bytes::new()];
+    owner.db.feeds_mut().get_mut(&key(2)).unwrap().extend(faulty.clone());
+    for _ in 0..2 {
+        assert_eq!(owner.values("theirs"), ["1"]);
+        let faults: Vec<_> = owner.db.view().unwrap().writers().faulty().collect();
+        assert_eq!(faults, [(key(2), sound)]);
+        owner.put("ours", "2");
+        owner.db.feeds_mut().get_mut(&key(2)).unwrap().extend(faulty.clone());
+    }
+    owner.revoke(2).unwrap();
+    let fresh = Db::new(key(1), owner.db.feeds().clone());
+    let view = fresh.view().unwrap();
+    assert!(!view.writers().is_authorized(&key(2)));
+    assert_eq!(values(&view.get("theirs").unwrap()), ["1"]);
+    assert_eq!(view.writers().faulty().count(), 0, "what is wrong does not count any more");
+}
+
+#[test]
+fn names_of_nobody_take_no_room_from_others() {
+    let feed = |puppet: u8, nth: u8| FeedKey([[puppet, nth], [7; 2]].concat().repeat(8).try_into().unwrap());
+    let mut owner = Peer::new(1);
+    owner.authorize(2);
+    let puppets: Vec<FeedKey> = (0..255).map(|puppet| feed(puppet, 255)).collect();
+    let feeds = owner.db.feeds_mut();
+    feeds.insert(key(2), vec![header(), entry_listing("a", b"", &[], &puppets)]);
+    for (puppet, feed_key) in (0..255).zip(&puppets) {
+        let bogus: Vec<FeedKey> = (0..255).map(|nth| feed(puppet, nth)).collect();
+        feeds.insert(*feed_key, vec![header(), entry_listing("b", b"", &[], &bogus)]);
+    }
+    owner.put("k", "1");
+    assert_eq!(owner.values("k"), ["1"]);
+    owner.revoke(2).unwrap();
+    let fresh = Db::new(key(1), owner.db.feeds().clone());
+    assert_eq!(values(&fresh.view().unwrap().get("k").unwrap()), ["1"]);
+}
+
+#[test]
+fn a_writer_who_names_others_in_each_block_runs_out_of_names_alone() {
+    let mut owner = Peer::new(1);
+    owner.authorize(2);
+    owner.db.feeds_mut().insert(key(2), vec![header()]);
+    for round in 0..25_u8 {
+        let names: Vec<FeedKey> =
+            (0..200_u8).map(|nth| FeedKey([nth, round].repeat(16).try_into().unwrap())).collect();
+        // The last field counts, which says that the list is in this block.
+        let block = [&entry_listing("b", b"", &[], &names)[..], &[0x30, round + 1]].concat();
+        owner.db.feeds_mut().entry(key(2)).or_default().push(block.into());
+        let named = owner.db.view().unwrap().writers().keys().count();
+        assert_eq!(named == 202, round < 20, "{round}: {named}");
+    }
+    owner.revoke(2).unwrap();
+    owner.authorize(3);
+    assert!(owner.db.view().unwrap().writers().is_authorized(&key(3)));
+}
+
 /// Entries, of which no more than so many are asked for.
 struct Counting<'a>(&'a Db<Blocks>, Cell<usize>);
 
@@ -129,7 +199,7 @@ impl Nodes for Counting<'_> {
         self.0.node(feed, seq)
     }
 
-    fn key(&self, feed: u32) -> dazaar_log::FeedKey {
+    fn key(&self, feed: u32) -> FeedKey {
         self.0.key(feed)
     }
 }
