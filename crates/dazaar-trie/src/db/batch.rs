@@ -130,9 +130,10 @@ impl DbBatch {
     /// # Errors
     /// [`DbError::TooManyWriters`], or as [`put`](Self::put).
     pub fn authorize<F: Feeds>(&mut self, db: &Db<F>, feed: FeedKey) -> Result<u64, DbError> {
-        add(&mut self.wanted.feeds, feed);
-        self.wanted.revoked.retain(|(revoked, _)| *revoked != feed);
-        self.write(db, Path::new(""), None, false)
+        let mut wanted = self.wanted.clone();
+        add(&mut wanted.feeds, feed);
+        wanted.revoked.retain(|(revoked, _)| *revoked != feed);
+        self.write_list(db, wanted)
     }
 
     /// Ends a writer's rights: of its feed stays what is known here now. Only the owner can. Readers in JavaScript do not know of this.
@@ -147,10 +148,11 @@ impl DbBatch {
             return Err(DbError::NotAWriter { feed });
         }
         let stays = self.writers.length(db.number(feed));
-        if !self.wanted.revoked.iter().any(|(revoked, _)| *revoked == feed) {
-            self.wanted.revoked.push((feed, stays));
+        let mut wanted = self.wanted.clone();
+        if !wanted.revoked.iter().any(|(revoked, _)| *revoked == feed) {
+            wanted.revoked.push((feed, stays));
         }
-        self.write(db, Path::new(""), None, false)
+        self.write_list(db, wanted)
     }
 
     /// The entries of a key, as they are after these changes.
@@ -170,6 +172,16 @@ impl DbBatch {
 
     pub(super) fn into_nodes(self) -> impl Iterator<Item = Arc<DbNode>> {
         self.nodes.into_iter()
+    }
+
+    /// Writes an entry that says nothing but who may write. If that fails, nothing has changed.
+    fn write_list<F: Feeds>(&mut self, db: &Db<F>, wanted: List) -> Result<u64, DbError> {
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        let written = self.write(db, Path::new(""), None, false);
+        if written.is_err() {
+            self.wanted = before;
+        }
+        written
     }
 
     fn write<F: Feeds>(
