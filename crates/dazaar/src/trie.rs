@@ -54,7 +54,8 @@ impl TrieFeed {
         let options = replication::Options { download, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
-        let core = Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
+        let core =
+            Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
         feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
         Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
     }
@@ -69,8 +70,8 @@ impl TrieFeed {
         self.core.trie().version()
     }
 
-    /// Waits until a peer has told what there is, proves the newest version, and returns it.
-    ///
+    /// Waits until a peer has told what there is, proves the newest version, and returns it. A peer that claims more than it can
+    /// prove is waited for until its connection ends for that.
     pub async fn update(&self) -> u64 {
         let changed = self.core.listen();
         while !self.core.is_newest() {
@@ -143,7 +144,8 @@ impl TrieFeed {
         Ok(entries)
     }
 
-    /// Makes changes and appends them at once; they survive the end of this process.
+    /// Makes changes and appends them at once; they survive the end of this process. `change` is called again, with a new batch, after
+    /// each block that was missing.
     ///
     /// # Errors
     /// What `change` returns, or why nothing was appended.
@@ -152,13 +154,22 @@ impl TrieFeed {
         mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
     ) -> Result<T, TrieError> {
         let _one_at_a_time = self.writing.lock().await;
-        let mut batch = Batch::new(&self.core.trie());
-        let changed = self.ask(|trie| change(&mut batch, trie)).await?;
-        if !batch.blocks().is_empty() {
-            self.core.log.append(batch.blocks())?;
-            self.core.trie().keep(batch);
+        loop {
+            let make = |trie: &_| {
+                let mut batch = Batch::new(trie);
+                let changed = change(&mut batch, trie)?;
+                Ok((batch, changed))
+            };
+            let (batch, changed) = self.ask(make).await?;
+            if batch.blocks().is_empty() {
+                return Ok(changed);
+            }
+            // Whoever else has the log may have appended: then the changes are made anew, to what there is now.
+            if self.core.log.append_at_length(batch.version(), batch.blocks())? {
+                self.core.trie().keep(batch);
+                return Ok(changed);
+            }
         }
-        Ok(changed)
     }
 
     /// Writes one entry, and returns its block.
@@ -239,3 +250,6 @@ impl FeedExtension for Core {
         Responder::new(&self.trie()).answer(&message).iter().map(ExtensionMessage::encode).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
