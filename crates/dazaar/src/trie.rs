@@ -13,6 +13,7 @@ use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
+use crate::expected::Expected;
 use crate::peer::{FeedExtension, FeedSet};
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
@@ -45,6 +46,8 @@ struct Core {
     log: Arc<SharedLog>,
     trie: Mutex<Trie<FeedBlocks>>,
     replicator: Arc<Replicator>,
+    /// What the answers to our questions may bring.
+    expected: Expected,
 }
 
 impl TrieFeed {
@@ -55,7 +58,7 @@ impl TrieFeed {
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
         let core =
-            Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
+            Arc::new(Core { log, trie, replicator: Arc::clone(&replicator), expected: Expected::default() });
         feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
         Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
     }
@@ -104,6 +107,7 @@ impl TrieFeed {
                 answer => return answer,
             };
             if let Some(question) = question.take() {
+                self.core.expected.ask();
                 self.feeds.ask(self.key(), &question.encode());
             }
             let changed = listener.get_or_insert_with(|| self.core.listen());
@@ -242,7 +246,7 @@ impl FeedExtension for Core {
         let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
         if matches!(message, ExtensionMessage::Cache { .. }) {
             let length = self.log.lock().length();
-            for block in wanted_blocks(message, length) {
+            for block in self.expected.take(wanted_blocks(message, length)) {
                 self.replicator.want(block..block + 1);
             }
             return Vec::new();
