@@ -212,10 +212,10 @@ impl TrieFeed {
 impl Core {
     /// Whether a peer has told what there is, and that is here as far as its newest block. Otherwise that block is fetched.
     fn is_newest(&self) -> bool {
-        let newest = self.replicator.progress().length;
-        if !self.replicator.is_informed() || newest == 0 {
+        if !self.replicator.is_informed() {
             return false;
         }
+        let newest = self.replicator.progress().length;
         if self.log.lock().length() < newest {
             self.replicator.want(newest - 1..newest);
             return false;

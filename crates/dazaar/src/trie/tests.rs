@@ -1,6 +1,8 @@
-//! Writing next to others.
+//! Writing next to others, and peers who claim too much.
 
 use dazaar_log::{FeedKeyPair, Log};
+use dazaar_wire::replication::Transfer;
+use dazaar_wire::{Have, Message};
 use tempfile::TempDir;
 
 use super::*;
@@ -51,4 +53,26 @@ async fn what_somebody_else_appends_meanwhile_stays() {
     for (key, expected) in [("first", b"0"), ("theirs", b"1"), ("ours", b"2")] {
         assert_eq!(value(&trie, key).await.unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_length_that_was_never_proved_is_forgotten_with_its_peer() {
+    let folder = TempDir::new().unwrap();
+    let key = FeedKeyPair::from_seed(&[1; 32]).public();
+    let log = SharedLog::new(Log::create_reader(Folder::open(folder.path()).unwrap(), key).unwrap());
+    let trie = TrieFeed::new(log, &FeedSet::new());
+    let replicator = &trie.core.replicator;
+    let peer = replicator.add_peer(&Arc::new(Notify::new()), Transfer::Blocks);
+    replicator
+        .handle_message(
+            peer,
+            Message::Have(Have { start: (1 << 40) - 1, length: 1, bitfield: None, ack: false }),
+        )
+        .unwrap();
+    let mut update = std::pin::pin!(trie.update());
+    let waiting =
+        std::future::poll_fn(|context| std::task::Poll::Ready(update.as_mut().poll(context).is_pending()));
+    assert!(waiting.await);
+    replicator.remove_peer(peer);
+    assert_eq!(update.await, 0);
 }
