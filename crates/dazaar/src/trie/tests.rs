@@ -1,12 +1,18 @@
 //! Writing next to others, and peers who claim too much.
 
+use std::time::Duration;
+
 use dazaar_log::{FeedKeyPair, Log};
 use dazaar_wire::replication::Transfer;
 use dazaar_wire::{Have, Message};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::*;
 use crate::folder::Folder;
+
+/// How long anything may take before the test fails.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 fn writer(folder: &TempDir) -> (Arc<SharedLog>, TrieFeed) {
     let log = Log::create(Folder::open(folder.path()).unwrap(), FeedKeyPair::from_seed(&[1; 32])).unwrap();
@@ -74,5 +80,5 @@ async fn a_length_that_was_never_proved_is_forgotten_with_its_peer() {
         std::future::poll_fn(|context| std::task::Poll::Ready(update.as_mut().poll(context).is_pending()));
     assert!(waiting.await);
     replicator.remove_peer(peer);
-    assert_eq!(update.await, 0);
+    assert_eq!(timeout(DEADLINE, update).await.unwrap(), 0);
 }
