@@ -47,12 +47,14 @@ impl Link<'_> {
             let Some(position) = parting else { return Ok(()) };
             let digit = head.path.digit(position);
             self.index.push(Pointer { position: position as u32, digit, feed: head.feed, seq: head.seq });
-            let mut next = head.index.slot(position, self.path.digit(position)).iter();
-            let Some(&first) = next.next() else { return Ok(()) };
-            for &pointer in next {
-                ways.push_back((nodes.follow(&head, pointer)?, position + 1));
+            let mut next = Vec::new();
+            for &pointer in head.index.slot(position, self.path.digit(position)) {
+                next.extend(follow(nodes, &head, pointer)?.map(|node| (node, position + 1)));
             }
-            (head, from) = (nodes.follow(&head, first)?, position + 1);
+            let mut next = next.into_iter();
+            let Some(first) = next.next() else { return Ok(()) };
+            ways.extend(next);
+            (head, from) = first;
         }
         Ok(())
     }
@@ -72,11 +74,22 @@ impl Link<'_> {
         for &pointer in pointers {
             let digit = self.path.digit(pointer.position as usize);
             let parts = pointer.digit != digit
-                || digit == END && nodes.follow(head, pointer)?.key() != self.path.text();
+                || digit == END
+                    && follow(nodes, head, pointer)?.is_some_and(|node| node.key() != self.path.text());
             if parts {
                 self.index.push(pointer);
             }
         }
         Ok(())
+    }
+}
+
+/// The entry to which a pointer leads; none if it is faulty: whoever wrote it cannot stop others from writing, nor the owner from
+/// revoking.
+fn follow(nodes: &impl Nodes, from: &DbNode, pointer: Pointer) -> Result<Option<Arc<DbNode>>, DbError> {
+    match nodes.follow(from, pointer) {
+        Ok(node) => Ok(Some(node)),
+        Err(DbError::Pointer { .. } | DbError::Block { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -36,6 +36,12 @@ fn entry_listing(key_text: &str, index: &[u8], clock: &[u64], writers: &[FeedKey
     block.into()
 }
 
+/// An entry that has seen all of the first block of the owner's, with a list of the two writers of its own.
+fn entry_at(key_text: &str, index: &[u8], seq: u8) -> Bytes {
+    // The last field counts, which says where the list is.
+    [&entry(key_text, index, &[2], &[1, 2])[..], &[0x30, seq]].concat().into()
+}
+
 fn header() -> Bytes {
     Bytes::from_static(b"\x0a\x07hyperdb")
 }
@@ -82,6 +88,20 @@ fn a_pointer_to_an_entry_of_another_place_is_refused() {
         let db = db(&[(1, vec![header(), entry("a", &index, &[2, 2], &[1, 2])]), (2, theirs.clone())]);
         let listed: Result<Vec<_>, _> = db.view().unwrap().iter(&below("")).collect();
         assert!(matches!(listed, Err(DbError::Pointer { .. })), "{index:?}: {listed:?}");
+    }
+}
+
+#[test]
+fn faulty_pointers_do_not_stop_the_owner_from_writing() {
+    let ours = vec![header(), entry("a", b"", &[2], &[1, 2])];
+    // At the end mark of the empty key, under which the owner revokes, and where `a` is: both lead to what does not belong there.
+    let digit = Path::new("a").digit(0);
+    for index in [[0, 16, 0, 1], [0, 1 << digit, 0, 1], [0, 16, 2, 1], [0, 1 << digit, 2, 1]] {
+        let theirs = vec![header(), Bytes::from_static(b"\xff"), entry_at("b", &index, 2)];
+        let mut owner = Peer { key: key(1), db: db(&[(1, ours.clone()), (2, theirs)]) };
+        owner.put("a", "1");
+        owner.revoke(2).unwrap();
+        assert_eq!(owner.values("a"), ["1"], "{index:?}");
     }
 }
 
