@@ -84,8 +84,8 @@ impl Link<'_> {
     }
 }
 
-/// The entry to which a pointer leads; none if it is faulty: whoever wrote it cannot stop others from writing, nor the owner from
-/// revoking.
+/// The entry to which a pointer leads; none if one of the two is faulty, so that its writer cannot stop others from writing, nor
+/// the owner from revoking.
 fn follow(nodes: &impl Nodes, from: &DbNode, pointer: Pointer) -> Result<Option<Arc<DbNode>>, DbError> {
     match nodes.follow(from, pointer) {
         Ok(node) => Ok(Some(node)),
