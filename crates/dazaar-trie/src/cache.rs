@@ -53,6 +53,10 @@ impl<K: Eq + Hash, N: Memory> NodeCache<K, N> {
         self.0.borrow().get(key).cloned()
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
     pub(crate) fn keep(&self, key: K, node: Arc<N>) {
         self.0.borrow_mut().insert(key, node);
     }

@@ -20,6 +20,12 @@ pub const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Blocks that one question of the extension may make a peer name, and that are asked for at once.
 pub const MAX_EXTENSION_BLOCKS: usize = 2048 + 128;
 
+/// Times that one question of the extension makes a peer read a block, the same one again too: sorting reads each twice.
+pub const MAX_EXTENSION_READS: usize = 2 * MAX_EXTENSION_BLOCKS;
+
+/// Places in a checkpoint of a list.
+pub const MAX_CHECKPOINT_PLACES: usize = MAX_EXTENSION_BLOCKS;
+
 /// Blocks in one message of the extension.
 pub const EXTENSION_MESSAGE_BLOCKS: usize = 128;
 

@@ -23,4 +23,5 @@ pub use dazaar_log::DiscoveryKey as Topic;
 pub use id::{Contact, NodeId};
 pub use mdns::Lan;
 pub use node::{Announcement, Mode, Node, NodeConfig, NodeEvent, Peer};
+pub use rate::Rate;
 pub use reach::Reach;

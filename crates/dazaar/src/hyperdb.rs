@@ -39,12 +39,17 @@ pub struct Shelf {
 
 impl Feeds for Shelf {
     fn length(&self, feed: &FeedKey) -> u64 {
-        self.log(feed).map_or(0, |log| log.lock().length())
+        self.log(feed).map_or(0, |log| whole(&log.lock()))
     }
 
     fn block(&self, feed: &FeedKey, seq: u64) -> Result<Option<Bytes>, LogError> {
         self.log(feed).map_or(Ok(None), |log| log.lock().block(seq))
     }
+}
+
+/// Blocks of somebody's feed before the first that is not here, so that what a writer keeps back holds up nobody; all of our own.
+fn whole(log: &Log<Folder>) -> u64 {
+    if log.is_writable() { log.length() } else { log.length().min(log.have().next_clear(0)) }
 }
 
 impl Shelf {
@@ -185,14 +190,22 @@ impl HyperDb {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub async fn list(&self, options: &DbIterOptions<'_>) -> Result<Vec<Vec<Arc<DbNode>>>, HyperDbError> {
-        let list = |view: &View<'_, Arc<Shelf>>| {
-            let (mut iter, mut entries) = (DbIter::new(view, options), Vec::new());
-            while let Some(nodes) = iter.next(view)? {
+        let begin = |db: &Db<_>| {
+            let view = db.view()?;
+            Ok((view.version(), DbIter::new(&view, options)))
+        };
+        let (version, mut iter) = self.ask(begin).await?;
+        let mut entries = Vec::new();
+        // It goes on where it was after each block that was missing.
+        self.ask(|db| {
+            let view = db.view()?.checkout(&version)?;
+            while let Some(nodes) = iter.next(&view)? {
                 entries.push(nodes);
             }
-            Ok(entries)
-        };
-        self.ask(|db| list(&db.view()?)).await
+            Ok(())
+        })
+        .await?;
+        Ok(entries)
     }
 
     /// Makes changes and appends them at once; they survive the end of this process.
@@ -309,3 +322,6 @@ pub enum HyperDbError {
     #[error(transparent)]
     Db(#[from] DbError),
 }
+
+#[cfg(test)]
+mod tests;

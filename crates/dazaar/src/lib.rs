@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 pub mod database;
 pub mod discovery;
+mod expected;
 pub mod folder;
 mod group_commit;
 pub mod hyperdb;

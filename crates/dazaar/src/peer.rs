@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
+use dazaar_wire::discovery::Rate;
 use dazaar_wire::session::{Channel, Config, Event, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
@@ -15,6 +17,10 @@ use crate::replicator::Replicator;
 
 /// Questions that wait for a slow connection; older ones are not asked there.
 const QUESTIONS_WAITING: usize = 64;
+
+/// Questions and messages of answers that one connection may cause: a second, and at once. What is more has no answer; blocks come
+/// without one too.
+const ANSWERS: (u32, u32) = (400, 2000);
 
 /// Feeds that are replicated with every peer. More may be added at any time.
 #[derive(Debug)]
@@ -92,7 +98,12 @@ pub async fn replicate<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let mut grown = feeds.grown.subscribe();
     let mut questions = feeds.questions.subscribe();
-    let mut peer = Peer { connection: Connection::new(stream, config), feeds, channels: BTreeMap::new() };
+    let mut peer = Peer {
+        connection: Connection::new(stream, config),
+        feeds,
+        channels: BTreeMap::new(),
+        answers: Answers { since: Instant::now(), rate: Rate::new() },
+    };
     let mut is_connected = false;
     loop {
         while let Some(event) = peer.connection.poll_event()? {
@@ -116,6 +127,19 @@ struct Peer<'a, S> {
     connection: Connection<S>,
     feeds: &'a FeedSet,
     channels: BTreeMap<Channel, Member>,
+    answers: Answers,
+}
+
+/// How much this connection made us answer.
+struct Answers {
+    since: Instant,
+    rate: Rate,
+}
+
+impl Answers {
+    fn allow_one(&mut self) -> bool {
+        self.rate.allows(self.since.elapsed(), ANSWERS)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
@@ -128,7 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
             }
             Event::ChannelExtension { channel, name, payload } => {
                 let extension = self.channels.get(&channel).and_then(|member| member.extension.as_ref());
+                let extension = extension.filter(|_| self.answers.allow_one());
                 for answer in extension.map(|extension| extension.answer(&payload)).unwrap_or_default() {
+                    // What a long answer took is off what the next questions may take.
+                    self.answers.allow_one();
                     self.connection.session().send_channel_extension(channel, &name, &answer)?;
                 }
             }

@@ -170,6 +170,9 @@ impl Replicator {
         state.peers.remove(&peer);
         state.replication.remove_peer(peer);
         state.wake_all();
+        drop(state);
+        // What only this peer claimed to have is not to be waited for any more.
+        self.log.announce();
     }
 
     /// A peer sent a message.

@@ -69,6 +69,22 @@ impl SharedLog {
         Ok(appended)
     }
 
+    /// Appends blocks as [`append`](Self::append) does, unless the log has not `length` blocks; false then.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_at_length(&self, length: u64, blocks: &[impl AsRef<[u8]>]) -> Result<bool, LogError> {
+        {
+            let mut log = self.lock();
+            if log.length() != length {
+                return Ok(false);
+            }
+            log.append(blocks)?;
+        }
+        self.announce();
+        Ok(true)
+    }
+
     /// Appends blocks as [`append`](Self::append) does, or so that they survive a power cut; waits for the disk then.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
+use crate::expected::Expected;
 use crate::peer::{FeedExtension, FeedSet};
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
@@ -45,6 +46,8 @@ struct Core {
     log: Arc<SharedLog>,
     trie: Mutex<Trie<FeedBlocks>>,
     replicator: Arc<Replicator>,
+    /// What the answers to our questions may bring.
+    expected: Expected,
 }
 
 impl TrieFeed {
@@ -54,7 +57,8 @@ impl TrieFeed {
         let options = replication::Options { download, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
-        let core = Arc::new(Core { log, trie, replicator: Arc::clone(&replicator) });
+        let core =
+            Arc::new(Core { log, trie, replicator: Arc::clone(&replicator), expected: Expected::default() });
         feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
         Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
     }
@@ -69,8 +73,8 @@ impl TrieFeed {
         self.core.trie().version()
     }
 
-    /// Waits until a peer has told what there is, proves the newest version, and returns it.
-    ///
+    /// Waits until a peer has told what there is, proves the newest version, and returns it. A peer that claims more than it can
+    /// prove is waited for until its connection ends for that.
     pub async fn update(&self) -> u64 {
         let changed = self.core.listen();
         while !self.core.is_newest() {
@@ -103,6 +107,7 @@ impl TrieFeed {
                 answer => return answer,
             };
             if let Some(question) = question.take() {
+                self.core.expected.ask();
                 self.feeds.ask(self.key(), &question.encode());
             }
             let changed = listener.get_or_insert_with(|| self.core.listen());
@@ -143,7 +148,8 @@ impl TrieFeed {
         Ok(entries)
     }
 
-    /// Makes changes and appends them at once; they survive the end of this process.
+    /// Makes changes and appends them at once; they survive the end of this process. `change` is called again, with a new batch, after
+    /// each block that was missing.
     ///
     /// # Errors
     /// What `change` returns, or why nothing was appended.
@@ -152,13 +158,22 @@ impl TrieFeed {
         mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
     ) -> Result<T, TrieError> {
         let _one_at_a_time = self.writing.lock().await;
-        let mut batch = Batch::new(&self.core.trie());
-        let changed = self.ask(|trie| change(&mut batch, trie)).await?;
-        if !batch.blocks().is_empty() {
-            self.core.log.append(batch.blocks())?;
-            self.core.trie().keep(batch);
+        loop {
+            let make = |trie: &_| {
+                let mut batch = Batch::new(trie);
+                let changed = change(&mut batch, trie)?;
+                Ok((batch, changed))
+            };
+            let (batch, changed) = self.ask(make).await?;
+            if batch.blocks().is_empty() {
+                return Ok(changed);
+            }
+            // Whoever else has the log may have appended: then the changes are made anew, to what there is now.
+            if self.core.log.append_at_length(batch.version(), batch.blocks())? {
+                self.core.trie().keep(batch);
+                return Ok(changed);
+            }
         }
-        Ok(changed)
     }
 
     /// Writes one entry, and returns its block.
@@ -197,10 +212,10 @@ impl TrieFeed {
 impl Core {
     /// Whether a peer has told what there is, and that is here as far as its newest block. Otherwise that block is fetched.
     fn is_newest(&self) -> bool {
-        let newest = self.replicator.progress().length;
-        if !self.replicator.is_informed() || newest == 0 {
+        if !self.replicator.is_informed() {
             return false;
         }
+        let newest = self.replicator.progress().length;
         if self.log.lock().length() < newest {
             self.replicator.want(newest - 1..newest);
             return false;
@@ -231,7 +246,7 @@ impl FeedExtension for Core {
         let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
         if matches!(message, ExtensionMessage::Cache { .. }) {
             let length = self.log.lock().length();
-            for block in wanted_blocks(message, length) {
+            for block in self.expected.take(wanted_blocks(message, length)) {
                 self.replicator.want(block..block + 1);
             }
             return Vec::new();
@@ -239,3 +254,6 @@ impl FeedExtension for Core {
         Responder::new(&self.trie()).answer(&message).iter().map(ExtensionMessage::encode).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,8 +65,8 @@ impl DbBatch {
     /// # Errors
     /// [`DbError::Missing`] if a block is needed to begin.
     pub fn new<F: Feeds>(db: &Db<F>, own: FeedKey) -> Result<Self, DbError> {
+        let own = db.number(own);
         let view = db.view()?;
-        let own = db.number(own)?;
         let length = db.length(own);
         let mut heads = view.heads().to_vec();
         let list = if length > 1 {
@@ -79,9 +79,15 @@ impl DbBatch {
         };
         let writers = Arc::clone(view.writers());
         let mut wanted = list.as_ref().map(|(_, list)| list.clone()).unwrap_or_default();
-        for key in writers.keys().chain([db.key(own)]) {
-            add(&mut wanted.feeds, key);
-        }
+        let own_key = db.key(own);
+        // Whoever names too many feeds takes nobody's room to write.
+        let room = MAX_WRITERS - usize::from(!wanted.feeds.contains(&own_key));
+        writers.keys().for_each(|key| {
+            if wanted.feeds.len() < room || key == own_key {
+                add(&mut wanted.feeds, key);
+            }
+        });
+        add(&mut wanted.feeds, own_key);
         let mut seen = Vec::new();
         writers.numbers().for_each(|feed| set_length(&mut seen, feed, writers.length(feed)));
         let blocks = if length == 0 { vec![encode_header()] } else { Vec::new() };
@@ -124,9 +130,10 @@ impl DbBatch {
     /// # Errors
     /// [`DbError::TooManyWriters`], or as [`put`](Self::put).
     pub fn authorize<F: Feeds>(&mut self, db: &Db<F>, feed: FeedKey) -> Result<u64, DbError> {
-        add(&mut self.wanted.feeds, feed);
-        self.wanted.revoked.retain(|(revoked, _)| *revoked != feed);
-        self.write(db, Path::new(""), None, false)
+        let mut wanted = self.wanted.clone();
+        add(&mut wanted.feeds, feed);
+        wanted.revoked.retain(|(revoked, _)| *revoked != feed);
+        self.write_list(db, wanted)
     }
 
     /// Ends a writer's rights: of its feed stays what is known here now. Only the owner can. Readers in JavaScript do not know of this.
@@ -140,11 +147,12 @@ impl DbBatch {
         if feed == db.source() || !self.writers.keys().any(|key| key == feed) {
             return Err(DbError::NotAWriter { feed });
         }
-        let stays = self.writers.length(db.number(feed)?);
-        if !self.wanted.revoked.iter().any(|(revoked, _)| *revoked == feed) {
-            self.wanted.revoked.push((feed, stays));
+        let stays = self.writers.length(db.number(feed));
+        let mut wanted = self.wanted.clone();
+        if !wanted.revoked.iter().any(|(revoked, _)| *revoked == feed) {
+            wanted.revoked.push((feed, stays));
         }
-        self.write(db, Path::new(""), None, false)
+        self.write_list(db, wanted)
     }
 
     /// The entries of a key, as they are after these changes.
@@ -166,6 +174,16 @@ impl DbBatch {
         self.nodes.into_iter()
     }
 
+    /// Writes an entry that says nothing but who may write. If that fails, nothing has changed.
+    fn write_list<F: Feeds>(&mut self, db: &Db<F>, wanted: List) -> Result<u64, DbError> {
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        let written = self.write(db, Path::new(""), None, false);
+        if written.is_err() {
+            self.wanted = before;
+        }
+        written
+    }
+
     fn write<F: Feeds>(
         &mut self,
         db: &Db<F>,
@@ -176,16 +194,17 @@ impl DbBatch {
         if self.wanted.feeds.len() > MAX_WRITERS {
             return Err(DbError::TooManyWriters);
         }
+        // What is not listed cannot be said.
+        let numbers: Vec<u32> = self.wanted.feeds.iter().map(|key| db.number(*key)).collect();
         let index = link(&Changed { db, batch: self }, &self.heads, &path)?;
+        let index = index.renumbered(|feed| numbers.contains(&feed).then_some(feed));
         let seq = self.start + self.nodes.len() as u64;
         let new_list = self.list.as_ref().is_none_or(|(_, list)| *list != self.wanted);
         let list = if new_list { seq } else { self.list.as_ref().map_or(seq, |(block, _)| *block) };
-        let mut clock = self.seen.clone();
-        set_length(&mut clock, self.own, seq + 1);
-        let clock = Clock(clock);
+        let clock = self.clock(&numbers, seq);
         let value = value.map(Into::into);
         let node = DbNode { feed: self.own, seq, path, value, is_deleted, clock, index, list };
-        let block = self.encode(db, &node, new_list)?;
+        let block = self.encode(&node, &numbers, new_list);
         if new_list {
             self.list = Some((seq, self.wanted.clone()));
         }
@@ -196,12 +215,20 @@ impl DbBatch {
         Ok(seq)
     }
 
+    /// What is known of these feeds, and our own up to block `seq`.
+    fn clock(&self, numbers: &[u32], seq: u64) -> Clock {
+        let mut clock = Vec::new();
+        for &feed in numbers {
+            set_length(&mut clock, feed, self.seen.get(feed as usize).copied().unwrap_or(0));
+        }
+        set_length(&mut clock, self.own, seq + 1);
+        Clock(clock)
+    }
+
     /// The block of an entry, in the numbering of the list that we want.
-    fn encode<F: Feeds>(&self, db: &Db<F>, node: &DbNode, with_list: bool) -> Result<Vec<u8>, DbError> {
-        let numbers: Vec<u32> =
-            self.wanted.feeds.iter().map(|key| db.number(*key)).collect::<Result<_, _>>()?;
+    fn encode(&self, node: &DbNode, numbers: &[u32], with_list: bool) -> Vec<u8> {
         let wire = |feed: u32| numbers.iter().position(|number| *number == feed).map(|place| place as u32);
-        let index = node.index.renumbered(wire).ok_or(DbError::TooManyWriters)?;
+        let index = node.index.renumbered(wire);
         let clock = numbers.iter().map(|number| node.clock.length(*number as usize)).collect();
         let DbNode { path, value, is_deleted, list, .. } = node;
         let entry = Entry {
@@ -212,7 +239,7 @@ impl DbBatch {
             clock,
             list: *list,
         };
-        Ok(entry.encode(with_list.then_some(&self.wanted)))
+        entry.encode(with_list.then_some(&self.wanted))
     }
 }
 

@@ -102,10 +102,10 @@ impl Index {
         rest.get(..len).unwrap_or_default()
     }
 
-    /// The same with other numbers for feeds; none if a feed has no number.
-    pub(super) fn renumbered(&self, number: impl Fn(u32) -> Option<u32>) -> Option<Self> {
+    /// The same with other numbers for feeds, without pointers to those that have none.
+    pub(super) fn renumbered(&self, number: impl Fn(u32) -> Option<u32>) -> Self {
         let pointer = |pointer: &Pointer| Some(Pointer { feed: number(pointer.feed)?, ..*pointer });
-        self.0.iter().map(pointer).collect::<Option<_>>().map(Self)
+        Self(self.0.iter().filter_map(pointer).collect())
     }
 
     /// Bytes in memory beside the structure itself.

@@ -4,7 +4,7 @@
 //! copied, and each entry that is left is pointed to.
 //! Source: docs/structures.md, writing a hyperdb.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::DbError;
@@ -15,7 +15,7 @@ use crate::path::{END, Path};
 
 /// The index of a new entry of key `path` that merges `heads`.
 pub(super) fn link(nodes: &impl Nodes, heads: &[Arc<DbNode>], path: &Path) -> Result<Index, DbError> {
-    let mut link = Link { index: Index::default(), path };
+    let mut link = Link { index: Index::default(), path, seen: BTreeSet::new() };
     let mut ways: VecDeque<(Arc<DbNode>, usize)> = heads.iter().map(|head| (Arc::clone(head), 0)).collect();
     while let Some((head, from)) = ways.pop_front() {
         link.walk(nodes, head, from, &mut ways)?;
@@ -26,6 +26,9 @@ pub(super) fn link(nodes: &impl Nodes, heads: &[Arc<DbNode>], path: &Path) -> Re
 struct Link<'a> {
     index: Index,
     path: &'a Path,
+    /// Entries that were gone through, and from which position on: from a lower one, more is copied. Without this, entries of a
+    /// writer who means harm would double the ways at each step.
+    seen: BTreeSet<((u32, u64), usize)>,
 }
 
 impl Link<'_> {
@@ -37,20 +40,23 @@ impl Link<'_> {
         mut from: usize,
         ways: &mut VecDeque<(Arc<DbNode>, usize)>,
     ) -> Result<(), DbError> {
-        loop {
+        while self.seen.insert((head.place(), from)) {
             let parting = self.parting(&head, from);
             let end = parting.unwrap_or_else(|| self.path.digits());
             self.copy(nodes, &head, from, end)?;
             let Some(position) = parting else { return Ok(()) };
             let digit = head.path.digit(position);
             self.index.push(Pointer { position: position as u32, digit, feed: head.feed, seq: head.seq });
-            let mut next = head.index.slot(position, self.path.digit(position)).iter();
-            let Some(&first) = next.next() else { return Ok(()) };
-            for &pointer in next {
-                ways.push_back((nodes.follow(&head, pointer)?, position + 1));
+            let mut next = Vec::new();
+            for &pointer in head.index.slot(position, self.path.digit(position)) {
+                next.extend(follow(nodes, &head, pointer)?.map(|node| (node, position + 1)));
             }
-            (head, from) = (nodes.follow(&head, first)?, position + 1);
+            let mut next = next.into_iter();
+            let Some(first) = next.next() else { return Ok(()) };
+            ways.extend(next);
+            (head, from) = first;
         }
+        Ok(())
     }
 
     /// Where the key of `head` parts from ours from `from` on: by a digit, or at the end if the hash is the same.
@@ -68,11 +74,22 @@ impl Link<'_> {
         for &pointer in pointers {
             let digit = self.path.digit(pointer.position as usize);
             let parts = pointer.digit != digit
-                || digit == END && nodes.follow(head, pointer)?.key() != self.path.text();
+                || digit == END
+                    && follow(nodes, head, pointer)?.is_some_and(|node| node.key() != self.path.text());
             if parts {
                 self.index.push(pointer);
             }
         }
         Ok(())
+    }
+}
+
+/// The entry to which a pointer leads; none if one of the two is faulty, so that its writer cannot stop others from writing, nor
+/// the owner from revoking.
+fn follow(nodes: &impl Nodes, from: &DbNode, pointer: Pointer) -> Result<Option<Arc<DbNode>>, DbError> {
+    match nodes.follow(from, pointer) {
+        Ok(node) => Ok(Some(node)),
+        Err(DbError::Pointer { .. } | DbError::Block { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }

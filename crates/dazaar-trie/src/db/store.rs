@@ -1,6 +1,6 @@
 //! A map of several writers: the blocks of their feeds read as entries.
 //!
-//! Grade: over a door. Feeds get numbers as they are heard of, the owner's being 0; numbers last as long as the [`Db`].
+//! Grade: over a door. Feeds get numbers as they are taken for those of writers, the owner's being 0; numbers last as long as the [`Db`].
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,7 +21,8 @@ use crate::path::END;
 
 /// The blocks of several feeds, all of them or only some.
 pub trait Feeds {
-    /// Blocks that a feed has, here or elsewhere; 0 if nobody has told.
+    /// Blocks of a feed that are part of the map, here or elsewhere; 0 if nobody has told. If only those count of which none before is
+    /// missing here, nobody can hold up the map by keeping blocks of their feed back.
     fn length(&self, feed: &FeedKey) -> u64;
 
     /// A block; `None` if it is not here.
@@ -63,11 +64,11 @@ pub struct Db<F> {
     latest: RefCell<Option<Latest>>,
 }
 
-/// A list of feeds, also by our numbers.
+/// A list of feeds, also by our numbers. Feeds of nobody whom we took for a writer have none.
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) list: List,
-    pub(super) numbers: Vec<u32>,
+    pub(super) numbers: Vec<Option<u32>>,
 }
 
 /// The map as it is while no feed changes its length.
@@ -155,19 +156,30 @@ impl<F: Feeds> Db<F> {
         batch.into_nodes().for_each(|node| self.cache.keep(node.place(), node));
     }
 
-    /// The number of a feed, which it gets if it has none.
-    pub(super) fn number(&self, key: FeedKey) -> Result<u32, DbError> {
+    /// The number of a feed that the owner or the user names, which it gets if it has none.
+    pub(super) fn number(&self, key: FeedKey) -> u32 {
+        if let Some(number) = self.known_number(&key) {
+            return number;
+        }
         let mut names = self.names.borrow_mut();
-        if let Some(&number) = names.numbers.get(&key) {
-            return Ok(number);
-        }
-        if names.keys.len() >= MAX_FEEDS_NAMED {
-            return Err(DbError::TooManyWriters);
-        }
         let number = names.keys.len() as u32;
         names.keys.push(key);
         names.numbers.insert(key, number);
-        Ok(number)
+        // What was read before left the feed out.
+        self.cache.clear();
+        self.lists.borrow_mut().clear();
+        self.latest.take();
+        number
+    }
+
+    /// The number of a feed that somebody else names; none if it would be one too many.
+    pub(super) fn number_if_room(&self, key: FeedKey) -> Option<u32> {
+        let is_full = self.names.borrow().keys.len() >= MAX_FEEDS_NAMED;
+        if is_full { self.known_number(&key) } else { Some(self.number(key)) }
+    }
+
+    fn known_number(&self, key: &FeedKey) -> Option<u32> {
+        self.names.borrow().numbers.get(key).copied()
     }
 
     pub(super) fn length(&self, feed: u32) -> u64 {
@@ -195,7 +207,7 @@ impl<F: Feeds> Db<F> {
             return Ok(Arc::clone(known));
         }
         let list = List::decode(&self.block(feed, seq)?).map_err(self.malformed(feed, seq))?;
-        let numbers = list.feeds.iter().map(|key| self.number(*key)).collect::<Result<_, _>>()?;
+        let numbers = list.feeds.iter().map(|key| self.known_number(key)).collect();
         let listed = Arc::new(Listed { list, numbers });
         let mut lists = self.lists.borrow_mut();
         if lists.len() >= MAX_WRITERS {
@@ -208,15 +220,15 @@ impl<F: Feeds> Db<F> {
 
     /// Who may write, and the newest entries.
     pub(super) fn latest(&self) -> Result<Latest, DbError> {
-        let latest = self.latest.borrow().clone();
-        if let Some(latest) = latest.filter(|latest| latest.writers.are_current(self)) {
-            return Ok(latest);
+        let before = self.latest.borrow().clone();
+        if let Some(latest) = before.as_ref().filter(|latest| latest.writers.are_current(self)) {
+            return Ok(latest.clone());
         }
         // Once is enough: a header stays.
-        if self.latest.borrow().is_none() && self.length(0) > 0 {
+        if before.is_none() && self.length(0) > 0 {
             self.check_header()?;
         }
-        let writers = Writers::find(self)?;
+        let writers = Writers::find(self, before.as_ref().map(|latest| &*latest.writers))?;
         let mut last = Vec::new();
         for feed in writers.numbers() {
             if let length @ 2.. = writers.length(feed) {
@@ -235,13 +247,16 @@ impl<F: Feeds> Db<F> {
         if entry.clock.len() > numbers.len() {
             return Err(malformed(Fault::Clock));
         }
-        let number = |wire: u32| numbers.get(wire as usize).copied();
-        let index = entry.index.renumbered(number).ok_or_else(|| malformed(Fault::Index))?;
+        if entry.index.from(0).iter().any(|pointer| pointer.feed as usize >= numbers.len()) {
+            return Err(malformed(Fault::Index));
+        }
+        let index = entry.index.renumbered(|wire| numbers.get(wire as usize).copied().flatten());
         if index.from(0).iter().any(|pointer| pointer.feed == feed && pointer.seq >= seq) {
             return Err(malformed(Fault::Index));
         }
         let mut clock = Vec::new();
-        let seen = numbers.iter().copied().zip(entry.clock.iter().copied());
+        let seen = numbers.iter().zip(&entry.clock);
+        let seen = seen.filter_map(|(number, length)| Some(((*number)?, *length)));
         // Whatever it says of its own feed: it has seen what is before it there.
         for (number, length) in seen.chain([(feed, seq + 1)]) {
             set_length(&mut clock, number, length);

@@ -30,7 +30,8 @@ impl<'a, F: Feeds> View<'a, F> {
     /// # Errors
     /// [`DbError::Missing`] if a head is not here.
     pub fn checkout(&self, version: &Version) -> Result<Self, DbError> {
-        let head = |(feed, seq): &(_, u64)| self.db.node(self.db.number(*feed)?, *seq);
+        let number = |feed| self.db.number_if_room(feed).ok_or(DbError::TooManyWriters);
+        let head = |(feed, seq): &(_, u64)| self.db.node(number(*feed)?, *seq);
         let heads = version.0.iter().map(head).collect::<Result<Vec<_>, DbError>>()?;
         Ok(Self { db: self.db, heads: newest(heads), writers: Arc::clone(&self.writers) })
     }

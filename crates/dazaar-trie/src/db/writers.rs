@@ -5,11 +5,12 @@
 //! Source: docs/structures.md, writers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dazaar_log::FeedKey;
 
 use super::DbError;
-use super::store::{Db, Feeds, Nodes as _};
+use super::store::{Db, Feeds, Listed, Nodes as _};
 use crate::limits::MAX_WRITERS;
 
 /// The writers of a map.
@@ -17,20 +18,29 @@ use crate::limits::MAX_WRITERS;
 pub struct Writers {
     /// Numbers and keys, the owner first, then in the order in which lists name them.
     feeds: Vec<(u32, FeedKey)>,
-    /// How many blocks each feed has.
-    lengths: BTreeMap<u32, u64>,
+    lengths: BTreeMap<u32, Lengths>,
     /// How many blocks of a revoked writer stay.
     revoked: BTreeMap<u32, u64>,
 }
 
+/// How many blocks a feed has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Lengths {
+    /// All of them.
+    told: u64,
+    /// Up to the last that can be read.
+    sound: u64,
+}
+
 impl Writers {
-    /// Follows lists from the owner's on. Beyond [`MAX_WRITERS`] the last ones are left out.
-    pub(super) fn find<F: Feeds>(db: &Db<F>) -> Result<Self, DbError> {
+    /// Follows lists from the owner's on. Beyond [`MAX_WRITERS`] the last ones are left out. What was found before spares looking
+    /// at faulty blocks again.
+    pub(super) fn find<F: Feeds>(db: &Db<F>, before: Option<&Self>) -> Result<Self, DbError> {
         let mut writers = Self { feeds: vec![(0, db.source())], ..Self::default() };
         if db.length(0) > 1 {
             let newest = db.node(0, db.length(0) - 1)?;
             for (feed, length) in &db.list(0, newest.list)?.list.revoked {
-                writers.revoked.insert(db.number(*feed)?, *length);
+                writers.revoked.insert(db.number(*feed), *length);
             }
             // The owner cannot lose the map.
             writers.revoked.remove(&0);
@@ -38,21 +48,41 @@ impl Writers {
         let mut next = 0;
         while let Some(&(feed, _)) = writers.feeds.get(next) {
             next += 1;
-            writers.lengths.insert(feed, db.length(feed));
-            let length = writers.length(feed);
-            if length < 2 {
-                continue;
-            }
-            let newest = db.node(feed, length - 1)?;
-            for &number in &db.list(feed, newest.list)?.numbers {
-                if writers.feeds.len() < MAX_WRITERS
-                    && !writers.feeds.iter().any(|(known, _)| *known == number)
-                {
-                    writers.feeds.push((number, db.key(number)));
+            let list = writers.newest_list(db, feed, before)?;
+            for key in list.iter().flat_map(|listed| &listed.list.feeds) {
+                if writers.feeds.len() < MAX_WRITERS && writers.keys().all(|known| known != *key) {
+                    let number = if feed == 0 { Some(db.number(*key)) } else { db.number_if_room(*key) };
+                    writers.feeds.extend(number.map(|number| (number, *key)));
                 }
             }
         }
         Ok(writers)
+    }
+
+    /// The list of the last entry of a feed. A feed ends for us before faulty blocks, so that no writer can spoil the map for all
+    /// others; but the owner's, without which there is no map.
+    fn newest_list<F: Feeds>(
+        &mut self,
+        db: &Db<F>,
+        feed: u32,
+        before: Option<&Self>,
+    ) -> Result<Option<Arc<Listed>>, DbError> {
+        let told = db.length(feed);
+        self.lengths.insert(feed, Lengths { told, sound: told });
+        let looked_at = before.map(|before| (before.allowed(feed), before.length(feed)));
+        let mut end = self.length(feed);
+        let mut list = None;
+        while end > 1 && list.is_none() {
+            end = looked_at.filter(|(looked_at, _)| *looked_at == end).map_or(end, |(_, sound)| sound);
+            let Some(seq @ 1..) = end.checked_sub(1) else { break };
+            match db.node(feed, seq).and_then(|node| db.list(feed, node.list)) {
+                Ok(found) => list = Some(found),
+                Err(DbError::Block { .. }) if feed != 0 => end = seq,
+                Err(error) => return Err(error),
+            }
+        }
+        self.lengths.insert(feed, Lengths { told, sound: end });
+        Ok(list)
     }
 
     /// Whether no feed has changed its length since this was found.
@@ -74,14 +104,30 @@ impl Writers {
         self.feeds.iter().map(|(number, _)| *number)
     }
 
+    /// Feeds whose last blocks no reader can make sense of, and the first of those blocks: their writers do harm, or are broken.
+    pub fn faulty(&self) -> impl Iterator<Item = (FeedKey, u64)> {
+        let is_faulty = |feed: &u32| self.length(*feed) < self.allowed(*feed);
+        let faulty = self.feeds.iter().filter(move |(feed, _)| is_faulty(feed));
+        faulty.map(|(feed, key)| (*key, self.length(*feed)))
+    }
+
+    fn lengths(&self, feed: u32) -> Lengths {
+        self.lengths.get(&feed).copied().unwrap_or_default()
+    }
+
     /// How many blocks a feed has.
     pub(super) fn known(&self, feed: u32) -> u64 {
-        self.lengths.get(&feed).copied().unwrap_or(0)
+        self.lengths(feed).told
+    }
+
+    /// How many of them were written while their writer might.
+    fn allowed(&self, feed: u32) -> u64 {
+        self.known(feed).min(self.revoked.get(&feed).copied().unwrap_or(u64::MAX))
     }
 
     /// How many blocks of a feed are part of the map.
     pub(super) fn length(&self, feed: u32) -> u64 {
-        self.known(feed).min(self.revoked.get(&feed).copied().unwrap_or(u64::MAX))
+        self.lengths(feed).sound.min(self.allowed(feed))
     }
 
     /// Whether a block of a feed was written while its writer might.

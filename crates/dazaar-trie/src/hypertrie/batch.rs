@@ -74,6 +74,11 @@ impl Batch {
         Self { start: version.max(1), blocks, nodes: Vec::new() }
     }
 
+    /// The version that this changes: blocks that the feed had.
+    pub fn version(&self) -> u64 {
+        (self.start + self.nodes.len() as u64).saturating_sub(self.blocks.len() as u64)
+    }
+
     /// Writes an entry, and returns the index of its block.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use dazaar_log::codec::varint;
 
 use super::TrieError;
+use super::iter::refuse_twins;
 use super::lookup::{Query, search_prefix};
 use super::node::{Node, is_component_end};
 use super::trie::Nodes;
@@ -187,6 +188,8 @@ fn below(nodes: &impl Nodes, pair: &Pair, position: usize) -> Result<Vec<[Option
             older.iter().filter(|way| newer.iter().all(|other| other.seq() != way.seq())).collect();
         let newer = load(nodes, &only_newer)?;
         let older = load(nodes, &only_older)?;
+        refuse_twins(&newer, position)?;
+        refuse_twins(&older, position)?;
         pairs.extend(matched(newer, older, position));
     }
     Ok(pairs)

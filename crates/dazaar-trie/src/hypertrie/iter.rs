@@ -15,6 +15,7 @@ use super::node::Node;
 use super::pointers::Pointer;
 use super::trie::Nodes;
 use crate::fields::take_varint;
+use crate::limits::MAX_CHECKPOINT_PLACES;
 use crate::path::{COMPONENT_DIGITS, DIGITS, END};
 
 /// What to list.
@@ -105,7 +106,7 @@ impl Iter {
     /// Goes on where a [`checkpoint`](Self::checkpoint) was made, which must be of the same trie and options.
     ///
     /// # Errors
-    /// [`TrieError::Checkpoint`] if the bytes are none.
+    /// [`TrieError::Checkpoint`] if the bytes are none, or name more than [`MAX_CHECKPOINT_PLACES`].
     pub fn resume(options: &IterOptions<'_>, checkpoint: &[u8]) -> Result<Self, TrieError> {
         let mut iter = Self { is_open: true, ..Self::new(0, options) };
         let mut rest = checkpoint;
@@ -113,7 +114,7 @@ impl Iter {
             let mut next = || take_varint(&mut rest).map_err(|_| TrieError::Checkpoint);
             let position = usize::try_from(next()?).map_err(|_| TrieError::Checkpoint)?;
             let seq = next()?;
-            if seq == 0 {
+            if seq == 0 || iter.stack.len() >= MAX_CHECKPOINT_PLACES {
                 return Err(TrieError::Checkpoint);
             }
             iter.stack.push(Entry { position, place: Place::Block(seq) });
@@ -202,6 +203,17 @@ impl Iter {
     }
 }
 
+/// Checks that nodes that go on with the same digit at `position` part there, each from each: otherwise the work could multiply
+/// at each step.
+pub(super) fn refuse_twins(loaded: &[Arc<Node>], position: usize) -> Result<(), TrieError> {
+    for (nth, node) in loaded.iter().enumerate() {
+        if let Some(twin) = loaded.iter().take(nth).find(|other| node.parting(other, 0) != Some(position)) {
+            return Err(TrieError::Pointer { seq: node.seq.max(twin.seq), target: node.seq.min(twin.seq) });
+        }
+    }
+    Ok(())
+}
+
 /// Sorts entries that go on with the same digit by key, the first last, as JavaScript sorts texts.
 fn sort(nodes: &impl Nodes, position: usize, entries: Vec<Entry>) -> Result<Vec<Entry>, TrieError> {
     let mut loaded = Vec::with_capacity(entries.len());
@@ -210,11 +222,7 @@ fn sort(nodes: &impl Nodes, position: usize, entries: Vec<Entry>) -> Result<Vec<
             loaded.push(node);
         }
     }
-    for (nth, node) in loaded.iter().enumerate() {
-        if let Some(twin) = loaded.iter().take(nth).find(|other| node.parting(other, 0) != Some(position)) {
-            return Err(TrieError::Pointer { seq: node.seq.max(twin.seq), target: node.seq.min(twin.seq) });
-        }
-    }
+    refuse_twins(&loaded, position)?;
     loaded.sort_by(|a, b| b.path.cmp_text(&a.path));
     let entry = |node| Entry { position: position + 1, place: Place::Node(node) };
     Ok(loaded.into_iter().map(entry).collect())

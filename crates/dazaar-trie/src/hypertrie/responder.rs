@@ -4,7 +4,7 @@
 //! has no answer. Nothing is kept between questions.
 //! Source: docs/structures.md, extension.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::extension::ExtensionMessage;
@@ -14,7 +14,7 @@ use super::node::Node;
 use super::trie::Nodes;
 use super::{Trie, TrieError};
 use crate::blocks::Blocks;
-use crate::limits::{EXTENSION_MESSAGE_BLOCKS, MAX_EXTENSION_BLOCKS};
+use crate::limits::{EXTENSION_MESSAGE_BLOCKS, MAX_EXTENSION_BLOCKS, MAX_EXTENSION_READS};
 
 /// Answers questions about a trie.
 #[derive(Debug)]
@@ -26,13 +26,17 @@ pub struct Responder<'a, B> {
 struct Recorder<'a, B> {
     trie: &'a Trie<B>,
     seen: RefCell<Vec<u64>>,
+    /// How often any block was read, the same one again too.
+    reads: Cell<usize>,
 }
 
 impl<B: Blocks> Nodes for Recorder<'_, B> {
     fn node(&self, seq: u64) -> Result<Option<Arc<Node>>, TrieError> {
         let mut seen = self.seen.borrow_mut();
+        self.reads.set(self.reads.get() + 1);
+        let is_enough = seen.len() >= MAX_EXTENSION_BLOCKS || self.reads.get() > MAX_EXTENSION_READS;
         // Past the limit nothing is there, which ends the search.
-        if seen.len() >= MAX_EXTENSION_BLOCKS || seq == 0 || seq >= self.trie.version() {
+        if is_enough || seq == 0 || seq >= self.trie.version() {
             return Err(TrieError::Missing { seq });
         }
         // A list that goes on after sorting reads what it read just before.
@@ -51,7 +55,7 @@ impl<'a, B: Blocks> Responder<'a, B> {
 
     /// The answers to a message, in order.
     pub fn answer(&self, message: &ExtensionMessage) -> Vec<ExtensionMessage> {
-        let recorder = Recorder { trie: self.trie, seen: RefCell::default() };
+        let recorder = Recorder { trie: self.trie, seen: RefCell::default(), reads: Cell::default() };
         // A search that comes to nothing has named the blocks on the way.
         let _ = match message {
             ExtensionMessage::Get { head, key } => look_up(&recorder, *head, key),
@@ -105,4 +109,45 @@ fn cache(blocks: &[u64]) -> ExtensionMessage {
     let start = blocks.iter().copied().min().unwrap_or(0);
     let end = blocks.iter().copied().max().map_or(0, |last| last + 1);
     ExtensionMessage::Cache { start, end, blocks: blocks.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use dazaar_log::codec::varint;
+
+    use super::*;
+    use crate::hypertrie::{Batch, Options};
+    use crate::limits::MAX_CHECKPOINT_PLACES;
+
+    /// A place at the beginning of the newest node, so many times.
+    fn checkpoint(head: u64, places: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..places {
+            varint::encode(0, &mut bytes);
+            varint::encode(head, &mut bytes);
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_same_blocks_again_and_again_cost_no_more() {
+        let mut trie = Trie::new(Vec::<Bytes>::new());
+        let mut batch = Batch::new(&trie);
+        for nth in 0..100 {
+            batch.put(&trie, &nth.to_string(), None, Options::default()).unwrap();
+        }
+        trie.blocks_mut().extend(batch.blocks().iter().cloned().map(Bytes::from));
+        let head = trie.version() - 1;
+        for (places, expected) in [
+            (1, 100..=200),
+            (MAX_CHECKPOINT_PLACES, MAX_EXTENSION_READS + 1..=MAX_EXTENSION_READS + 1),
+            (MAX_CHECKPOINT_PLACES + 1, 0..=0),
+        ] {
+            let recorder = Recorder { trie: &trie, seen: RefCell::default(), reads: Cell::default() };
+            let listed = list(&recorder, head, "", 1, Some(&checkpoint(head, places)));
+            assert_eq!(listed.is_ok(), places == 1);
+            assert!(expected.contains(&recorder.reads.get()), "{places}: {}", recorder.reads.get());
+        }
+    }
 }

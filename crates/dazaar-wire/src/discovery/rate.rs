@@ -16,17 +16,24 @@ const COUNTERS: usize = 1024;
 
 /// A rate with a burst: the generic cell rate algorithm, whose whole state is the time up to which the rate is used up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
+pub struct Rate {
     used_until: Duration,
 }
 
+impl Default for Rate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Rate {
-    pub(super) const fn new() -> Self {
+    /// Nothing is used up yet.
+    pub const fn new() -> Self {
         Self { used_until: Duration::ZERO }
     }
 
     /// Whether one more is allowed now, at so many a second and so many at once.
-    pub(super) fn allows(&mut self, now: Duration, (per_second, at_once): (u32, u32)) -> bool {
+    pub fn allows(&mut self, now: Duration, (per_second, at_once): (u32, u32)) -> bool {
         let each = Duration::from_secs(1) / per_second;
         let used = self.used_until.max(now) + each;
         let allowed = used <= now + each * at_once;

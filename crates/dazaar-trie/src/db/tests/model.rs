@@ -36,7 +36,7 @@ fn all_entries(peer: &Peer, stays: &BTreeMap<u8, u64>) -> Vec<Arc<DbNode>> {
     for (writer, key) in (1..=3).map(|writer| (writer, key(writer))) {
         if let Some(feed) = keys.iter().position(|known| *known == key) {
             let length = peer.db.feeds().get(&key).map_or(0, |blocks| blocks.len() as u64);
-            let number = peer.db.number(keys[feed]).unwrap();
+            let number = peer.db.number(keys[feed]);
             for seq in 1..length.min(stays.get(&writer).copied().unwrap_or(u64::MAX)) {
                 entries.push(store::Nodes::node(&peer.db, number, seq).unwrap());
             }

@@ -38,6 +38,23 @@ fn only_the_owner_revokes_and_only_writers() {
 }
 
 #[test]
+fn a_batch_forgets_who_could_not_be_let_in() {
+    let mut owner = Peer::new(1);
+    owner
+        .write(|batch, db| {
+            for writer in 2..=255 {
+                batch.authorize(db, key(writer))?;
+            }
+            batch.authorize(db, key(0))?;
+            let one_more = dazaar_log::FeedKey([9; 32]);
+            assert!(matches!(batch.authorize(db, one_more), Err(DbError::TooManyWriters)));
+            batch.put(db, "k", None)
+        })
+        .unwrap();
+    assert_eq!(owner.values("k"), ["null"]);
+}
+
+#[test]
 fn what_the_owner_knew_of_a_revoked_writer_stays() {
     let mut peers: Vec<Peer> = (1..=3).map(Peer::new).collect();
     peers[0].put("k", "owner");

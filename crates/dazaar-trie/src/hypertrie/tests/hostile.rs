@@ -5,6 +5,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use dazaar_log::LogError;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
+use dazaar_log::codec::varint;
 use proptest::prelude::*;
 
 use super::support::*;
@@ -126,6 +127,34 @@ fn keys_that_do_not_part_where_they_claim_to_collide_are_refused() {
     let trie = trie(&[nodes[0].clone(), nodes[1].clone(), block(second, &twice, 0)]);
     let listed: Result<Vec<_>, _> = trie.snapshot().iter(&below("")).collect();
     assert!(matches!(listed, Err(TrieError::Pointer { .. })), "{listed:?}");
+}
+
+#[test]
+fn twins_behind_each_component_that_collides_are_refused() {
+    // At each depth six nodes of one key, all of which point to all six of the next depth, where their hashes collide.
+    const DEPTHS: usize = 12;
+    let [first, second] = TWINS;
+    let slots = (0..6).fold(0_u64, |slots, nth| slots | 1 << (2 + 5 * nth));
+    let mut blocks = vec![Bytes::from(Header::default().encode())];
+    for depth in (1..=DEPTHS).rev() {
+        let key = [first].repeat(depth - 1).into_iter().chain([second]).collect::<Vec<_>>().join("/");
+        let mut index = Vec::new();
+        if depth < DEPTHS {
+            varint::encode(32 * depth as u64 + 1, &mut index);
+            varint::encode(32 * depth as u64, &mut index);
+            varint::encode(slots, &mut index);
+            (blocks.len() - 6..blocks.len()).for_each(|seq| varint::encode(seq as u64, &mut index));
+        }
+        blocks.extend((0..6).map(|_| block(key.as_bytes(), &index, 0)));
+    }
+    let trie = Trie::new(blocks);
+    for (newer, older) in [(trie.version(), 1), (1, trie.version())] {
+        let (newer, older) = (trie.checkout(newer), trie.checkout(older));
+        let mut changes = newer.diff(older.version(), &DiffOptions::default()).take(1000);
+        assert!(matches!(changes.find(Result::is_err), Some(Err(TrieError::Pointer { .. }))));
+    }
+    let listed: Result<Vec<_>, _> = trie.snapshot().iter(&below("")).collect();
+    assert!(matches!(listed, Err(TrieError::Pointer { .. })));
 }
 
 #[test]
