@@ -20,6 +20,9 @@ pub const PEERS_ANSWERED_MAX: usize = 48;
 /// Peers of one answer that are listened to.
 pub const PEERS_HEARD_MAX: usize = 32;
 
+/// Peers in our own network that are listened to in one lookup. Any node can name any, and has others knock there.
+pub const PEERS_NEAR_MAX: usize = 8;
+
 /// Longest command or text of an error.
 pub const TEXT_BYTES_MAX: usize = 256;
 

@@ -12,8 +12,15 @@ use tokio::time::Instant;
 
 use crate::discovery::{Found, Lookup, Via};
 
-/// Addresses that are kept in mind.
+/// Addresses of one origin that are kept in mind.
 const CANDIDATES_MAX: usize = 256;
+
+/// Addresses of the local network that are kept in mind, and those of one host there.
+const LAN_MAX: usize = 64;
+const LAN_PER_HOST_MAX: usize = 4;
+
+/// Addresses that strangers say are in our own network, and that are kept in mind.
+const HEARSAY_MAX: usize = 8;
 
 /// Impostors that are kept in mind.
 const IMPOSTORS_MAX: usize = 4096;
@@ -36,6 +43,19 @@ enum Origin {
     Lan,
     Link,
     Dht,
+    /// Strangers in the DHT name an address in our own network.
+    Hearsay,
+}
+
+impl Origin {
+    /// How many addresses are kept in mind. Each origin has its own places, so that no flood of one hides another.
+    const fn places(self) -> usize {
+        match self {
+            Self::Lan => LAN_MAX,
+            Self::Link | Self::Dht => CANDIDATES_MAX,
+            Self::Hearsay => HEARSAY_MAX,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +106,7 @@ impl Candidates {
         let origin = match found.via {
             Via::Lan => Origin::Lan,
             Via::Dht => Origin::Dht,
+            Via::DhtNear => Origin::Hearsay,
         };
         // An IPv4 address and a port that is not 0 are always an address.
         if let Ok(address) = found.address.to_string().parse() {
@@ -97,22 +118,42 @@ impl Candidates {
         if self.impostors.contains(&address) {
             return;
         }
-        if let Some(known) = self.find(&address) {
+        if let Some(place) = self.candidates.iter().position(|known| known.address == address) {
+            let is_room = self.count(origin) < origin.places();
+            let Some(known) = self.candidates.get_mut(place) else { return };
             known.votes = known.votes.saturating_add(1);
-            known.origin = known.origin.min(origin);
+            if origin < known.origin && is_room {
+                known.origin = origin;
+            }
             return;
         }
-        if self.candidates.len() >= CANDIDATES_MAX {
-            let idle = self.candidates.iter().enumerate();
-            let idle = idle.filter(|(_, known)| known.origin == Origin::Dht && !known.is_dialled);
-            match idle.min_by_key(|(_, known)| (known.votes, Reverse(known.failures))).map(|(place, _)| place)
-            {
-                Some(place) => drop(self.candidates.swap_remove(place)),
-                None => return,
-            }
+        if !self.make_room(&address, origin) {
+            return;
         }
         let (votes, failures, is_dialled) = (1, 0, false);
         self.candidates.push(Candidate { address, origin, votes, failures, not_before: now, is_dialled });
+    }
+
+    /// Gives up the least promising address that a new one competes with, if there is no room for both. False if there still is
+    /// none.
+    fn make_room(&mut self, address: &Address, origin: Origin) -> bool {
+        let is_neighbour = |known: &Candidate| known.address.host() == address.host();
+        let of_host = self.candidates.iter().filter(|known| known.origin == origin && is_neighbour(known));
+        let is_host_full = origin == Origin::Lan && of_host.count() >= LAN_PER_HOST_MAX;
+        if !is_host_full && self.count(origin) < origin.places() {
+            return true;
+        }
+        let rivals = self.candidates.iter().enumerate();
+        let rivals = rivals.filter(|(_, known)| known.origin == origin && !known.is_dialled);
+        let rivals = rivals.filter(|(_, known)| !is_host_full || is_neighbour(known));
+        let weakest = rivals.min_by_key(|(_, known)| (known.votes, Reverse(known.failures)));
+        let Some((place, _)) = weakest.filter(|_| origin != Origin::Link) else { return false };
+        self.candidates.swap_remove(place);
+        true
+    }
+
+    fn count(&self, origin: Origin) -> usize {
+        self.candidates.iter().filter(|known| known.origin == origin).count()
     }
 
     /// The next address to dial now, if any.
@@ -269,8 +310,37 @@ mod tests {
             candidates.handle_found(now, found(&liar, Via::Dht));
         }
         candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
-        assert_eq!(candidates.candidates.len(), CANDIDATES_MAX);
+        assert_eq!(candidates.count(Origin::Dht), CANDIDATES_MAX);
         assert!(candidates.find(&address("8.0.0.1:1")).is_some());
         assert!(candidates.find(&address("8.0.0.2:1")).is_some());
+    }
+
+    #[test]
+    fn a_stranger_who_names_our_own_network_comes_last_and_hides_nobody() {
+        let (mut candidates, now) = candidates(&[]);
+        for host in 0..=255 {
+            candidates.handle_found(now, found(&format!("192.168.0.{host}:631"), Via::DhtNear));
+        }
+        assert_eq!(candidates.candidates.len(), HEARSAY_MAX);
+        candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+        assert_eq!(candidates.dial(now), Some(address("8.0.0.1:1")));
+    }
+
+    #[test]
+    fn a_host_of_the_local_network_gets_a_few_places_and_the_network_not_all() {
+        let (mut candidates, now) = candidates(&[]);
+        candidates.handle_found(now, found("192.168.0.2:1", Via::Lan));
+        for port in 1..=1000 {
+            candidates.handle_found(now, found(&format!("192.168.0.3:{port}"), Via::Lan));
+        }
+        assert_eq!(candidates.candidates.len(), 1 + LAN_PER_HOST_MAX);
+        candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+        for host in 4..=255 {
+            candidates.handle_found(now, found(&format!("192.168.0.{host}:1"), Via::Lan));
+            candidates.handle_found(now, found(&format!("192.168.1.{host}:1"), Via::Dht));
+            candidates.handle_found(now, found(&format!("192.168.1.{host}:1"), Via::Lan));
+        }
+        assert_eq!(candidates.count(Origin::Lan), LAN_MAX);
+        assert!(candidates.find(&address("8.0.0.1:1")).is_some());
     }
 }

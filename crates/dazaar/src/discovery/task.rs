@@ -151,7 +151,7 @@ impl Task {
         while let Some(event) = self.dht.as_mut().and_then(|dht| dht.node.poll_event()) {
             match event {
                 NodeEvent::Found { topic, peer } => {
-                    let via = if peer.is_local { Via::Lan } else { Via::Dht };
+                    let via = if peer.is_local { Via::DhtNear } else { Via::Dht };
                     self.tell(topic, Found { address: peer.address, via });
                 }
                 NodeEvent::LookedUp { topic, .. } => {

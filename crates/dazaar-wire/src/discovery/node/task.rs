@@ -2,6 +2,7 @@
 //!
 //! Grade: machine. Source: classic protocol, section 8.2.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::ask::Purpose;
 use super::{Announcement, Node, NodeEvent, Peer};
 use crate::discovery::Topic;
 use crate::discovery::id::Contact;
-use crate::discovery::limits::{NODES_MAX, PEERS_HEARD_MAX, WALKS_MAX};
+use crate::discovery::limits::{NODES_MAX, PEERS_HEARD_MAX, PEERS_NEAR_MAX, WALKS_MAX};
 use crate::discovery::message::{Kind, Message, command};
 use crate::discovery::payload::{PeersInput, PeersOutput};
 use crate::discovery::reach::Reach;
@@ -41,6 +42,8 @@ pub(super) struct Task {
     /// Bootstrap nodes that have not answered.
     entering: usize,
     answers: usize,
+    /// Peers in our own network that were named.
+    near: BTreeSet<SocketAddrV4>,
     phase: Phase,
 }
 
@@ -120,7 +123,10 @@ impl Node {
         // The fewer nodes we know, the more we depend on those that we were told of.
         let entrances = if known.len() < NODES_MAX { self.bootstrap.clone() } else { Vec::new() };
         let entering = entrances.len();
-        self.tasks.insert(id, Task { walk, topic, goal, entering, answers: 0, phase: Phase::Walking });
+        self.tasks.insert(
+            id,
+            Task { walk, topic, goal, entering, answers: 0, near: BTreeSet::new(), phase: Phase::Walking },
+        );
         for entrance in entrances {
             self.ask(now, entrance, None, Purpose::Enter { task: id }, goal.question(topic));
         }
@@ -215,7 +221,7 @@ impl Node {
 
     /// Tells the peers that an answer names.
     fn hear(&mut self, id: TaskId, message: &Message) {
-        let Some(task) = self.tasks.get(&id) else { return };
+        let Some(task) = self.tasks.get_mut(&id) else { return };
         let Goal::LookUp { local } = task.goal else { return };
         let output = message.value.as_deref().and_then(|value| PeersOutput::decode(value, local));
         let Some(PeersOutput { peers, local: near }) = output else { return };
@@ -223,10 +229,12 @@ impl Node {
         let peers = peers.map(|address| Peer { address, is_local: false });
         // Who shares our network is reached there, however public the DHT is.
         let near = near.into_iter().filter(|peer| Reach::Loopback.covers(*peer));
+        let near = near.filter(|peer| {
+            task.near.contains(peer) || (task.near.len() < PEERS_NEAR_MAX && task.near.insert(*peer))
+        });
         let near = near.map(|address| Peer { address, is_local: true });
         let topic = task.topic;
-        let found: Vec<NodeEvent> =
-            near.chain(peers).take(PEERS_HEARD_MAX).map(|peer| NodeEvent::Found { topic, peer }).collect();
+        let found = near.chain(peers).take(PEERS_HEARD_MAX).map(|peer| NodeEvent::Found { topic, peer });
         self.events.extend(found);
     }
 

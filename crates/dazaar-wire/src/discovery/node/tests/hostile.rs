@@ -1,9 +1,11 @@
 //! Strangers who break rules.
 
 use super::*;
-use crate::discovery::limits::{ANSWER_BYTES_MAX, CHECKED_NODES, REQUESTS_PER_IP, VERIFICATIONS_MAX};
+use crate::discovery::limits::{
+    ANSWER_BYTES_MAX, CHECKED_NODES, PEERS_NEAR_MAX, REQUESTS_PER_IP, VERIFICATIONS_MAX,
+};
 use crate::discovery::message::{Token, command};
-use crate::discovery::payload::{Holepunch, PeersInput};
+use crate::discovery::payload::{Holepunch, PeersInput, PeersOutput};
 
 const TOPIC: Topic = Topic([7; 32]);
 
@@ -168,4 +170,27 @@ fn datagrams_from_nowhere_are_not_answered() {
     let too_long = vec![0; DATAGRAM_BYTES_MAX + 1];
     net.nodes[0].handle_datagram(net.now, stranger(1), &too_long);
     assert!(net.nodes[0].poll_datagram().is_none());
+}
+
+#[test]
+fn a_liar_names_few_addresses_in_our_own_network() {
+    let mut net = Net::new(&[]);
+    let bootstrap = vec![stranger(1), stranger(2)];
+    let config = NodeConfig { seed: [1; 32], mode: Mode::Client, bootstrap, reach: Reach::Public };
+    net.nodes.push(Node::new(config, net.now));
+    let at_home = |host| SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, host), 80);
+    net.nodes[0].look_up(net.now, TOPIC, Some(at_home(250)));
+    let asked: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_datagram()).collect();
+    for (number, (to, datagram)) in asked.iter().enumerate() {
+        let query = Message::decode(datagram).unwrap();
+        let local = (0..20).map(|host| at_home(20 * number as u8 + host)).collect();
+        let value = Some(PeersOutput { peers: vec![stranger(9)], local }.encode());
+        say(&mut net, *to, &Message { value, ..Message::new(Kind::Response, query.number) });
+    }
+    let peers = net.events(0).into_iter().filter_map(|event| match event {
+        NodeEvent::Found { peer, .. } => Some(peer),
+        _ => None,
+    });
+    let (near, far): (Vec<_>, Vec<_>) = peers.partition(|peer| peer.is_local);
+    assert_eq!((near.len(), far.len()), (PEERS_NEAR_MAX, 2));
 }
