@@ -35,6 +35,9 @@ pub const RECORDS_MAX: usize = 65_536;
 /// Announcements of one topic.
 pub const RECORDS_PER_TOPIC_MAX: usize = 512;
 
+/// Announcements of one public IP address in one topic; a further one takes the place of its oldest.
+pub const RECORDS_PER_IP_IN_TOPIC_MAX: usize = 4;
+
 /// Announcements of one IP address, over all topics.
 pub const RECORDS_PER_IP_MAX: usize = 512;
 

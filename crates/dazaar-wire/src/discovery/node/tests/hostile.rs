@@ -59,7 +59,7 @@ fn the_longest_answer_fits_into_a_datagram() {
     for number in 0..200 {
         let local = Some(SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, number), 80));
         let node = &mut net.nodes[0];
-        let address = SocketAddrV4::new(*stranger(1).ip(), 1 + u16::from(number));
+        let address = SocketAddrV4::new(*stranger(number).ip(), 80);
         node.records.announce(net.now, TOPIC.0, address, local);
     }
     let local = Some(SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, 250), 80));
