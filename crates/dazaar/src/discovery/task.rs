@@ -122,6 +122,7 @@ impl Task {
 
     fn withdraw(&mut self, topic: Topic, done: oneshot::Sender<()>) {
         self.announced.remove(&topic);
+        self.waiting.retain(|(other, _)| *other != topic);
         if let Some(lan) = &mut self.lan {
             lan.machine.withdraw(topic);
         }
@@ -155,12 +156,17 @@ impl Task {
                     self.tell(topic, Found { address: peer.address, via });
                 }
                 NodeEvent::LookedUp { topic, .. } => {
+                    let is_resolving = self.is_resolving();
                     if let Some(search) = self.searches.get_mut(&topic) {
                         search.due =
                             Some(Instant::now() + search.pause.mul_f64(rand::random_range(0.75..1.25)));
-                        search.pause = PAUSE_MAX.min(search.pause * 2);
+                        if !is_resolving {
+                            search.pause = PAUSE_MAX.min(search.pause * 2);
+                        }
                     }
                 }
+                // There was nobody to tell yet.
+                NodeEvent::Announced { nodes: 0, .. } if self.is_resolving() => {}
                 NodeEvent::Announced { topic, nodes } => self.tell_announced(topic, nodes),
                 NodeEvent::Withdrawn { topic } => {
                     for (_, done) in self.withdrawing.extract_if(.., |(other, _)| *other == topic) {
@@ -172,6 +178,10 @@ impl Task {
                 _ => {}
             }
         }
+    }
+
+    fn is_resolving(&self) -> bool {
+        self.dht.as_ref().is_some_and(|dht| dht.is_resolving)
     }
 
     fn tell_announced(&mut self, topic: Topic, nodes: usize) {
@@ -208,6 +218,7 @@ impl Task {
 
     /// Forgets what nobody waits for any more.
     fn drop_searches(&mut self) {
+        self.waiting.retain(|(_, done)| !done.is_closed());
         let lan = &mut self.lan;
         self.searches.retain(|topic, search| {
             search.sinks.retain(|sink| !sink.is_closed());
@@ -257,5 +268,61 @@ async fn expired(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dazaar_wire::discovery::Mode;
+
+    use super::*;
+    use crate::discovery::{Discovery, Handle};
+
+    const TOPIC: Topic = Topic([7; 32]);
+
+    fn settings(mode: Mode) -> DiscoverySettings {
+        let bind = Some("127.0.0.1:0".parse().unwrap());
+        DiscoverySettings { dht: Some(mode), bind, lan: LanScope::None, ..DiscoverySettings::default() }
+    }
+
+    #[tokio::test]
+    async fn an_announcement_waits_for_the_names_of_bootstrap_nodes() {
+        let entrance = Discovery::start(settings(Mode::Full)).unwrap();
+        let (commands, received) = mpsc::unbounded_channel();
+        let mut task = Task::new(settings(Mode::Client), received).unwrap();
+        let (resolve, resolved) = mpsc::channel(1);
+        let dht = task.dht.as_mut().unwrap();
+        (dht.resolved, dht.is_resolving) = (resolved, true);
+        tokio::spawn(task.run());
+        let discovery = Discovery(Arc::new(Handle { commands }));
+        discovery.announce(TOPIC, 80, true);
+        let mut announced = std::pin::pin!(discovery.announced(TOPIC));
+        tokio::select! {
+            biased;
+            nodes = &mut announced => panic!("announced to {nodes}"),
+            // Commands are obeyed in order.
+            _ = discovery.status() => {}
+        }
+        resolve.send(vec![entrance.status().await.bound.unwrap()]).await.unwrap();
+        assert_eq!(announced.await, 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_announcement_that_was_taken_back() {
+        let (commands, received) = mpsc::unbounded_channel();
+        let mut task = Task::new(settings(Mode::Client), received).unwrap();
+        let wait = |task: &mut Task| {
+            let (done, is_done) = oneshot::channel();
+            task.handle_command(Command::WaitAnnounced { topic: TOPIC, done });
+            is_done
+        };
+        drop((wait(&mut task), commands));
+        task.drop_searches();
+        assert!(task.waiting.is_empty());
+        let waiting = wait(&mut task);
+        task.withdraw(TOPIC, oneshot::channel().0);
+        assert!(waiting.await.is_err());
     }
 }
