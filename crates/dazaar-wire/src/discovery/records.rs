@@ -35,22 +35,22 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Keeps an announcement, or keeps it longer. With no room for more it is not kept: those that are there run out soon.
+    /// Keeps an announcement, or keeps it longer. False if there is no room for more: those that are there run out soon.
     pub(super) fn announce(
         &mut self,
         now: Duration,
         topic: Topic,
         address: SocketAddrV4,
         local: Option<SocketAddrV4>,
-    ) {
+    ) -> bool {
         let record = Record { address, local, announced: now };
         let known = self.topics.get_mut(&topic).and_then(|records| find(records, address));
         if let Some(known) = known {
             *known = record;
-            return;
+            return true;
         }
         if self.count >= RECORDS_MAX || self.count_of(*address.ip()) >= RECORDS_PER_IP_MAX {
-            return;
+            return false;
         }
         let records = self.topics.entry(topic).or_default();
         let removed = make_room(records, *address.ip());
@@ -60,6 +60,7 @@ impl Records {
         if let Some(removed) = removed {
             self.forget(removed.address);
         }
+        true
     }
 
     /// Forgets an announcement.

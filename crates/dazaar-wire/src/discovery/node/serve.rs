@@ -19,6 +19,9 @@ const UNSUPPORTED: &str = "Unsupported command";
 /// What the reference answers to an announcement without a port.
 const INVALID_PORT: &str = "Invalid port";
 
+/// What we answer to an announcement for which there is no room, or which leads nowhere.
+const NOT_KEPT: &str = "Not kept";
+
 impl Node {
     pub(super) fn handle_request(&mut self, now: Duration, from: SocketAddrV4, request: Message) {
         if !self.rates.allows(now, *from.ip()) {
@@ -91,8 +94,10 @@ impl Node {
             }
             Kind::Update => {
                 // An address in somebody's local network leads nowhere from elsewhere.
-                if self.reach.covers(address) {
-                    self.records.announce(now, topic, address, input.local);
+                let is_kept =
+                    self.reach.covers(address) && self.records.announce(now, topic, address, input.local);
+                if !is_kept {
+                    return self.answer(from, request, None, Some(NOT_KEPT));
                 }
                 None
             }

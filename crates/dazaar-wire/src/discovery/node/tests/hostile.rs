@@ -156,8 +156,8 @@ fn a_public_node_keeps_and_names_no_private_addresses() {
     let query = request(Kind::Query, command::PEERS, announcement());
     let token = say(&mut net, local, &query)[0].1.token;
     let update = Message { token, ..request(Kind::Update, command::PEERS, announcement()) };
-    say(&mut net, local, &update);
-    assert_eq!(net.nodes[0].records(), 0);
+    let (_, answer) = say(&mut net, local, &update).remove(0);
+    assert_eq!((net.nodes[0].records(), answer.error.as_deref()), (0, Some("Not kept")));
 }
 
 #[test]
