@@ -245,7 +245,6 @@ impl Node {
             Kind::Response => self.handle_response(now, from, message),
             Kind::Query | Kind::Update => self.handle_request(now, from, message),
         }
-        self.advance(now);
     }
 
     /// The time has come, or may have.

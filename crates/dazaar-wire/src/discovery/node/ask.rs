@@ -105,6 +105,8 @@ impl Node {
         } else {
             self.succeed(request.purpose, None, &message);
         }
+        // Nothing else that comes in moves our tasks on: strangers don't make us look at all of them.
+        self.advance(now);
     }
 
     /// Sends again what was not answered, and gives up what was never.
