@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Longest datagram that is read. Those of npm have 2,000 bytes at most.
 pub const DATAGRAM_BYTES_MAX: usize = 4096;
 
-/// Longest answer that is sent, so that it is never cut into fragments and repays no liar.
+/// Longest answer that is sent, so that it is never cut into fragments.
 pub const ANSWER_BYTES_MAX: usize = 1400;
 
 /// Nodes in one answer, and in one bucket of the routing table (classic).
@@ -53,7 +53,8 @@ pub const ANNOUNCE_RETRY: Duration = Duration::from_secs(10);
 /// The secret of the tokens changes after so long; tokens of the one before are still taken (classic).
 pub const TOKEN_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Requests a second of one IP address that are answered in the long run, and how many may come at once.
+/// Requests a second of one IP address that are answered in the long run, and how many may come at once. Whoever forges a sender
+/// can turn no more answers than this on it, about 45 kB a second of the longest.
 pub const REQUESTS_PER_IP: (u32, u32) = (32, 256);
 
 /// The same for all addresses together.

@@ -1,7 +1,8 @@
 //! What a node does for others: answers who is close to a key, keeps announcements, and helps through firewalls.
 //!
-//! Grade: machine. Everything here is driven by strangers, whose addresses may be forged: what is sent is little more than what
-//! came, and not too often. Source: classic protocol, sections 8.2 and 8.3.
+//! Grade: machine. Everything here is driven by strangers, whose addresses may be forged. An answer may have twenty times the bytes
+//! of its question, as the protocol wants; what it does to somebody who did not ask is bounded by how often each address is
+//! answered. Source: classic protocol, sections 8.2 and 8.3.
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
