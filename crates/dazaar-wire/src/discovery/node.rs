@@ -219,10 +219,10 @@ impl Node {
         self.upkeep.public_address()
     }
 
-    /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them.
+    /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them. They don't change how far
+    /// it reaches.
     pub fn add_bootstrap(&mut self, now: Duration, addresses: &[SocketAddrV4]) {
         self.bootstrap.extend(addresses);
-        self.reach = self.reach.max(Reach::of_all(addresses.iter().map(|address| *address.ip())));
         self.begin(now, Topic(self.id.0), Goal::Approach);
         self.announce_again(now);
     }

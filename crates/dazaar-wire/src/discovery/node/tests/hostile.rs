@@ -161,6 +161,13 @@ fn a_public_node_keeps_and_names_no_private_addresses() {
 }
 
 #[test]
+fn a_public_node_stays_one_whatever_names_resolve_to() {
+    let mut net = Net::new(&[Mode::Full]);
+    net.nodes[0].add_bootstrap(net.now, &["192.168.0.5:1000".parse().unwrap()]);
+    assert_eq!(net.nodes[0].reach, Reach::Public);
+}
+
+#[test]
 fn datagrams_from_nowhere_are_not_answered() {
     let mut net = Net::new(&[Mode::Full]);
     for from in ["224.0.0.1:5", "255.255.255.255:5", "0.0.0.0:5", "9.9.9.9:0"] {
