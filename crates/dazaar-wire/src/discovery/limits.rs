@@ -97,7 +97,10 @@ pub const CHECK_INTERVAL: Duration = Duration::from_secs(40);
 /// Nodes that are asked then whether they are still there (classic).
 pub const CHECKED_NODES: usize = 5;
 
-/// Nodes that are asked at once whether they are who they say.
+/// Nodes that are asked at once whether they are still there.
+pub const CHECKS_MAX: usize = 32;
+
+/// Strangers that are asked at once whether they are who they say; a further one takes the place of any of them.
 pub const VERIFICATIONS_MAX: usize = 32;
 
 /// Time from one walk towards ourselves or somewhere else to the next.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::discovery::limits::{
-    ANSWER_BYTES_MAX, CHECKED_NODES, PEERS_NEAR_MAX, REQUESTS_PER_IP, VERIFICATIONS_MAX,
+    ANSWER_BYTES_MAX, PEERS_NEAR_MAX, REQUESTS_PER_IP, RETRIES, VERIFICATIONS_MAX,
 };
 use crate::discovery::message::{Token, command};
 use crate::discovery::payload::{Holepunch, PeersInput, PeersOutput};
@@ -95,17 +95,26 @@ fn whoever_says_that_it_is_a_node_is_asked_before_it_is_believed() {
 }
 
 #[test]
-fn a_flood_of_new_nodes_is_asked_slowly() {
+fn a_flood_of_new_nodes_keeps_nobody_out() {
     let mut net = Net::new(&[Mode::Full]);
-    let pings: usize = (0..=255)
-        .map(|number| {
-            let query =
-                Message { id: Some(NodeId([number; 32])), ..request(Kind::Query, command::PING, None) };
-            let sent = say(&mut net, stranger(number), &query);
-            sent.iter().filter(|(_, message)| message.kind == Kind::Query).count()
-        })
-        .sum();
-    assert_eq!(pings, VERIFICATIONS_MAX - CHECKED_NODES);
+    let join = |net: &mut Net, number: u8| {
+        let id = Some(NodeId([number; 32]));
+        let sent = say(net, stranger(number), &Message { id, ..request(Kind::Query, command::PING, None) });
+        let ping = sent.into_iter().find(|(_, message)| message.kind == Kind::Query)?;
+        Some(Message { id, ..Message::new(Kind::Response, ping.1.number) })
+    };
+    for number in 0..=250 {
+        assert!(join(&mut net, number).is_some());
+    }
+    assert_eq!(net.nodes[0].requests.len(), VERIFICATIONS_MAX);
+    let answer = join(&mut net, 251).unwrap();
+    say(&mut net, stranger(251), &answer);
+    assert_eq!(net.nodes[0].nodes(), 1);
+    // Who does not answer is not asked again, and soon not waited for.
+    net.now += RETRIES[0];
+    net.nodes[0].handle_timeout(net.now);
+    assert!(net.nodes[0].poll_datagram().is_none() && net.nodes[0].requests.len() == 0);
+    assert!(net.nodes[0].upkeep.verifications.is_empty());
 }
 
 #[test]
