@@ -50,6 +50,7 @@ impl Node {
     /// Takes an announcement back; [`NodeEvent::Withdrawn`](super::NodeEvent::Withdrawn) is the end. False if there is none.
     pub fn withdraw(&mut self, now: Duration, topic: Topic) -> bool {
         let Some(standing) = self.announcements.remove(&topic) else { return false };
+        self.end_announcing(topic);
         self.begin(now, topic, Goal::Withdraw(standing.announcement));
         true
     }

@@ -151,10 +151,13 @@ impl Node {
         }
     }
 
-    /// Whether a request is sent more than once. Strangers get one chance at a time.
+    /// Whether a request is sent again. Strangers get one chance at a time, and what was taken back is not announced again.
     fn is_repeated(&self, number: u64) -> bool {
-        let request = self.requests.get(number);
-        request.is_some_and(|request| !matches!(request.purpose, Purpose::Verify { .. }))
+        match self.requests.get(number).map(|request| request.purpose) {
+            None | Some(Purpose::Verify { .. }) => false,
+            Some(Purpose::Update { task, .. }) => self.tasks.contains_key(&task),
+            Some(_) => true,
+        }
     }
 
     /// Has the node's referrer tell it to send us something, which opens its firewall for us.

@@ -96,6 +96,13 @@ impl Node {
         self.advance(now);
     }
 
+    /// Ends what is under way to announce a topic, so that nothing of it arrives after the withdrawal.
+    pub(super) fn end_announcing(&mut self, topic: Topic) {
+        let announces = |other: Topic, goal| other == topic && matches!(goal, Goal::Announce(_));
+        self.tasks.retain(|_, task| !announces(task.topic, task.goal));
+        self.waiting.retain(|(other, goal)| !announces(*other, *goal));
+    }
+
     /// Does all that can be done now.
     pub(super) fn advance(&mut self, now: Duration) {
         loop {
