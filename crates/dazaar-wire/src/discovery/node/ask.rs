@@ -178,7 +178,9 @@ impl Node {
         match purpose {
             Purpose::Enter { task } => self.handle_entered(task, contact, message),
             Purpose::Walk { task, path, contact } => self.handle_walked(task, path, contact, message),
-            Purpose::Update { task, .. } => self.handle_updated(task, message.error.is_none()),
+            Purpose::Update { task, contact } => {
+                self.handle_updated(task, contact.address, message.error.is_none());
+            }
             Purpose::Check { .. } | Purpose::Verify { .. } => {}
         }
     }
@@ -195,7 +197,7 @@ impl Node {
                     task.walk.handle_failure(path, &contact);
                 }
             }
-            Purpose::Update { task, .. } => self.handle_updated(task, false),
+            Purpose::Update { task, contact } => self.handle_updated(task, contact.address, false),
             Purpose::Check { .. } | Purpose::Verify { .. } => {}
         }
     }

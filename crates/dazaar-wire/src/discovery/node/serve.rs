@@ -38,7 +38,7 @@ impl Node {
         }
         match request.command.as_deref() {
             Some(command::PING) => self.answer_ping(from, &request),
-            Some(command::HOLEPUNCH) => self.answer_holepunch(from, &request),
+            Some(command::HOLEPUNCH) => self.answer_holepunch(now, from, &request),
             // Whoever does not take part is not asked the rest, except by strangers who try.
             _ if !self.is_full() => {}
             Some(command::FIND_NODE) => self.answer(from, &request, None, None),
@@ -57,7 +57,7 @@ impl Node {
         self.send(from, answer.encode());
     }
 
-    fn answer_holepunch(&mut self, from: SocketAddrV4, request: &Message) {
+    fn answer_holepunch(&mut self, now: Duration, from: SocketAddrV4, request: &Message) {
         match Holepunch::decode(request.value.as_deref()) {
             // Only to whom we named ourselves: else anybody could have us write to anybody.
             Some(Holepunch::To(to)) if to != from && self.has_named(to) => {
@@ -70,7 +70,12 @@ impl Node {
                 };
                 self.send(to, forwarded.encode());
             }
-            Some(Holepunch::From(asker)) if self.reach.covers(asker) => {
+            // Only for nodes that can have named us, and seldom: else anybody could have us write to anybody.
+            Some(Holepunch::From(asker))
+                if self.is_named_by(from)
+                    && self.reach.covers(asker)
+                    && self.rates.allows(now, *asker.ip()) =>
+            {
                 let answer = self.response(asker, request.number);
                 self.send(asker, answer.encode());
             }
@@ -80,6 +85,10 @@ impl Node {
 
     fn has_named(&self, address: SocketAddrV4) -> bool {
         self.is_full() && (self.routing.knows(address) || self.records.knows(address))
+    }
+
+    fn is_named_by(&self, node: SocketAddrV4) -> bool {
+        self.routing.knows(node) || self.is_announced_to(node)
     }
 
     fn answer_peers(&mut self, now: Duration, from: SocketAddrV4, request: &Message) {

@@ -44,16 +44,17 @@ pub(super) struct Task {
     answers: usize,
     /// Peers in our own network that were named.
     near: BTreeSet<SocketAddrV4>,
+    /// Nodes that took the announcement.
+    takers: Vec<SocketAddrV4>,
     phase: Phase,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Walking,
-    /// Announcements are on their way to the closest nodes.
+    /// Announcements are on their way to so many of the closest nodes.
     Updating {
         waiting: usize,
-        taken: usize,
     },
 }
 
@@ -132,7 +133,16 @@ impl Node {
         let entering = entrances.len();
         self.tasks.insert(
             id,
-            Task { walk, topic, goal, entering, answers: 0, near: BTreeSet::new(), phase: Phase::Walking },
+            Task {
+                walk,
+                topic,
+                goal,
+                entering,
+                answers: 0,
+                near: BTreeSet::new(),
+                takers: Vec::new(),
+                phase: Phase::Walking,
+            },
         );
         for entrance in entrances {
             self.ask(now, entrance, None, Purpose::Enter { task: id }, goal.question(topic));
@@ -153,8 +163,8 @@ impl Node {
             self.update(now, id);
         }
         let Some(task) = self.tasks.get(&id) else { return };
-        if let Phase::Updating { waiting: 0, taken } = task.phase {
-            self.finish(now, id, taken);
+        if task.phase == (Phase::Updating { waiting: 0 }) {
+            self.finish(now, id);
         }
     }
 
@@ -163,7 +173,7 @@ impl Node {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let update = task.goal.update(task.topic);
         let closest = if update.is_some() { task.walk.closest() } else { Vec::new() };
-        task.phase = Phase::Updating { waiting: closest.len(), taken: 0 };
+        task.phase = Phase::Updating { waiting: closest.len() };
         let Some(update) = update else { return };
         for (contact, token) in closest {
             let update = Message { token: Some(token), ..update.clone() };
@@ -171,8 +181,8 @@ impl Node {
         }
     }
 
-    fn finish(&mut self, now: Duration, id: TaskId, taken: usize) {
-        let Some(Task { topic, goal, answers, .. }) = self.tasks.remove(&id) else { return };
+    fn finish(&mut self, now: Duration, id: TaskId) {
+        let Some(Task { topic, goal, answers, takers, .. }) = self.tasks.remove(&id) else { return };
         let event = match goal {
             Goal::Approach => {
                 self.approached(topic);
@@ -180,8 +190,9 @@ impl Node {
             }
             Goal::LookUp { .. } => NodeEvent::LookedUp { topic, answers },
             Goal::Announce(_) => {
-                self.announced(now, topic, taken);
-                NodeEvent::Announced { topic, nodes: taken }
+                let nodes = takers.len();
+                self.announced(now, topic, takers);
+                NodeEvent::Announced { topic, nodes }
             }
             Goal::Withdraw(_) => NodeEvent::Withdrawn { topic },
         };
@@ -217,12 +228,12 @@ impl Node {
     }
 
     /// A node took an announcement, or did not.
-    pub(super) fn handle_updated(&mut self, id: TaskId, success: bool) {
+    pub(super) fn handle_updated(&mut self, id: TaskId, node: SocketAddrV4, success: bool) {
         if let Some(task) = self.tasks.get_mut(&id)
-            && let Phase::Updating { waiting, taken } = &mut task.phase
+            && let Phase::Updating { waiting } = &mut task.phase
         {
             *waiting -= 1;
-            *taken += usize::from(success);
+            task.takers.extend(success.then_some(node));
         }
     }
 

@@ -134,6 +134,11 @@ fn nobody_is_written_to_on_behalf_of_strangers_unless_we_named_them() {
     let from = request(Kind::Query, command::HOLEPUNCH, Holepunch::From(stranger(3)).encode());
     let sent = say(&mut net, at(1), &from);
     assert_eq!((sent[0].0, sent[0].1.kind, sent[0].1.number), (stranger(3), Kind::Response, 5));
+    assert!(say(&mut net, stranger(2), &from).is_empty(), "only nodes that we know name us");
+    for _ in 0..REQUESTS_PER_IP.1 {
+        say(&mut net, stranger(3), &request(Kind::Query, command::PING, None));
+    }
+    assert!(say(&mut net, at(1), &from).is_empty(), "nor is anybody written to more often than else");
     let own =
         request(Kind::Query, command::HOLEPUNCH, Holepunch::From("127.0.0.1:9".parse().unwrap()).encode());
     assert!(say(&mut net, at(1), &own).is_empty(), "nor to ourselves");

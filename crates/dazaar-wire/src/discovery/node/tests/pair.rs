@@ -16,6 +16,7 @@ fn a_seller_is_found_until_it_withdraws() {
     net.announce(3, TOPIC, 80);
     let announced = net.events(3);
     assert!(announced.contains(&NodeEvent::Announced { topic: TOPIC, nodes: 3 }), "{announced:?}");
+    assert!((0..3).all(|node| net.nodes[3].is_announced_to(at(node))));
     assert_eq!(net.find(4, TOPIC), [seller(3, 80)]);
     assert!(net.nodes[3].withdraw(net.now, TOPIC));
     net.carry();
