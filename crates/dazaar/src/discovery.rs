@@ -33,6 +33,8 @@ pub enum Via {
     Lan,
     /// Through the DHT.
     Dht,
+    /// Through the DHT, which says that it is in our own network: anybody can say so of any address there.
+    DhtNear,
 }
 
 /// Where somebody says to sell. The same address is told as often as it is named.
@@ -74,7 +76,7 @@ impl Discovery {
     /// Begins, in the background of the present tokio runtime.
     ///
     /// # Errors
-    /// The DHT's socket cannot be bound. A local network that cannot be used is left out, with a warning.
+    /// The DHT's socket cannot be bound, or a bootstrap node has no IPv4 address. A local network that cannot be used is left out, with a warning.
     pub fn start(settings: DiscoverySettings) -> Result<Self, DiscoveryError> {
         let (commands, received) = mpsc::unbounded_channel();
         let task = Task::new(settings, received)?;
@@ -96,7 +98,8 @@ impl Discovery {
         let _ = timeout(CLOSE_TIMEOUT, is_done).await;
     }
 
-    /// Waits until a topic was announced for the first time; how many nodes of the DHT took it.
+    /// Waits until a topic was announced for the first time; how many nodes of the DHT took it. Somebody has to announce it, now
+    /// or later. 0 if that is taken back first.
     pub async fn announced(&self, topic: Topic) -> usize {
         let (done, is_done) = oneshot::channel();
         self.tell(Command::WaitAnnounced { topic, done });

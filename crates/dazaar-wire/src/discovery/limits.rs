@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Longest datagram that is read. Those of npm have 2,000 bytes at most.
 pub const DATAGRAM_BYTES_MAX: usize = 4096;
 
-/// Longest answer that is sent, so that it is never cut into fragments and repays no liar.
+/// Longest answer that is sent, so that it is never cut into fragments.
 pub const ANSWER_BYTES_MAX: usize = 1400;
 
 /// Nodes in one answer, and in one bucket of the routing table (classic).
@@ -19,6 +19,9 @@ pub const PEERS_ANSWERED_MAX: usize = 48;
 
 /// Peers of one answer that are listened to.
 pub const PEERS_HEARD_MAX: usize = 32;
+
+/// Peers in our own network that are listened to in one lookup. Any node can name any, and has others knock there.
+pub const PEERS_NEAR_MAX: usize = 8;
 
 /// Longest command or text of an error.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -31,6 +34,9 @@ pub const RECORDS_MAX: usize = 65_536;
 
 /// Announcements of one topic.
 pub const RECORDS_PER_TOPIC_MAX: usize = 512;
+
+/// Announcements of one public IP address in one topic; a further one takes the place of its oldest.
+pub const RECORDS_PER_IP_IN_TOPIC_MAX: usize = 4;
 
 /// Announcements of one IP address, over all topics.
 pub const RECORDS_PER_IP_MAX: usize = 512;
@@ -47,7 +53,8 @@ pub const ANNOUNCE_RETRY: Duration = Duration::from_secs(10);
 /// The secret of the tokens changes after so long; tokens of the one before are still taken (classic).
 pub const TOKEN_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Requests a second of one IP address that are answered in the long run, and how many may come at once.
+/// Requests a second of one IP address that are answered in the long run, and how many may come at once. Whoever forges a sender
+/// can turn no more answers than this on it, about 45 kB a second of the longest.
 pub const REQUESTS_PER_IP: (u32, u32) = (32, 256);
 
 /// The same for all addresses together.
@@ -90,7 +97,10 @@ pub const CHECK_INTERVAL: Duration = Duration::from_secs(40);
 /// Nodes that are asked then whether they are still there (classic).
 pub const CHECKED_NODES: usize = 5;
 
-/// Nodes that are asked at once whether they are who they say.
+/// Nodes that are asked at once whether they are still there.
+pub const CHECKS_MAX: usize = 32;
+
+/// Strangers that are asked at once whether they are who they say; a further one takes the place of any of them.
 pub const VERIFICATIONS_MAX: usize = 32;
 
 /// Time from one walk towards ourselves or somewhere else to the next.

@@ -219,10 +219,10 @@ impl Node {
         self.upkeep.public_address()
     }
 
-    /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them.
+    /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them. They don't change how far
+    /// it reaches.
     pub fn add_bootstrap(&mut self, now: Duration, addresses: &[SocketAddrV4]) {
         self.bootstrap.extend(addresses);
-        self.reach = self.reach.max(Reach::of_all(addresses.iter().map(|address| *address.ip())));
         self.begin(now, Topic(self.id.0), Goal::Approach);
         self.announce_again(now);
     }
@@ -245,7 +245,6 @@ impl Node {
             Kind::Response => self.handle_response(now, from, message),
             Kind::Query | Kind::Update => self.handle_request(now, from, message),
         }
-        self.advance(now);
     }
 
     /// The time has come, or may have.

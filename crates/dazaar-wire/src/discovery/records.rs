@@ -1,15 +1,19 @@
 //! Announcements that a node keeps for others.
 //!
 //! Grade: machine. Each is bound to the IP address that it came from, which its token proved, and is forgotten after a
-//! while. Source: classic protocol, section 8.2.
+//! while. One public IP address has few places in a topic, so nobody owns it alone. Source: classic protocol, section 8.2.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use super::limits::{RECORD_LIFETIME, RECORDS_MAX, RECORDS_PER_IP_MAX, RECORDS_PER_TOPIC_MAX};
+use super::limits::{
+    RECORD_LIFETIME, RECORDS_MAX, RECORDS_PER_IP_IN_TOPIC_MAX, RECORDS_PER_IP_MAX, RECORDS_PER_TOPIC_MAX,
+};
 use super::payload::{PeersOutput, share_network};
 use super::random::Random;
+use super::reach::Reach;
 
 type Topic = [u8; 32];
 
@@ -31,31 +35,32 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Keeps an announcement, or keeps it longer. With no room for more it is not kept: those that are there run out soon.
+    /// Keeps an announcement, or keeps it longer. False if there is no room for more: those that are there run out soon.
     pub(super) fn announce(
         &mut self,
         now: Duration,
         topic: Topic,
         address: SocketAddrV4,
         local: Option<SocketAddrV4>,
-    ) {
+    ) -> bool {
         let record = Record { address, local, announced: now };
         let known = self.topics.get_mut(&topic).and_then(|records| find(records, address));
         if let Some(known) = known {
             *known = record;
-            return;
+            return true;
         }
         if self.count >= RECORDS_MAX || self.count_of(*address.ip()) >= RECORDS_PER_IP_MAX {
-            return;
+            return false;
         }
         let records = self.topics.entry(topic).or_default();
-        let removed = if records.len() < RECORDS_PER_TOPIC_MAX { None } else { remove_oldest(records) };
+        let removed = make_room(records, *address.ip());
         records.push(record);
         self.count += 1;
         *self.addresses.entry(address).or_default() += 1;
         if let Some(removed) = removed {
             self.forget(removed.address);
         }
+        true
     }
 
     /// Forgets an announcement.
@@ -152,9 +157,22 @@ fn find(records: &mut [Record], address: SocketAddrV4) -> Option<&mut Record> {
     records.iter_mut().find(|record| record.address == address)
 }
 
-fn remove_oldest(records: &mut Vec<Record>) -> Option<Record> {
-    let (oldest, _) = records.iter().enumerate().min_by_key(|(_, record)| record.announced)?;
-    Some(records.swap_remove(oldest))
+/// Gives up a record of a topic if there is no room for one more of `ip`: its own oldest if it has its share, else the oldest of
+/// the address with the most.
+fn make_room(records: &mut Vec<Record>, ip: Ipv4Addr) -> Option<Record> {
+    let mut counts: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();
+    for record in records.iter() {
+        *counts.entry(*record.address.ip()).or_default() += 1;
+    }
+    let count = |ip: &Ipv4Addr| counts.get(ip).copied().unwrap_or_default();
+    let has_share = Reach::of(ip) == Some(Reach::Public) && count(&ip) >= RECORDS_PER_IP_IN_TOPIC_MAX;
+    if !has_share && records.len() < RECORDS_PER_TOPIC_MAX {
+        return None;
+    }
+    let rivals = records.iter().enumerate().filter(|(_, record)| !has_share || *record.address.ip() == ip);
+    let weakest = rivals.min_by_key(|(_, record)| (Reverse(count(record.address.ip())), record.announced));
+    let (place, _) = weakest?;
+    Some(records.swap_remove(place))
 }
 
 #[cfg(test)]

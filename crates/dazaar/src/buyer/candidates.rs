@@ -12,8 +12,15 @@ use tokio::time::Instant;
 
 use crate::discovery::{Found, Lookup, Via};
 
-/// Addresses that are kept in mind.
+/// Addresses of one origin that are kept in mind.
 const CANDIDATES_MAX: usize = 256;
+
+/// Addresses of the local network that are kept in mind, and those of one host there.
+const LAN_MAX: usize = 64;
+const LAN_PER_HOST_MAX: usize = 4;
+
+/// Addresses that strangers say are in our own network, and that are kept in mind.
+const HEARSAY_MAX: usize = 8;
 
 /// Impostors that are kept in mind.
 const IMPOSTORS_MAX: usize = 4096;
@@ -36,6 +43,19 @@ enum Origin {
     Lan,
     Link,
     Dht,
+    /// Strangers in the DHT name an address in our own network.
+    Hearsay,
+}
+
+impl Origin {
+    /// How many addresses are kept in mind. Each origin has its own places, so that no flood of one hides another.
+    const fn places(self) -> usize {
+        match self {
+            Self::Lan => LAN_MAX,
+            Self::Link | Self::Dht => CANDIDATES_MAX,
+            Self::Hearsay => HEARSAY_MAX,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +106,7 @@ impl Candidates {
         let origin = match found.via {
             Via::Lan => Origin::Lan,
             Via::Dht => Origin::Dht,
+            Via::DhtNear => Origin::Hearsay,
         };
         // An IPv4 address and a port that is not 0 are always an address.
         if let Ok(address) = found.address.to_string().parse() {
@@ -97,22 +118,42 @@ impl Candidates {
         if self.impostors.contains(&address) {
             return;
         }
-        if let Some(known) = self.find(&address) {
+        if let Some(place) = self.candidates.iter().position(|known| known.address == address) {
+            let is_room = self.count(origin) < origin.places();
+            let Some(known) = self.candidates.get_mut(place) else { return };
             known.votes = known.votes.saturating_add(1);
-            known.origin = known.origin.min(origin);
+            if origin < known.origin && is_room {
+                known.origin = origin;
+            }
             return;
         }
-        if self.candidates.len() >= CANDIDATES_MAX {
-            let idle = self.candidates.iter().enumerate();
-            let idle = idle.filter(|(_, known)| known.origin == Origin::Dht && !known.is_dialled);
-            match idle.min_by_key(|(_, known)| (known.votes, Reverse(known.failures))).map(|(place, _)| place)
-            {
-                Some(place) => drop(self.candidates.swap_remove(place)),
-                None => return,
-            }
+        if !self.make_room(&address, origin) {
+            return;
         }
         let (votes, failures, is_dialled) = (1, 0, false);
         self.candidates.push(Candidate { address, origin, votes, failures, not_before: now, is_dialled });
+    }
+
+    /// Gives up the least promising address that a new one competes with, if there is no room for both. False if there still is
+    /// none.
+    fn make_room(&mut self, address: &Address, origin: Origin) -> bool {
+        let is_neighbour = |known: &Candidate| known.address.host() == address.host();
+        let of_host = self.candidates.iter().filter(|known| known.origin == origin && is_neighbour(known));
+        let is_host_full = origin == Origin::Lan && of_host.count() >= LAN_PER_HOST_MAX;
+        if !is_host_full && self.count(origin) < origin.places() {
+            return true;
+        }
+        let rivals = self.candidates.iter().enumerate();
+        let rivals = rivals.filter(|(_, known)| known.origin == origin && !known.is_dialled);
+        let rivals = rivals.filter(|(_, known)| !is_host_full || is_neighbour(known));
+        let weakest = rivals.min_by_key(|(_, known)| (known.votes, Reverse(known.failures)));
+        let Some((place, _)) = weakest.filter(|_| origin != Origin::Link) else { return false };
+        self.candidates.swap_remove(place);
+        true
+    }
+
+    fn count(&self, origin: Origin) -> usize {
+        self.candidates.iter().filter(|known| known.origin == origin).count()
     }
 
     /// The next address to dial now, if any.
@@ -190,87 +231,4 @@ impl Candidate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(text: &str) -> Address {
-        text.parse().unwrap()
-    }
-
-    fn found(text: &str, via: Via) -> Found {
-        Found { address: text.parse().unwrap(), via }
-    }
-
-    fn candidates(link: &[&str]) -> (Candidates, Instant) {
-        let (now, link) = (Instant::now(), link.iter().map(|text| address(text)).collect::<Vec<_>>());
-        (Candidates::new(now, &link, None), now)
-    }
-
-    #[test]
-    fn the_nearest_comes_first_and_each_has_a_head_start() {
-        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
-        candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
-        candidates.handle_found(now, found("192.168.0.2:1", Via::Lan));
-        assert_eq!(candidates.dial(now), Some(address("192.168.0.2:1")));
-        assert_eq!(candidates.dial(now), None);
-        assert_eq!(candidates.due(), Some(now + STAGGER));
-        assert_eq!(candidates.dial(now + STAGGER), Some(address("8.0.0.1:1")));
-        assert_eq!(candidates.dial(now + 2 * STAGGER), Some(address("8.0.0.2:1")));
-        assert_eq!((candidates.dial(now + 3 * STAGGER), candidates.due()), (None, None));
-    }
-
-    #[test]
-    fn the_next_one_does_not_wait_for_what_has_failed() {
-        let (mut candidates, now) = candidates(&["8.0.0.1:1", "8.0.0.2:1"]);
-        let first = candidates.dial(now).unwrap();
-        candidates.handle_failure(now, &first);
-        assert_eq!(candidates.dial(now), Some(address("8.0.0.2:1")));
-    }
-
-    #[test]
-    fn whom_many_name_comes_before_whom_one_names() {
-        let (mut candidates, now) = candidates(&[]);
-        for liar in 0..50 {
-            candidates.handle_found(now, found(&format!("9.0.0.{liar}:1"), Via::Dht));
-            candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
-        }
-        assert_eq!(candidates.dial(now), Some(address("8.0.0.1:1")));
-    }
-
-    #[test]
-    fn an_impostor_is_not_dialled_again() {
-        let (mut candidates, now) = candidates(&[]);
-        candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
-        let impostor = candidates.dial(now).unwrap();
-        candidates.handle_impostor(&impostor);
-        candidates.handle_found(now, found("8.0.0.1:1", Via::Lan));
-        assert!(candidates.is_exhausted() && candidates.due().is_none());
-    }
-
-    #[test]
-    fn pauses_grow_until_there_is_a_good_connection() {
-        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
-        let only = address("8.0.0.1:1");
-        let pause = |candidates: &Candidates| candidates.due().unwrap() - now;
-        for failures in 0..20 {
-            candidates.handle_failure(now, &only);
-            let whole = PAUSE_MAX.min(PAUSE_FIRST * 2u32.pow(failures.min(10)));
-            assert!(whole / 2 <= pause(&candidates) && pause(&candidates) <= whole);
-        }
-        candidates.handle_served(now, &only);
-        assert!(pause(&candidates) <= PAUSE_FIRST);
-    }
-
-    #[test]
-    fn a_flood_of_addresses_has_an_end_and_hides_nobody() {
-        let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
-        for number in 0..2000u16 {
-            let liar = format!("9.0.{}.{}:1", number >> 8, number & 0xff);
-            candidates.handle_found(now, found(&liar, Via::Dht));
-        }
-        candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
-        assert_eq!(candidates.candidates.len(), CANDIDATES_MAX);
-        assert!(candidates.find(&address("8.0.0.1:1")).is_some());
-        assert!(candidates.find(&address("8.0.0.2:1")).is_some());
-    }
-}
+mod tests;

@@ -26,20 +26,24 @@ pub(super) struct Dht {
     origin: Instant,
     /// A datagram for which the socket had no room yet.
     pending: Option<(SocketAddrV4, Vec<u8>)>,
-    /// Addresses of bootstrap nodes whose names were resolved.
-    resolved: mpsc::Receiver<Vec<SocketAddrV4>>,
+    /// Addresses of bootstrap nodes whose names were resolved, none if that failed.
+    pub(super) resolved: mpsc::Receiver<Vec<SocketAddrV4>>,
+    /// Whether names are being resolved for the first time: until then nobody can be asked.
+    pub(super) is_resolving: bool,
     input: Vec<u8>,
 }
 
 impl Dht {
     /// Binds the socket, and begins.
     pub(super) fn start(settings: &DiscoverySettings, mode: Mode) -> Result<Self, DiscoveryError> {
-        let (literal, names): (Vec<_>, Vec<_>) = settings
-            .bootstrap
-            .iter()
-            .cloned()
-            .partition(|address| address.host().parse::<Ipv4Addr>().is_ok());
-        let bootstrap: Vec<SocketAddrV4> = literal.iter().filter_map(socket_address).collect();
+        let (mut bootstrap, mut names) = (Vec::new(), Vec::new());
+        for address in &settings.bootstrap {
+            match literal(address) {
+                Some(IpAddr::V4(ip)) => bootstrap.push(SocketAddrV4::new(ip, address.port())),
+                Some(IpAddr::V6(_)) => return Err(DiscoveryError::NotIpv4 { address: address.clone() }),
+                None => names.push(address.clone()),
+            }
+        }
         let given = bootstrap.iter().chain(&settings.bind).map(|address| *address.ip());
         let reach = Reach::of_all(given);
         // A DHT on this machine is nobody else's business.
@@ -49,11 +53,17 @@ impl Dht {
         let config = NodeConfig { seed: rand::random(), mode, bootstrap, reach };
         let node = Node::new(config, Duration::ZERO);
         let (sender, resolved) = mpsc::channel(1);
-        if !names.is_empty() {
-            tokio::spawn(resolve(names, sender));
+        let is_resolving = !names.is_empty();
+        if is_resolving {
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = resolve(&names, reach, &sender) => {}
+                    () = sender.closed() => {}
+                }
+            });
         }
         let input = vec![0; DATAGRAM_BYTES_MAX + 1];
-        Ok(Self { socket, node, origin: Instant::now(), pending: None, resolved, input })
+        Ok(Self { socket, node, origin: Instant::now(), pending: None, resolved, is_resolving, input })
     }
 
     /// The node's clock.
@@ -94,6 +104,7 @@ impl Dht {
             // What it says is seen when it is tried.
             _ = self.socket.writable(), if self.pending.is_some() => {}
             Some(addresses) = self.resolved.recv() => {
+                self.is_resolving = false;
                 let now = self.origin.elapsed();
                 self.node.add_bootstrap(now, &addresses);
             }
@@ -127,29 +138,69 @@ fn bind(address: SocketAddrV4) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket)
 }
 
-/// The address that is written down as one.
-fn socket_address(address: &Address) -> Option<SocketAddrV4> {
-    Some(SocketAddrV4::new(address.host().parse().ok()?, address.port()))
+/// The IP address of a host that is written down as one, or means this machine whatever a name server says.
+fn literal(address: &Address) -> Option<IpAddr> {
+    if address.host().eq_ignore_ascii_case("localhost") {
+        return Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    address.host().parse().ok()
 }
 
 /// Resolves the names of bootstrap nodes; goes on until there is at least one address.
-async fn resolve(names: Vec<Address>, resolved: mpsc::Sender<Vec<SocketAddrV4>>) {
+async fn resolve(names: &[Address], reach: Reach, resolved: &mpsc::Sender<Vec<SocketAddrV4>>) {
     loop {
         let mut found = Vec::new();
-        for name in &names {
+        for name in names {
             match tokio::net::lookup_host((name.host(), name.port())).await {
-                Ok(addresses) => found.extend(addresses.filter_map(|address| match address.ip() {
-                    IpAddr::V4(ip) => Some(SocketAddrV4::new(ip, address.port())),
-                    IpAddr::V6(_) => None,
+                Ok(addresses) => found.extend(addresses.filter_map(|address| match address {
+                    SocketAddr::V4(address) => Some(address),
+                    SocketAddr::V6(_) => None,
                 })),
                 Err(error) => tracing::warn!(%error, %name, "cannot resolve a bootstrap node"),
             }
         }
-        if !found.is_empty() {
-            // The node may be gone.
-            let _ = resolved.send(found).await;
+        // A name server does not decide that we talk to our own network.
+        for hidden in found.extract_if(.., |address| !reach.covers(*address)) {
+            tracing::warn!(%hidden, "a bootstrap node in a local network has to be named by its address");
+        }
+        let is_done = !found.is_empty();
+        if resolved.send(found).await.is_err() || is_done {
             return;
         }
         sleep(RESOLVE_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(bootstrap: &str) -> DiscoverySettings {
+        DiscoverySettings { bootstrap: vec![bootstrap.parse().unwrap()], ..DiscoverySettings::default() }
+    }
+
+    #[tokio::test]
+    async fn a_dht_of_localhost_stays_on_this_machine() {
+        for bootstrap in ["localhost:1", "LocalHost:1", "127.0.0.1:1"] {
+            let dht = Dht::start(&settings(bootstrap), Mode::Client).unwrap();
+            assert!(dht.is_loopback() && !dht.is_resolving, "{bootstrap}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_dht_has_no_ipv6() {
+        let started = Dht::start(&settings("[::1]:1"), Mode::Client);
+        assert!(matches!(started, Err(DiscoveryError::NotIpv4 { .. })), "{started:?}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_our_own_network_is_no_bootstrap_node() {
+        let (sender, mut resolved) = mpsc::channel(1);
+        // Taken as a name: what a name server says of it.
+        let names = ["localhost:1".parse().unwrap()];
+        tokio::select! {
+            () = resolve(&names, Reach::Public, &sender) => panic!("resolved"),
+            found = resolved.recv() => assert_eq!(found, Some(Vec::new())),
+        }
     }
 }

@@ -3,12 +3,13 @@
 //! Grade: driver.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use dazaar_wire::discovery::Lan as Machine;
 use dazaar_wire::discovery::limits::PACKET_BYTES_MAX;
 use dazaar_wire::discovery::mdns::GROUP;
+use if_addrs::IfAddr;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
@@ -21,6 +22,19 @@ const INTERFACES_INTERVAL: Duration = Duration::from_secs(15);
 /// How far packets go, as is usual for multicast DNS.
 const TTL: u32 = 255;
 
+/// An interface of this machine, and the network that begins there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Network {
+    address: Ipv4Addr,
+    mask: Ipv4Addr,
+}
+
+impl Network {
+    fn holds(&self, ip: Ipv4Addr) -> bool {
+        ip & self.mask == self.address & self.mask
+    }
+}
+
 /// The machine and its socket.
 #[derive(Debug)]
 pub(super) struct Lan {
@@ -29,8 +43,8 @@ pub(super) struct Lan {
     scope: LanScope,
     /// A packet for which the socket had no room yet.
     pending: Option<Vec<u8>>,
-    /// Addresses of the interfaces whose network we are part of.
-    joined: Vec<Ipv4Addr>,
+    /// The networks that we are part of.
+    joined: Vec<Network>,
     next_look: Duration,
     origin: Instant,
     input: Vec<u8>,
@@ -65,7 +79,7 @@ impl Lan {
 
     /// Whether the only network is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        self.joined.iter().all(Ipv4Addr::is_loopback)
+        self.joined.iter().all(|network| network.address.is_loopback())
     }
 
     /// Sends what is to be sent, and receives until something came in or the time has come.
@@ -78,7 +92,10 @@ impl Lan {
                 Ok((bytes, SocketAddr::V4(from))) => {
                     let now = self.origin.elapsed();
                     let packet = self.input.get(..bytes).unwrap_or_default();
-                    self.machine.handle_packet(now, *from.ip(), packet);
+                    // Whoever is elsewhere has no say here (RFC 6762, section 11).
+                    if self.joined.iter().any(|network| network.holds(*from.ip())) {
+                        self.machine.handle_packet(now, *from.ip(), packet);
+                    }
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -101,17 +118,19 @@ impl Lan {
 
     /// Joins networks that have come up since.
     fn join(&mut self) {
-        let interfaces = interfaces(self.scope);
-        self.joined.retain(|address| interfaces.contains(address));
-        for address in interfaces {
-            if self.joined.contains(&address) {
+        let wanted = wanted(self.scope);
+        self.joined.retain(|network| wanted.contains(network));
+        for network in wanted {
+            if self.joined.contains(&network) {
                 continue;
             }
-            match self.socket.join_multicast_v4(*GROUP.ip(), address) {
-                Ok(()) => self.joined.push(address),
-                // Its network was joined before, went and came back.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => self.joined.push(address),
-                Err(error) => tracing::debug!(%error, %address, "cannot join a local network"),
+            match self.socket.join_multicast_v4(*GROUP.ip(), network.address) {
+                Ok(()) => self.joined.push(network),
+                // It was joined before, went and came back.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => self.joined.push(network),
+                Err(error) => {
+                    tracing::debug!(%error, address = %network.address, "cannot join a local network");
+                }
             }
         }
     }
@@ -119,7 +138,7 @@ impl Lan {
     /// Sends what waits to every network, as long as the socket has room for it.
     fn flush(&mut self) {
         while let Some(packet) = self.pending.take().or_else(|| self.machine.poll_packet()) {
-            for address in &self.joined {
+            for Network { address, .. } in &self.joined {
                 let sent = SockRef::from(&self.socket)
                     .set_multicast_if_v4(address)
                     .and_then(|()| self.socket.try_send_to(&packet, GROUP.into()));
@@ -144,29 +163,51 @@ fn bind() -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.set_multicast_ttl_v4(TTL)?;
     socket.set_multicast_loop_v4(true)?;
+    // Else we hear what others on this machine have joined.
+    socket.set_multicast_all_v4(false)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, GROUP.port())).into())?;
     UdpSocket::from_std(socket.into())
 }
 
-/// The addresses of the interfaces that are to be used.
-fn interfaces(scope: LanScope) -> Vec<Ipv4Addr> {
-    match scope {
-        LanScope::None => Vec::new(),
-        LanScope::Interface(address) => vec![address],
-        LanScope::All => {
-            let found = local_addresses();
-            if found.is_empty() { vec![Ipv4Addr::LOCALHOST] } else { found }
-        }
-    }
+/// The networks that are to be used.
+fn wanted(scope: LanScope) -> Vec<Network> {
+    let networks = networks();
+    let is_alone = networks.iter().all(|network| network.address.is_loopback());
+    let is_wanted = |network: &Network| match scope {
+        LanScope::None => false,
+        LanScope::Interface(address) => network.address == address,
+        LanScope::All => is_alone || !network.address.is_loopback(),
+    };
+    networks.into_iter().filter(is_wanted).collect()
+}
+
+/// All networks that this machine is in.
+fn networks() -> Vec<Network> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let networks = interfaces.into_iter().filter_map(|interface| match interface.addr {
+        IfAddr::V4(found) => Some(Network { address: found.ip, mask: found.netmask }),
+        IfAddr::V6(_) => None,
+    });
+    networks.collect()
 }
 
 /// The addresses of this machine in its local networks.
 pub(super) fn local_addresses() -> Vec<Ipv4Addr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let addresses = interfaces.iter().filter(|interface| !interface.is_loopback());
-    let addresses = addresses.filter_map(|interface| match interface.ip() {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    addresses.collect()
+    let addresses = networks().into_iter().map(|network| network.address);
+    addresses.filter(|address| !address.is_loopback()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_networks_that_were_joined_are_heard() {
+        let lan = Lan::start(LanScope::Interface(Ipv4Addr::LOCALHOST)).unwrap();
+        let holds = |ip: &str| lan.joined.iter().any(|network| network.holds(ip.parse().unwrap()));
+        assert_eq!(lan.interfaces(), 1);
+        assert!(holds("127.0.0.1") && holds("127.9.9.9"));
+        assert!(!holds("192.0.2.2") && !holds("8.8.8.8"));
+        assert!(!SockRef::from(&lan.socket).multicast_all_v4().unwrap());
+    }
 }

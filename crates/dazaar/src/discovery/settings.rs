@@ -56,4 +56,10 @@ pub enum DiscoveryError {
         /// Why.
         source: io::Error,
     },
+    /// A bootstrap node has an IPv6 address, and the DHT has none.
+    #[error("the DHT has IPv4 only, and no {address}")]
+    NotIpv4 {
+        /// The address.
+        address: Address,
+    },
 }

@@ -122,6 +122,7 @@ impl Task {
 
     fn withdraw(&mut self, topic: Topic, done: oneshot::Sender<()>) {
         self.announced.remove(&topic);
+        self.waiting.retain(|(other, _)| *other != topic);
         if let Some(lan) = &mut self.lan {
             lan.machine.withdraw(topic);
         }
@@ -151,16 +152,21 @@ impl Task {
         while let Some(event) = self.dht.as_mut().and_then(|dht| dht.node.poll_event()) {
             match event {
                 NodeEvent::Found { topic, peer } => {
-                    let via = if peer.is_local { Via::Lan } else { Via::Dht };
+                    let via = if peer.is_local { Via::DhtNear } else { Via::Dht };
                     self.tell(topic, Found { address: peer.address, via });
                 }
                 NodeEvent::LookedUp { topic, .. } => {
+                    let is_resolving = self.is_resolving();
                     if let Some(search) = self.searches.get_mut(&topic) {
                         search.due =
                             Some(Instant::now() + search.pause.mul_f64(rand::random_range(0.75..1.25)));
-                        search.pause = PAUSE_MAX.min(search.pause * 2);
+                        if !is_resolving {
+                            search.pause = PAUSE_MAX.min(search.pause * 2);
+                        }
                     }
                 }
+                // There was nobody to tell yet.
+                NodeEvent::Announced { nodes: 0, .. } if self.is_resolving() => {}
                 NodeEvent::Announced { topic, nodes } => self.tell_announced(topic, nodes),
                 NodeEvent::Withdrawn { topic } => {
                     for (_, done) in self.withdrawing.extract_if(.., |(other, _)| *other == topic) {
@@ -172,6 +178,10 @@ impl Task {
                 _ => {}
             }
         }
+    }
+
+    fn is_resolving(&self) -> bool {
+        self.dht.as_ref().is_some_and(|dht| dht.is_resolving)
     }
 
     fn tell_announced(&mut self, topic: Topic, nodes: usize) {
@@ -208,6 +218,7 @@ impl Task {
 
     /// Forgets what nobody waits for any more.
     fn drop_searches(&mut self) {
+        self.waiting.retain(|(_, done)| !done.is_closed());
         let lan = &mut self.lan;
         self.searches.retain(|topic, search| {
             search.sinks.retain(|sink| !sink.is_closed());
@@ -259,3 +270,6 @@ async fn expired(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

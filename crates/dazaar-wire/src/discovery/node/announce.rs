@@ -32,6 +32,8 @@ pub(super) struct Standing {
     announcement: Announcement,
     /// When to announce next; `None` while it is being done.
     due: Option<Duration>,
+    /// Nodes that took it the last time.
+    takers: Vec<SocketAddrV4>,
 }
 
 impl Standing {
@@ -43,27 +45,33 @@ impl Standing {
 impl Node {
     /// Announces a topic, now and again every few minutes.
     pub fn announce(&mut self, now: Duration, topic: Topic, announcement: Announcement) {
-        self.announcements.insert(topic, Standing { announcement, due: None });
+        self.announcements.insert(topic, Standing { announcement, due: None, takers: Vec::new() });
         self.begin(now, topic, Goal::Announce(announcement));
     }
 
     /// Takes an announcement back; [`NodeEvent::Withdrawn`](super::NodeEvent::Withdrawn) is the end. False if there is none.
     pub fn withdraw(&mut self, now: Duration, topic: Topic) -> bool {
         let Some(standing) = self.announcements.remove(&topic) else { return false };
+        self.end_announcing(topic);
         self.begin(now, topic, Goal::Withdraw(standing.announcement));
         true
     }
 
     /// An announcement was made.
-    pub(super) fn announced(&mut self, now: Duration, topic: Topic, nodes: usize) {
-        let interval = if nodes > 0 {
-            self.random.time(ANNOUNCE_INTERVAL)
-        } else {
+    pub(super) fn announced(&mut self, now: Duration, topic: Topic, takers: Vec<SocketAddrV4>) {
+        let interval = if takers.is_empty() {
             self.random.time((ANNOUNCE_RETRY, 2 * ANNOUNCE_RETRY))
+        } else {
+            self.random.time(ANNOUNCE_INTERVAL)
         };
         if let Some(standing) = self.announcements.get_mut(&topic) {
-            standing.due = Some(now + interval);
+            (standing.due, standing.takers) = (Some(now + interval), takers);
         }
+    }
+
+    /// Whether a node keeps an announcement of ours.
+    pub(super) fn is_announced_to(&self, node: SocketAddrV4) -> bool {
+        self.announcements.values().any(|standing| standing.takers.contains(&node))
     }
 
     /// Repeats everything soon: there are new nodes to tell.

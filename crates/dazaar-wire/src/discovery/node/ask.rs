@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Node;
 use super::task::TaskId;
 use crate::discovery::id::Contact;
-use crate::discovery::limits::{CHECKED_NODES, OUTGOING_MAX, REQUESTS_MAX, VERIFICATIONS_MAX};
+use crate::discovery::limits::{CHECKS_MAX, OUTGOING_MAX, REQUESTS_MAX, VERIFICATIONS_MAX};
 use crate::discovery::message::{Kind, Message, command};
 use crate::discovery::payload::Holepunch;
 use crate::discovery::requests::Step;
@@ -22,8 +22,10 @@ pub(super) enum Purpose {
     Walk { task: TaskId, path: usize, contact: Contact },
     /// An announcement.
     Update { task: TaskId, contact: Contact },
-    /// Whether a node is there, and is who it says.
+    /// Whether a node that we know is still there.
     Check { contact: Contact },
+    /// Whether a stranger is who it says.
+    Verify { contact: Contact },
 }
 
 impl Purpose {
@@ -31,9 +33,10 @@ impl Purpose {
     const fn contact(&self) -> Option<&Contact> {
         match self {
             Self::Enter { .. } => None,
-            Self::Walk { contact, .. } | Self::Update { contact, .. } | Self::Check { contact } => {
-                Some(contact)
-            }
+            Self::Walk { contact, .. }
+            | Self::Update { contact, .. }
+            | Self::Check { contact }
+            | Self::Verify { contact } => Some(contact),
         }
     }
 }
@@ -52,36 +55,48 @@ impl Node {
         referrer: Option<SocketAddrV4>,
         purpose: Purpose,
         message: Message,
-    ) {
+    ) -> u64 {
         let number = self.free_number();
         let datagram = Message { number, to: Some(to), id: self.shown_id(), ..message }.encode();
         self.requests.insert(now, number, to, referrer, purpose, datagram.clone());
         self.send(to, datagram);
+        number
     }
 
     /// Asks whether a node that is not in the table is who it says: then it may come in.
     pub(super) fn verify(&mut self, now: Duration, contact: Contact) {
-        // Strangers leave some places to the nodes that we look after by ourselves.
-        let has_place = self.upkeep.checks.len() + CHECKED_NODES < VERIFICATIONS_MAX;
-        let is_wanted = has_place
-            && self.reach.covers(contact.address)
+        let is_wanted = self.reach.covers(contact.address)
             && self.routing.has_room(&contact.id)
-            && !self.routing.holds(&contact);
-        if is_wanted {
-            self.check(now, contact);
+            && !self.routing.holds(&contact)
+            && !self.upkeep.verifications.contains_key(&contact.address);
+        if !is_wanted || !self.can_ask() {
+            return;
+        }
+        if self.upkeep.verifications.len() >= VERIFICATIONS_MAX {
+            self.give_up_any_stranger();
+        }
+        let number = self.ask(now, contact.address, None, Purpose::Verify { contact }, ping(&contact));
+        self.upkeep.verifications.insert(contact.address, number);
+    }
+
+    /// Which one is left to chance: forged senders hold no place for long, and those who are there answer soon.
+    fn give_up_any_stranger(&mut self) {
+        let place = self.random.below(VERIFICATIONS_MAX);
+        if let Some((address, number)) = self.upkeep.verifications.iter().nth(place) {
+            let (address, number) = (*address, *number);
+            self.upkeep.verifications.remove(&address);
+            self.requests.remove(number);
         }
     }
 
     /// Asks whether a node is still there, unless that is being asked.
     pub(super) fn check(&mut self, now: Duration, contact: Contact) {
         let checks = &self.upkeep.checks;
-        if checks.len() >= VERIFICATIONS_MAX || checks.contains(&contact.address) || !self.can_ask() {
+        if checks.len() >= CHECKS_MAX || checks.contains(&contact.address) || !self.can_ask() {
             return;
         }
         self.upkeep.checks.insert(contact.address);
-        let value = Some(contact.id.0.to_vec());
-        let ping = Message { command: Some(command::PING.to_owned()), value, ..Message::new(Kind::Query, 0) };
-        self.ask(now, contact.address, None, Purpose::Check { contact }, ping);
+        self.ask(now, contact.address, None, Purpose::Check { contact }, ping(&contact));
     }
 
     pub(super) fn handle_response(&mut self, now: Duration, from: SocketAddrV4, message: Message) {
@@ -95,9 +110,7 @@ impl Node {
             // Somebody else is there now, or nobody who takes part.
             self.fail(request.purpose);
         } else if let Some(contact) = found.filter(|contact| self.reach.covers(contact.address)) {
-            if let Purpose::Check { contact } = request.purpose {
-                self.upkeep.checks.remove(&contact.address);
-            }
+            self.set_free(request.purpose);
             if let Some(silent) = self.routing.seen(now, contact) {
                 self.check(now, silent);
             }
@@ -105,6 +118,8 @@ impl Node {
         } else {
             self.succeed(request.purpose, None, &message);
         }
+        // Nothing else that comes in moves our tasks on: strangers don't make us look at all of them.
+        self.advance(now);
     }
 
     /// Sends again what was not answered, and gives up what was never.
@@ -120,19 +135,28 @@ impl Node {
                     }
                     self.punch(number);
                 }
-                Step::Again => {
+                Step::Again if self.is_repeated(number) => {
                     if let Some(request) = self.requests.get(number) {
                         let (to, datagram) = (request.to, request.datagram.clone());
                         self.send(to, datagram);
                     }
                     self.punch(number);
                 }
-                Step::Failed => {
+                Step::Again | Step::Failed => {
                     if let Some(request) = self.requests.remove(number) {
                         self.fail(request.purpose);
                     }
                 }
             }
+        }
+    }
+
+    /// Whether a request is sent again. Strangers get one chance at a time, and what was taken back is not announced again.
+    fn is_repeated(&self, number: u64) -> bool {
+        match self.requests.get(number).map(|request| request.purpose) {
+            None | Some(Purpose::Verify { .. }) => false,
+            Some(Purpose::Update { task, .. }) => self.tasks.contains_key(&task),
+            Some(_) => true,
         }
     }
 
@@ -154,8 +178,10 @@ impl Node {
         match purpose {
             Purpose::Enter { task } => self.handle_entered(task, contact, message),
             Purpose::Walk { task, path, contact } => self.handle_walked(task, path, contact, message),
-            Purpose::Update { task, .. } => self.handle_updated(task, message.error.is_none()),
-            Purpose::Check { .. } => {}
+            Purpose::Update { task, contact } => {
+                self.handle_updated(task, contact.address, message.error.is_none());
+            }
+            Purpose::Check { .. } | Purpose::Verify { .. } => {}
         }
     }
 
@@ -163,6 +189,7 @@ impl Node {
         if let Some(contact) = purpose.contact() {
             self.routing.remove(contact);
         }
+        self.set_free(purpose);
         match purpose {
             Purpose::Enter { task } => self.handle_no_entry(task),
             Purpose::Walk { task, path, contact } => {
@@ -170,10 +197,21 @@ impl Node {
                     task.walk.handle_failure(path, &contact);
                 }
             }
-            Purpose::Update { task, .. } => self.handle_updated(task, false),
+            Purpose::Update { task, contact } => self.handle_updated(task, contact.address, false),
+            Purpose::Check { .. } | Purpose::Verify { .. } => {}
+        }
+    }
+
+    /// What the request was for may be asked again.
+    fn set_free(&mut self, purpose: Purpose) {
+        match purpose {
             Purpose::Check { contact } => {
                 self.upkeep.checks.remove(&contact.address);
             }
+            Purpose::Verify { contact } => {
+                self.upkeep.verifications.remove(&contact.address);
+            }
+            Purpose::Enter { .. } | Purpose::Walk { .. } | Purpose::Update { .. } => {}
         }
     }
 
@@ -186,4 +224,10 @@ impl Node {
             }
         }
     }
+}
+
+/// Asks a node whether it is there.
+fn ping(contact: &Contact) -> Message {
+    let value = Some(contact.id.0.to_vec());
+    Message { command: Some(command::PING.to_owned()), value, ..Message::new(Kind::Query, 0) }
 }

@@ -1,7 +1,8 @@
 //! What a node does for others: answers who is close to a key, keeps announcements, and helps through firewalls.
 //!
-//! Grade: machine. Everything here is driven by strangers, whose addresses may be forged: what is sent is little more than what
-//! came, and not too often. Source: classic protocol, sections 8.2 and 8.3.
+//! Grade: machine. Everything here is driven by strangers, whose addresses may be forged. An answer may have twenty times the bytes
+//! of its question, as the protocol wants; what it does to somebody who did not ask is bounded by how often each address is
+//! answered. Source: classic protocol, sections 8.2 and 8.3.
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -19,6 +20,9 @@ const UNSUPPORTED: &str = "Unsupported command";
 /// What the reference answers to an announcement without a port.
 const INVALID_PORT: &str = "Invalid port";
 
+/// What we answer to an announcement for which there is no room, or which leads nowhere.
+const NOT_KEPT: &str = "Not kept";
+
 impl Node {
     pub(super) fn handle_request(&mut self, now: Duration, from: SocketAddrV4, request: Message) {
         if !self.rates.allows(now, *from.ip()) {
@@ -34,7 +38,7 @@ impl Node {
         }
         match request.command.as_deref() {
             Some(command::PING) => self.answer_ping(from, &request),
-            Some(command::HOLEPUNCH) => self.answer_holepunch(from, &request),
+            Some(command::HOLEPUNCH) => self.answer_holepunch(now, from, &request),
             // Whoever does not take part is not asked the rest, except by strangers who try.
             _ if !self.is_full() => {}
             Some(command::FIND_NODE) => self.answer(from, &request, None, None),
@@ -53,7 +57,7 @@ impl Node {
         self.send(from, answer.encode());
     }
 
-    fn answer_holepunch(&mut self, from: SocketAddrV4, request: &Message) {
+    fn answer_holepunch(&mut self, now: Duration, from: SocketAddrV4, request: &Message) {
         match Holepunch::decode(request.value.as_deref()) {
             // Only to whom we named ourselves: else anybody could have us write to anybody.
             Some(Holepunch::To(to)) if to != from && self.has_named(to) => {
@@ -66,7 +70,12 @@ impl Node {
                 };
                 self.send(to, forwarded.encode());
             }
-            Some(Holepunch::From(asker)) if self.reach.covers(asker) => {
+            // Only for nodes that can have named us, and seldom: else anybody could have us write to anybody.
+            Some(Holepunch::From(asker))
+                if self.is_named_by(from)
+                    && self.reach.covers(asker)
+                    && self.rates.allows(now, *asker.ip()) =>
+            {
                 let answer = self.response(asker, request.number);
                 self.send(asker, answer.encode());
             }
@@ -76,6 +85,10 @@ impl Node {
 
     fn has_named(&self, address: SocketAddrV4) -> bool {
         self.is_full() && (self.routing.knows(address) || self.records.knows(address))
+    }
+
+    fn is_named_by(&self, node: SocketAddrV4) -> bool {
+        self.routing.knows(node) || self.is_announced_to(node)
     }
 
     fn answer_peers(&mut self, now: Duration, from: SocketAddrV4, request: &Message) {
@@ -91,8 +104,10 @@ impl Node {
             }
             Kind::Update => {
                 // An address in somebody's local network leads nowhere from elsewhere.
-                if self.reach.covers(address) {
-                    self.records.announce(now, topic, address, input.local);
+                let is_kept =
+                    self.reach.covers(address) && self.records.announce(now, topic, address, input.local);
+                if !is_kept {
+                    return self.answer(from, request, None, Some(NOT_KEPT));
                 }
                 None
             }

@@ -2,6 +2,7 @@
 //!
 //! Grade: machine. Source: classic protocol, section 8.2.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::ask::Purpose;
 use super::{Announcement, Node, NodeEvent, Peer};
 use crate::discovery::Topic;
 use crate::discovery::id::Contact;
-use crate::discovery::limits::{NODES_MAX, PEERS_HEARD_MAX, WALKS_MAX};
+use crate::discovery::limits::{NODES_MAX, PEERS_HEARD_MAX, PEERS_NEAR_MAX, WALKS_MAX};
 use crate::discovery::message::{Kind, Message, command};
 use crate::discovery::payload::{PeersInput, PeersOutput};
 use crate::discovery::reach::Reach;
@@ -41,16 +42,19 @@ pub(super) struct Task {
     /// Bootstrap nodes that have not answered.
     entering: usize,
     answers: usize,
+    /// Peers in our own network that were named.
+    near: BTreeSet<SocketAddrV4>,
+    /// Nodes that took the announcement.
+    takers: Vec<SocketAddrV4>,
     phase: Phase,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Walking,
-    /// Announcements are on their way to the closest nodes.
+    /// Announcements are on their way to so many of the closest nodes.
     Updating {
         waiting: usize,
-        taken: usize,
     },
 }
 
@@ -93,6 +97,13 @@ impl Node {
         self.advance(now);
     }
 
+    /// Ends what is under way to announce a topic, so that nothing of it arrives after the withdrawal.
+    pub(super) fn end_announcing(&mut self, topic: Topic) {
+        let announces = |other: Topic, goal| other == topic && matches!(goal, Goal::Announce(_));
+        self.tasks.retain(|_, task| !announces(task.topic, task.goal));
+        self.waiting.retain(|(other, goal)| !announces(*other, *goal));
+    }
+
     /// Does all that can be done now.
     pub(super) fn advance(&mut self, now: Duration) {
         loop {
@@ -120,7 +131,19 @@ impl Node {
         // The fewer nodes we know, the more we depend on those that we were told of.
         let entrances = if known.len() < NODES_MAX { self.bootstrap.clone() } else { Vec::new() };
         let entering = entrances.len();
-        self.tasks.insert(id, Task { walk, topic, goal, entering, answers: 0, phase: Phase::Walking });
+        self.tasks.insert(
+            id,
+            Task {
+                walk,
+                topic,
+                goal,
+                entering,
+                answers: 0,
+                near: BTreeSet::new(),
+                takers: Vec::new(),
+                phase: Phase::Walking,
+            },
+        );
         for entrance in entrances {
             self.ask(now, entrance, None, Purpose::Enter { task: id }, goal.question(topic));
         }
@@ -140,8 +163,8 @@ impl Node {
             self.update(now, id);
         }
         let Some(task) = self.tasks.get(&id) else { return };
-        if let Phase::Updating { waiting: 0, taken } = task.phase {
-            self.finish(now, id, taken);
+        if task.phase == (Phase::Updating { waiting: 0 }) {
+            self.finish(now, id);
         }
     }
 
@@ -150,7 +173,7 @@ impl Node {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let update = task.goal.update(task.topic);
         let closest = if update.is_some() { task.walk.closest() } else { Vec::new() };
-        task.phase = Phase::Updating { waiting: closest.len(), taken: 0 };
+        task.phase = Phase::Updating { waiting: closest.len() };
         let Some(update) = update else { return };
         for (contact, token) in closest {
             let update = Message { token: Some(token), ..update.clone() };
@@ -158,8 +181,8 @@ impl Node {
         }
     }
 
-    fn finish(&mut self, now: Duration, id: TaskId, taken: usize) {
-        let Some(Task { topic, goal, answers, .. }) = self.tasks.remove(&id) else { return };
+    fn finish(&mut self, now: Duration, id: TaskId) {
+        let Some(Task { topic, goal, answers, takers, .. }) = self.tasks.remove(&id) else { return };
         let event = match goal {
             Goal::Approach => {
                 self.approached(topic);
@@ -167,8 +190,9 @@ impl Node {
             }
             Goal::LookUp { .. } => NodeEvent::LookedUp { topic, answers },
             Goal::Announce(_) => {
-                self.announced(now, topic, taken);
-                NodeEvent::Announced { topic, nodes: taken }
+                let nodes = takers.len();
+                self.announced(now, topic, takers);
+                NodeEvent::Announced { topic, nodes }
             }
             Goal::Withdraw(_) => NodeEvent::Withdrawn { topic },
         };
@@ -204,18 +228,18 @@ impl Node {
     }
 
     /// A node took an announcement, or did not.
-    pub(super) fn handle_updated(&mut self, id: TaskId, success: bool) {
+    pub(super) fn handle_updated(&mut self, id: TaskId, node: SocketAddrV4, success: bool) {
         if let Some(task) = self.tasks.get_mut(&id)
-            && let Phase::Updating { waiting, taken } = &mut task.phase
+            && let Phase::Updating { waiting } = &mut task.phase
         {
             *waiting -= 1;
-            *taken += usize::from(success);
+            task.takers.extend(success.then_some(node));
         }
     }
 
     /// Tells the peers that an answer names.
     fn hear(&mut self, id: TaskId, message: &Message) {
-        let Some(task) = self.tasks.get(&id) else { return };
+        let Some(task) = self.tasks.get_mut(&id) else { return };
         let Goal::LookUp { local } = task.goal else { return };
         let output = message.value.as_deref().and_then(|value| PeersOutput::decode(value, local));
         let Some(PeersOutput { peers, local: near }) = output else { return };
@@ -223,10 +247,12 @@ impl Node {
         let peers = peers.map(|address| Peer { address, is_local: false });
         // Who shares our network is reached there, however public the DHT is.
         let near = near.into_iter().filter(|peer| Reach::Loopback.covers(*peer));
+        let near = near.filter(|peer| {
+            task.near.contains(peer) || (task.near.len() < PEERS_NEAR_MAX && task.near.insert(*peer))
+        });
         let near = near.map(|address| Peer { address, is_local: true });
         let topic = task.topic;
-        let found: Vec<NodeEvent> =
-            near.chain(peers).take(PEERS_HEARD_MAX).map(|peer| NodeEvent::Found { topic, peer }).collect();
+        let found = near.chain(peers).take(PEERS_HEARD_MAX).map(|peer| NodeEvent::Found { topic, peer });
         self.events.extend(found);
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Upkeep {
     is_ready: bool,
     /// Nodes that are being asked whether they are there.
     pub(super) checks: BTreeSet<SocketAddrV4>,
+    /// Strangers that are being asked whether they are who they say, with the numbers of the requests.
+    pub(super) verifications: BTreeMap<SocketAddrV4, u64>,
     /// By whom we were seen under which address, the latest last.
     witnesses: VecDeque<(SocketAddrV4, SocketAddrV4)>,
 }
@@ -47,6 +49,7 @@ impl Upkeep {
             persistent_at,
             is_ready: false,
             checks: BTreeSet::new(),
+            verifications: BTreeMap::new(),
             witnesses: VecDeque::new(),
         }
     }

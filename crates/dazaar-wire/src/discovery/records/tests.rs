@@ -69,6 +69,26 @@ fn a_full_topic_gives_the_oldest_up() {
     assert!(!records.knows(peer(0)) && records.knows(peer(1)));
 }
 
+#[test]
+fn one_public_address_does_not_own_a_topic() {
+    let (mut records, honest) = (Records::default(), address("8.0.0.1:1"));
+    records.announce(Duration::ZERO, TOPIC, honest, None);
+    for port in 1..=600 {
+        let liar = SocketAddrV4::new(Ipv4Addr::new(9, 0, 0, 1), port);
+        records.announce(Duration::from_secs(1), TOPIC, liar, None);
+    }
+    assert_eq!(records.len(), 1 + RECORDS_PER_IP_IN_TOPIC_MAX);
+    assert!(records.knows(honest));
+    // Many addresses with several records each lose theirs before somebody with one.
+    for number in 0..2000 {
+        let host = Ipv4Addr::from(0x0a00_0000 - 2000 + number / 4);
+        let liar = SocketAddrV4::new(host, 1 + (number % 4) as u16);
+        records.announce(Duration::from_secs(2), TOPIC, liar, None);
+    }
+    assert_eq!(records.len(), RECORDS_PER_TOPIC_MAX);
+    assert!(records.knows(honest));
+}
+
 proptest! {
     /// Against a plain set of everything that was announced and not taken back.
     #[test]

@@ -1,9 +1,11 @@
 //! Strangers who break rules.
 
 use super::*;
-use crate::discovery::limits::{ANSWER_BYTES_MAX, CHECKED_NODES, REQUESTS_PER_IP, VERIFICATIONS_MAX};
+use crate::discovery::limits::{
+    ANSWER_BYTES_MAX, PEERS_NEAR_MAX, REQUESTS_PER_IP, RETRIES, VERIFICATIONS_MAX,
+};
 use crate::discovery::message::{Token, command};
-use crate::discovery::payload::{Holepunch, PeersInput};
+use crate::discovery::payload::{Holepunch, PeersInput, PeersOutput};
 
 const TOPIC: Topic = Topic([7; 32]);
 
@@ -57,7 +59,7 @@ fn the_longest_answer_fits_into_a_datagram() {
     for number in 0..200 {
         let local = Some(SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, number), 80));
         let node = &mut net.nodes[0];
-        let address = SocketAddrV4::new(*stranger(1).ip(), 1 + u16::from(number));
+        let address = SocketAddrV4::new(*stranger(number).ip(), 80);
         node.records.announce(net.now, TOPIC.0, address, local);
     }
     let local = Some(SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, 250), 80));
@@ -93,17 +95,26 @@ fn whoever_says_that_it_is_a_node_is_asked_before_it_is_believed() {
 }
 
 #[test]
-fn a_flood_of_new_nodes_is_asked_slowly() {
+fn a_flood_of_new_nodes_keeps_nobody_out() {
     let mut net = Net::new(&[Mode::Full]);
-    let pings: usize = (0..=255)
-        .map(|number| {
-            let query =
-                Message { id: Some(NodeId([number; 32])), ..request(Kind::Query, command::PING, None) };
-            let sent = say(&mut net, stranger(number), &query);
-            sent.iter().filter(|(_, message)| message.kind == Kind::Query).count()
-        })
-        .sum();
-    assert_eq!(pings, VERIFICATIONS_MAX - CHECKED_NODES);
+    let join = |net: &mut Net, number: u8| {
+        let id = Some(NodeId([number; 32]));
+        let sent = say(net, stranger(number), &Message { id, ..request(Kind::Query, command::PING, None) });
+        let ping = sent.into_iter().find(|(_, message)| message.kind == Kind::Query)?;
+        Some(Message { id, ..Message::new(Kind::Response, ping.1.number) })
+    };
+    for number in 0..=250 {
+        assert!(join(&mut net, number).is_some());
+    }
+    assert_eq!(net.nodes[0].requests.len(), VERIFICATIONS_MAX);
+    let answer = join(&mut net, 251).unwrap();
+    say(&mut net, stranger(251), &answer);
+    assert_eq!(net.nodes[0].nodes(), 1);
+    // Who does not answer is not asked again, and soon not waited for.
+    net.now += RETRIES[0];
+    net.nodes[0].handle_timeout(net.now);
+    assert!(net.nodes[0].poll_datagram().is_none() && net.nodes[0].requests.len() == 0);
+    assert!(net.nodes[0].upkeep.verifications.is_empty());
 }
 
 #[test]
@@ -123,6 +134,11 @@ fn nobody_is_written_to_on_behalf_of_strangers_unless_we_named_them() {
     let from = request(Kind::Query, command::HOLEPUNCH, Holepunch::From(stranger(3)).encode());
     let sent = say(&mut net, at(1), &from);
     assert_eq!((sent[0].0, sent[0].1.kind, sent[0].1.number), (stranger(3), Kind::Response, 5));
+    assert!(say(&mut net, stranger(2), &from).is_empty(), "only nodes that we know name us");
+    for _ in 0..REQUESTS_PER_IP.1 {
+        say(&mut net, stranger(3), &request(Kind::Query, command::PING, None));
+    }
+    assert!(say(&mut net, at(1), &from).is_empty(), "nor is anybody written to more often than else");
     let own =
         request(Kind::Query, command::HOLEPUNCH, Holepunch::From("127.0.0.1:9".parse().unwrap()).encode());
     assert!(say(&mut net, at(1), &own).is_empty(), "nor to ourselves");
@@ -154,8 +170,15 @@ fn a_public_node_keeps_and_names_no_private_addresses() {
     let query = request(Kind::Query, command::PEERS, announcement());
     let token = say(&mut net, local, &query)[0].1.token;
     let update = Message { token, ..request(Kind::Update, command::PEERS, announcement()) };
-    say(&mut net, local, &update);
-    assert_eq!(net.nodes[0].records(), 0);
+    let (_, answer) = say(&mut net, local, &update).remove(0);
+    assert_eq!((net.nodes[0].records(), answer.error.as_deref()), (0, Some("Not kept")));
+}
+
+#[test]
+fn a_public_node_stays_one_whatever_names_resolve_to() {
+    let mut net = Net::new(&[Mode::Full]);
+    net.nodes[0].add_bootstrap(net.now, &["192.168.0.5:1000".parse().unwrap()]);
+    assert_eq!(net.nodes[0].reach, Reach::Public);
 }
 
 #[test]
@@ -168,4 +191,27 @@ fn datagrams_from_nowhere_are_not_answered() {
     let too_long = vec![0; DATAGRAM_BYTES_MAX + 1];
     net.nodes[0].handle_datagram(net.now, stranger(1), &too_long);
     assert!(net.nodes[0].poll_datagram().is_none());
+}
+
+#[test]
+fn a_liar_names_few_addresses_in_our_own_network() {
+    let mut net = Net::new(&[]);
+    let bootstrap = vec![stranger(1), stranger(2)];
+    let config = NodeConfig { seed: [1; 32], mode: Mode::Client, bootstrap, reach: Reach::Public };
+    net.nodes.push(Node::new(config, net.now));
+    let at_home = |host| SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, host), 80);
+    net.nodes[0].look_up(net.now, TOPIC, Some(at_home(250)));
+    let asked: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_datagram()).collect();
+    for (number, (to, datagram)) in asked.iter().enumerate() {
+        let query = Message::decode(datagram).unwrap();
+        let local = (0..20).map(|host| at_home(20 * number as u8 + host)).collect();
+        let value = Some(PeersOutput { peers: vec![stranger(9)], local }.encode());
+        say(&mut net, *to, &Message { value, ..Message::new(Kind::Response, query.number) });
+    }
+    let peers = net.events(0).into_iter().filter_map(|event| match event {
+        NodeEvent::Found { peer, .. } => Some(peer),
+        _ => None,
+    });
+    let (near, far): (Vec<_>, Vec<_>) = peers.partition(|peer| peer.is_local);
+    assert_eq!((near.len(), far.len()), (PEERS_NEAR_MAX, 2));
 }

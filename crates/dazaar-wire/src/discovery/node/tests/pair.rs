@@ -16,12 +16,36 @@ fn a_seller_is_found_until_it_withdraws() {
     net.announce(3, TOPIC, 80);
     let announced = net.events(3);
     assert!(announced.contains(&NodeEvent::Announced { topic: TOPIC, nodes: 3 }), "{announced:?}");
+    assert!((0..3).all(|node| net.nodes[3].is_announced_to(at(node))));
     assert_eq!(net.find(4, TOPIC), [seller(3, 80)]);
     assert!(net.nodes[3].withdraw(net.now, TOPIC));
     net.carry();
     assert!(net.events(3).contains(&NodeEvent::Withdrawn { topic: TOPIC }));
     assert!(net.find(4, TOPIC).is_empty());
     assert!(!net.nodes[3].withdraw(net.now, TOPIC));
+}
+
+#[test]
+fn what_is_withdrawn_meanwhile_is_not_announced() {
+    let mut net = Net::new(&[Mode::Full, Mode::Client]);
+    net.nodes[1].announce(net.now, TOPIC, Announcement { port: 80, local: None });
+    // The announcement is lost on the way, and would be made again.
+    while let Some((_, datagram)) = net.nodes[1].poll_datagram() {
+        if Message::decode(&datagram).unwrap().kind == Kind::Update {
+            break;
+        }
+        net.nodes[0].handle_datagram(net.now, at(1), &datagram);
+        while let Some((_, answer)) = net.nodes[0].poll_datagram() {
+            net.nodes[1].handle_datagram(net.now, at(0), &answer);
+        }
+    }
+    net.nodes[1].withdraw(net.now, TOPIC);
+    net.carry();
+    net.pass(Duration::from_secs(10));
+    let events = net.events(1);
+    assert!(events.contains(&NodeEvent::Withdrawn { topic: TOPIC }), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, NodeEvent::Announced { .. })), "{events:?}");
+    assert_eq!(net.nodes[0].records(), 0);
 }
 
 #[test]

@@ -1,0 +1,111 @@
+use super::*;
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+fn found(text: &str, via: Via) -> Found {
+    Found { address: text.parse().unwrap(), via }
+}
+
+fn candidates(link: &[&str]) -> (Candidates, Instant) {
+    let (now, link) = (Instant::now(), link.iter().map(|text| address(text)).collect::<Vec<_>>());
+    (Candidates::new(now, &link, None), now)
+}
+
+#[test]
+fn the_nearest_comes_first_and_each_has_a_head_start() {
+    let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+    candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
+    candidates.handle_found(now, found("192.168.0.2:1", Via::Lan));
+    assert_eq!(candidates.dial(now), Some(address("192.168.0.2:1")));
+    assert_eq!(candidates.dial(now), None);
+    assert_eq!(candidates.due(), Some(now + STAGGER));
+    assert_eq!(candidates.dial(now + STAGGER), Some(address("8.0.0.1:1")));
+    assert_eq!(candidates.dial(now + 2 * STAGGER), Some(address("8.0.0.2:1")));
+    assert_eq!((candidates.dial(now + 3 * STAGGER), candidates.due()), (None, None));
+}
+
+#[test]
+fn the_next_one_does_not_wait_for_what_has_failed() {
+    let (mut candidates, now) = candidates(&["8.0.0.1:1", "8.0.0.2:1"]);
+    let first = candidates.dial(now).unwrap();
+    candidates.handle_failure(now, &first);
+    assert_eq!(candidates.dial(now), Some(address("8.0.0.2:1")));
+}
+
+#[test]
+fn whom_many_name_comes_before_whom_one_names() {
+    let (mut candidates, now) = candidates(&[]);
+    for liar in 0..50 {
+        candidates.handle_found(now, found(&format!("9.0.0.{liar}:1"), Via::Dht));
+        candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+    }
+    assert_eq!(candidates.dial(now), Some(address("8.0.0.1:1")));
+}
+
+#[test]
+fn an_impostor_is_not_dialled_again() {
+    let (mut candidates, now) = candidates(&[]);
+    candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+    let impostor = candidates.dial(now).unwrap();
+    candidates.handle_impostor(&impostor);
+    candidates.handle_found(now, found("8.0.0.1:1", Via::Lan));
+    assert!(candidates.is_exhausted() && candidates.due().is_none());
+}
+
+#[test]
+fn pauses_grow_until_there_is_a_good_connection() {
+    let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+    let only = address("8.0.0.1:1");
+    let pause = |candidates: &Candidates| candidates.due().unwrap() - now;
+    for failures in 0..20 {
+        candidates.handle_failure(now, &only);
+        let whole = PAUSE_MAX.min(PAUSE_FIRST * 2u32.pow(failures.min(10)));
+        assert!(whole / 2 <= pause(&candidates) && pause(&candidates) <= whole);
+    }
+    candidates.handle_served(now, &only);
+    assert!(pause(&candidates) <= PAUSE_FIRST);
+}
+
+#[test]
+fn a_flood_of_addresses_has_an_end_and_hides_nobody() {
+    let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+    for number in 0..2000u16 {
+        let liar = format!("9.0.{}.{}:1", number >> 8, number & 0xff);
+        candidates.handle_found(now, found(&liar, Via::Dht));
+    }
+    candidates.handle_found(now, found("8.0.0.2:1", Via::Dht));
+    assert_eq!(candidates.count(Origin::Dht), CANDIDATES_MAX);
+    assert!(candidates.find(&address("8.0.0.1:1")).is_some());
+    assert!(candidates.find(&address("8.0.0.2:1")).is_some());
+}
+
+#[test]
+fn a_stranger_who_names_our_own_network_comes_last_and_hides_nobody() {
+    let (mut candidates, now) = candidates(&[]);
+    for host in 0..=255 {
+        candidates.handle_found(now, found(&format!("192.168.0.{host}:631"), Via::DhtNear));
+    }
+    assert_eq!(candidates.candidates.len(), HEARSAY_MAX);
+    candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+    assert_eq!(candidates.dial(now), Some(address("8.0.0.1:1")));
+}
+
+#[test]
+fn a_host_of_the_local_network_gets_a_few_places_and_the_network_not_all() {
+    let (mut candidates, now) = candidates(&[]);
+    candidates.handle_found(now, found("192.168.0.2:1", Via::Lan));
+    for port in 1..=1000 {
+        candidates.handle_found(now, found(&format!("192.168.0.3:{port}"), Via::Lan));
+    }
+    assert_eq!(candidates.candidates.len(), 1 + LAN_PER_HOST_MAX);
+    candidates.handle_found(now, found("8.0.0.1:1", Via::Dht));
+    for host in 4..=255 {
+        candidates.handle_found(now, found(&format!("192.168.0.{host}:1"), Via::Lan));
+        candidates.handle_found(now, found(&format!("192.168.1.{host}:1"), Via::Dht));
+        candidates.handle_found(now, found(&format!("192.168.1.{host}:1"), Via::Lan));
+    }
+    assert_eq!(candidates.count(Origin::Lan), LAN_MAX);
+    assert!(candidates.find(&address("8.0.0.1:1")).is_some());
+}
