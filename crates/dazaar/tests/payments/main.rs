@@ -273,7 +273,7 @@ async fn what_the_card_does_not_ask_cannot_be_ordered() {
     cheap.price.minimum = 0;
     anna.buyer.pay(&cheap, 5_000).unwrap();
     assert_eq!(anna.refusal().await.code, "price");
-    anna.buyer.pay(&scene.terms[0], 1_999).unwrap();
+    anna.buyer.pay(&scene.terms[0], 1_000).unwrap();
     assert_eq!(anna.refusal().await.code, "amount");
     assert_eq!(anna.states(), [SpendingState::Failed; 2]);
     assert_eq!(scene.bank.transfers.load(Ordering::Relaxed), 0);
@@ -286,16 +286,16 @@ fn kilobytes(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_are_served_as_far_as_they_are_paid() {
-    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "kilobyte" }]);
+    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "2", "per": "kilobyte" }]);
     let scene = Scene::asking(prices, &kilobytes(200)).await;
     let mut anna = scene.buyer("anna");
     // 20.5 kB: half a block more is the seller's loss.
-    anna.buyer.pay(&scene.terms[0], 20_500).unwrap();
+    anna.buyer.pay(&scene.terms[0], 41_000).unwrap();
     assert_eq!(anna.receipt().await.credit, json!({ "type": "bytes", "remaining": 20_500 }));
     assert_eq!(anna.bytes_until_refused().await, 21_000);
     let feed = scene.seller.listing().feed;
     let account = scene.market.database().accounts(&feed, &anna.market.buyer().public()).unwrap().remove(0);
-    assert_eq!((account.paid, account.delivered(), account.meter.balance), (20_500, 20_500, 0));
+    assert_eq!((account.paid, account.delivered(), account.meter.balance), (41_000, 41_000, 0));
     // The rest, and nothing of what is here already.
     anna.buyer.pay(&scene.terms[0], 1_000_000).unwrap();
     anna.receipt().await;
