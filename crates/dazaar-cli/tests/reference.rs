@@ -52,7 +52,7 @@ fn the_scripting_page_names_every_event_and_exit_code() {
 #[test]
 fn the_tests_that_documents_name_exist() {
     let mut sources = String::new();
-    for folder in ["crates", "fuzz", "xtask"] {
+    for folder in ["crates", "fuzz", "sim", "tools", "xtask"] {
         for file in files(&root().join(folder), "rs") {
             sources.push_str(&fs::read_to_string(file).unwrap());
         }
