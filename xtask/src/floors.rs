@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -27,6 +27,19 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     (
         "dazaar-cli",
         &["dazaar", "dazaar-pay", "dazaar-cashu", "dazaar-evm", "dazaar-table", "dazaar-data", "dazaar-sql"],
+    ),
+    (
+        "dazaar-fuzz",
+        &[
+            "dazaar-log",
+            "dazaar-wire",
+            "dazaar-trie",
+            "dazaar-market",
+            "dazaar-pay",
+            "dazaar-cashu",
+            "dazaar-evm",
+            "dazaar-table",
+        ],
     ),
     ("dazaar-sim", &["dazaar-log", "dazaar-wire"]),
     ("xtask", &[]),

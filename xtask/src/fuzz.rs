@@ -1,4 +1,4 @@
-//! Fuzzing: the search for new inputs (nightly Rust) and the replay of the known ones (any Rust).
+//! Fuzzing: the search for new inputs. It needs nightly Rust; the replay of the known ones is an ordinary test.
 //!
 //! Grade: tool.
 
@@ -11,19 +11,6 @@ const SECONDS: &str = "60";
 
 /// How long each target is fuzzed among the other tests, if it can be.
 const SECONDS_IN_TESTS: &str = "2";
-
-/// The targets are a workspace of their own, because libFuzzer needs a compiler of its own.
-const OWN_WORKSPACE: [&str; 4] = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
-
-/// Runs every known input through its target.
-pub(crate) fn replay() -> Outcome {
-    cargo(&[&["test"], &OWN_WORKSPACE[..]].concat())
-}
-
-/// Lints the targets.
-pub(crate) fn lint() -> Outcome {
-    cargo(&[&["clippy", "--all-targets"], &OWN_WORKSPACE[..], &["--", "-D", "warnings"]].concat())
-}
 
 /// Fuzzes every target for a moment where nightly Rust and cargo-fuzz are installed. Elsewhere the replay, which runs thousands of
 /// variations too, has to do.
@@ -52,7 +39,7 @@ pub(crate) fn search(words: &[&str]) -> Outcome {
 }
 
 fn search_in(targets: &[String], seconds: &str) -> Outcome {
-    cargo(&[&["run", "--example", "write_seeds"], &OWN_WORKSPACE[..]].concat())?;
+    cargo(&["run", "--package", "dazaar-fuzz", "--example", "write_seeds"])?;
     for target in targets {
         let limit = format!("-max_total_time={seconds}");
         let words = ["+nightly", "fuzz", "run", "--features", "libfuzzer", target, "--", &limit];

@@ -3,21 +3,20 @@
 //! Grade: tool.
 
 use crate::floors::PURE;
-use crate::fuzz;
-use crate::run::{Report, cargo, cargo_command, complete};
+use crate::run::{Report, WALLETS, cargo, cargo_command, complete};
 
 /// All lint steps.
 pub(crate) fn steps(report: &mut Report) {
     report.step("format", || cargo(&["fmt", "--all", "--check"]));
-    report.step("format, fuzz targets", || cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]));
-    report.step("clippy", || cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]));
+    report.step("clippy", || {
+        cargo(&["clippy", "--all-targets", "--features", WALLETS, "--", "-D", "warnings"])
+    });
     report.step("clippy, pure crates", || {
         let packages = PURE.iter().flat_map(|package| ["--package", package]);
         let words: Vec<&str> =
             ["clippy", "--lib"].into_iter().chain(packages).chain(["--", "-D", "warnings"]).collect();
         complete(cargo_command(&words).env("CLIPPY_CONF_DIR", "lints/pure"))
     });
-    report.step("clippy, fuzz targets", fuzz::lint);
     report.step("documentation", || {
         complete(cargo_command(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });

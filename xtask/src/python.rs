@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{Outcome, cargo, complete, program, root};
+use crate::run::{Outcome, WALLETS, cargo, complete, program, root};
 
 /// Tests the package as cargo builds it along with everything else.
 pub(crate) fn test() -> Outcome {
     // All at once, as for the other tests: alone, each would be built with other features of what it uses.
-    cargo(&["build"])?;
+    cargo(&["build", "--features", WALLETS])?;
     let package = root().join("target/python");
     let copied = package.join("dazaar");
     fs::create_dir_all(&copied).map_err(|error| format!("{}: {error}", copied.display()))?;

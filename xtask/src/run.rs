@@ -2,8 +2,11 @@
 //!
 //! Grade: tool.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What a step ends with: nothing, or what is wrong.
@@ -60,6 +63,9 @@ pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     program(std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from), arguments)
 }
 
+/// The program is checked with every wallet that it can have.
+pub(crate) const WALLETS: &str = "dazaar-cli/wallets";
+
 /// Runs cargo, letting it print.
 pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     complete(&mut cargo_command(arguments))
@@ -70,6 +76,30 @@ pub(crate) fn complete(command: &mut Command) -> Outcome {
     let line = line(command);
     println!("$ {line}");
     let status = command.status().map_err(|error| format!("cannot start `{line}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}`: {status}")) }
+}
+
+/// Runs cargo like [`cargo`], with an end: whatever still runs then is killed with all that it started. A test that waits for ever
+/// would take the report of everything else with it.
+pub(crate) fn cargo_within(limit: Duration, arguments: &[&str]) -> Outcome {
+    let mut command = cargo_command(arguments);
+    let line = line(&command);
+    println!("$ {line}");
+    let started = command.process_group(0).spawn();
+    let mut child = started.map_err(|error| format!("cannot start `{line}`: {error}"))?;
+    let group = child.id();
+    let (ended, waiting) = mpsc::channel();
+    let waiter = thread::spawn(move || ended.send(child.wait()));
+    let status = match waiting.recv_timeout(limit) {
+        Ok(status) => status.map_err(|error| format!("cannot wait for `{line}`: {error}")),
+        Err(_) => {
+            complete(&mut program("kill", &["-KILL", "--", &format!("-{group}")]))?;
+            Err(format!("`{line}` was killed after {} minutes: something hangs", limit.as_secs() / 60))
+        }
+    };
+    // Its thread has nothing left to wait for.
+    let _ = waiter.join();
+    let status = status?;
     if status.success() { Ok(()) } else { Err(format!("`{line}`: {status}")) }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
+mod money;
 mod network;
 pub(crate) mod node;
 mod paying;

@@ -4,7 +4,9 @@
 
 mod words;
 
+use dazaar::cards::Asset;
 use dazaar::cards::extension::{display_text, printable};
+use dazaar::cards::price::Shown;
 use dazaar::log::{FeedKey, IdentityKey, SignedHead};
 use serde::Serialize;
 use serde_json::Value;
@@ -439,7 +441,8 @@ impl Event {
                     units.map_or_else(|| "no limit".to_owned(), |units| money(Some(asset), units))
                 };
                 format!(
-                    "{asset}: {} with one order, {} with one seller, {} in a day",
+                    "{}: {} with one order, {} with one seller, {} in a day",
+                    name_of(asset),
                     most(for_order),
                     most(for_seller),
                     most(for_day)
@@ -615,6 +618,11 @@ impl Event {
 }
 
 /// The columns of a schema, a line each.
+/// The currency of an asset, as amounts of it are shown.
+fn name_of(asset: &str) -> String {
+    asset.parse().map_or_else(|_| asset.to_owned(), |asset: Asset| Shown::of(&asset).name)
+}
+
 fn columns(schema: &Value) -> String {
     let fields = schema["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |value: &Value| display_text(value.as_str().unwrap_or_default());

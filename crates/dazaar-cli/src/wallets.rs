@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dazaar::cards::{Asset, Method, Money};
 use dazaar::payment::{Payee, Payer, PaymentError};
-use dazaar::{Market, NamedPayee};
+use dazaar::{Market, NamedPayee, NamedPayer};
 #[cfg(feature = "erc20")]
 use dazaar_evm::{PayerSettings, TokenPayee, TokenPayer};
 use dazaar_pay::Hook;
@@ -83,7 +83,9 @@ impl Wallet {
                 (Some(payee), Some(payer), Inner::Cashu(wallet))
             }
             #[cfg(feature = "erc20")]
-            Settings::Erc20(settings) => {
+            Settings::Erc20(mut settings) => {
+                // A market can be moved: only its own folder is known.
+                settings.records = market.wallets_folder().join(format!("{name}.payments"));
                 let payer = TokenPayer::new(PayerSettings {
                     key: settings.key.clone(),
                     chain: settings.chain,
@@ -142,6 +144,11 @@ impl Wallet {
         .map_err(|error| self.failed(&error))
     }
 
+    /// What a payment of mine remembers of it, if it pays.
+    pub(crate) fn named_payer(self) -> Option<NamedPayer> {
+        Some(NamedPayer { name: self.name, payer: self.payer? })
+    }
+
     /// What an order remembers of it, if it takes payments.
     pub(crate) fn named_payee(&self) -> Option<NamedPayee> {
         let payee = self.payee.clone()?;
@@ -190,17 +197,4 @@ async fn redeem(wallet: &dazaar_cashu::Ecash) {
             tracing::warn!(%error, "a mint does not redeem coins now; it is tried again");
         }
     }
-}
-
-/// The asset that a currency's name stands for.
-pub(crate) fn asset_of(currency: &str) -> Result<Asset, Failure> {
-    let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(currency));
-    if is_one_of(&["sat", "sats", "btc"]) {
-        return Ok(Asset::Bitcoin);
-    }
-    // A budget that limits nothing would be worse than none.
-    if currency.len() != 3 || is_one_of(&["eth", "wei"]) {
-        return Err(Failure::input(format!("`{currency}` is neither sats, BTC nor a currency such as EUR")));
-    }
-    Asset::credit(currency).map_err(Failure::input)
 }

@@ -25,7 +25,7 @@ use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
 use crate::database::{Purchase, Spending, SpendingState};
 use crate::market::{Market, MarketError};
-use crate::payment::Payer;
+use crate::payment::{Bill, Payer};
 use crate::replicator::Replicator;
 use crate::validator::Validator;
 use payments::Payment;
@@ -71,13 +71,30 @@ pub struct BuyerOptions {
     /// Who decides, again and again, whether to download from this seller; nobody if there is no doubt.
     pub vetting: Option<Arc<dyn Validator>>,
     /// Who pays: the first that can.
-    pub payers: Vec<Arc<dyn Payer>>,
+    pub payers: Vec<NamedPayer>,
+}
+
+/// A wallet that pays, and the name under which payments remember it.
+#[derive(Debug, Clone)]
+pub struct NamedPayer {
+    /// Its name: a payment that it began is no other wallet's business.
+    pub name: String,
+    /// The wallet.
+    pub payer: Arc<dyn Payer>,
 }
 
 impl BuyerOptions {
     /// Who pays in this way, in this.
-    pub fn payer(&self, method: Method, asset: &Asset) -> Option<&Arc<dyn Payer>> {
-        self.payers.iter().find(|payer| payer.method() == method && payer.pays(asset))
+    fn payer(&self, method: Method, asset: &Asset) -> Option<&NamedPayer> {
+        self.payers.iter().find(|named| named.payer.method() == method && named.payer.pays(asset))
+    }
+
+    /// Who goes on with a payment: the wallet that began it, or else the first that can.
+    fn payer_of(&self, bill: &Bill, wallet: Option<&str>) -> Option<&NamedPayer> {
+        match wallet {
+            Some(wallet) => self.payers.iter().find(|named| named.name == wallet),
+            None => self.payer(bill.method, &bill.price.asset),
+        }
     }
 }
 
@@ -209,7 +226,7 @@ impl Buyer {
     /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`](crate::database::DatabaseError::Budget) if that is more than I allow.
     pub fn pay(&self, terms: &PriceTerms, units: u64) -> Result<(), MarketError> {
         let method = terms.method;
-        if self.0.options.payer(method, &terms.price.asset).is_none() {
+        if !self.can_pay(terms) {
             return Err(MarketError::NoPayer { method });
         }
         let spending = Spending {
@@ -226,7 +243,7 @@ impl Buyer {
             time_ms: now_ms(),
         };
         self.0.market.database().begin_spending(&spending)?;
-        self.0.add_payment(spending);
+        self.0.add_payment(Payment::of_spending(spending, self.0.market.buyer().public()));
         Ok(())
     }
 
@@ -238,9 +255,9 @@ impl Buyer {
         }
     }
 
-    /// The wallet that would pay at this price.
-    pub fn payer(&self, terms: &PriceTerms) -> Option<&Arc<dyn Payer>> {
-        self.0.options.payer(terms.method, &terms.price.asset)
+    /// Whether a wallet of mine can pay at this price.
+    pub fn can_pay(&self, terms: &PriceTerms) -> bool {
+        self.0.options.payer(terms.method, &terms.price.asset).is_some()
     }
 
     /// Whether a payment is still to be answered.
@@ -341,20 +358,26 @@ impl Shared {
     /// Goes on with payments of earlier runs. An order that nobody can pay now waits for a wallet.
     fn resume_payments(&self) -> Result<(), MarketError> {
         for spending in self.market.database().spendings(Some(&self.order.link.seller))? {
-            let can_go_on = match spending.state {
-                SpendingState::Open => self.options.payer(spending.method, &spending.price.asset).is_some(),
+            let state = spending.state;
+            let payment = Payment::of_spending(spending, self.market.buyer().public());
+            let can_go_on = match state {
+                SpendingState::Open => self.payer_of(&payment).is_some(),
                 SpendingState::Sent => true,
                 SpendingState::Done | SpendingState::Failed | SpendingState::Refused => false,
             };
             if can_go_on {
-                self.add_payment(spending);
+                self.add_payment(payment);
             }
         }
         Ok(())
     }
 
-    fn add_payment(&self, spending: Spending) {
-        self.payments().push(Payment::of_spending(spending, self.market.buyer().public()));
+    fn payer_of(&self, payment: &Payment) -> Option<&NamedPayer> {
+        self.options.payer_of(payment.bill.as_ref()?, payment.wallet.as_deref())
+    }
+
+    fn add_payment(&self, payment: Payment) {
+        self.payments().push(payment);
         self.outbox_filled.notify_one();
     }
 

@@ -24,7 +24,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
     Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderLimits, OrderPayment,
-    OrderRecord, Receipt, Redeemed, Refunded, Used, Voucher, VoucherError,
+    OrderRecord, Receipt, Redeemed, RefundName, Refunded, Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;
@@ -175,7 +175,7 @@ pub enum DatabaseError {
     /// Too many orders wait to be paid.
     #[error("too many orders wait to be paid")]
     TooManyOrders,
-    /// Another account's refund, or one to elsewhere, has this name.
+    /// Another account's refund, or one from another wallet or to elsewhere, has this name.
     #[error("another refund has this name")]
     RefundDiffers,
     /// More than an account may have been paid.

@@ -32,7 +32,7 @@ pub use dazaar_market as cards;
 pub use dazaar_trie as maps;
 pub use dazaar_wire as wire;
 
-pub use buyer::{Buyer, BuyerNotice, BuyerOptions, Order};
+pub use buyer::{Buyer, BuyerNotice, BuyerOptions, NamedPayer, Order};
 pub use clock::{moment, now_ms};
 pub use connection::{ConnectionError, explain};
 pub use discovery::{Discovery, DiscoverySettings, Via};

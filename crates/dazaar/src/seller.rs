@@ -1,24 +1,24 @@
 //! Serving one listing: every connection is a session of its own, admitted and metered by the listing's rules.
 
+mod buyers;
 mod credit;
 mod orders;
 mod payments;
 mod refunds;
 mod session;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
 use dazaar_market::{Card, Method, Money, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
-use crate::allowance::Allowance;
+use self::buyers::Buyers;
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::database::{Admission, Credit, Listing, Retention};
@@ -31,14 +31,8 @@ use crate::validator::{Validator, validator};
 /// Connections that one listing serves at once. Each costs up to about half a megabyte.
 const CONNECTIONS_MAX: usize = 1024;
 
-/// Connections of one buyer to one listing.
-const CONNECTIONS_PER_BUYER_MAX: usize = 8;
-
 /// Notices that wait for a slow watcher; older ones are dropped.
 const NOTICES_MAX: usize = 1024;
-
-/// Messages that wait to be sent to one buyer.
-const OUTBOX_MAX: usize = 64;
 
 /// Pause after the system refused to accept a connection (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -51,12 +45,6 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The longest time for which what was delivered is charged in memory only.
 const CHARGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
-
-/// Questions about payments that a buyer may ask in a while.
-const ASKED_MAX: u32 = 60;
-
-/// How long that is.
-const ASKED_WINDOW: Duration = Duration::from_secs(60);
 
 /// How a listing is served.
 #[derive(Debug, Clone)]
@@ -108,7 +96,7 @@ struct Shared {
     config: SellerConfig,
     options: SellerOptions,
     notices: broadcast::Sender<SellerNotice>,
-    buyers: Mutex<BTreeMap<IdentityKey, BuyerState>>,
+    buyers: Buyers,
     /// Orders that a wallet is asked about at the moment.
     ordering: Semaphore,
     /// One refund is given at a time.
@@ -118,26 +106,6 @@ struct Shared {
     /// True once no more buyers are served.
     closing: watch::Sender<bool>,
 }
-
-/// What is known of a buyer across their connections.
-#[derive(Debug, Default)]
-struct BuyerState {
-    /// One for each connection.
-    outboxes: Vec<mpsc::Sender<UserMessage>>,
-    /// Connections on which the meter runs.
-    metered: usize,
-    /// What may be sent, and was.
-    allowance: Arc<Allowance>,
-    /// Something is given back.
-    is_refunded: bool,
-    /// Questions about payments since a moment.
-    asked: u32,
-    asked_since: Option<Instant>,
-    /// Up to when delivery was charged, while the meter runs on any connection.
-    charged: Option<Instant>,
-}
-
-type UserMessage = (String, Value);
 
 /// What a seller may want to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -238,7 +206,7 @@ impl Seller {
             config,
             options,
             notices: broadcast::Sender::new(NOTICES_MAX),
-            buyers: Mutex::default(),
+            buyers: Buyers::default(),
             ordering: Semaphore::new(orders::ASKED_AT_ONCE_MAX),
             refunding: Semaphore::new(1),
             ordered: Notify::new(),
@@ -256,6 +224,11 @@ impl Seller {
         &self.0.listing
     }
 
+    /// The prices of the card that nobody can pay now: rows are not counted yet, or no wallet takes the currency in this way.
+    pub fn prices_not_taken(&self) -> Vec<dazaar_market::Offer> {
+        self.0.card_offers().1
+    }
+
     /// The feed that is sold.
     pub fn log(&self) -> &Arc<SharedLog> {
         &self.0.log
@@ -268,9 +241,7 @@ impl Seller {
 
     /// Sends a message of the application's own to a buyer; false if the buyer is not connected, or takes nothing in.
     pub fn send(&self, buyer: &IdentityKey, name: &str, message: &Value) -> bool {
-        let buyers = self.0.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        let outboxes = buyers.get(buyer).map(|state| state.outboxes.as_slice()).unwrap_or_default();
-        outboxes.iter().any(|outbox| outbox.try_send((name.to_owned(), message.clone())).is_ok())
+        self.0.buyers.send(buyer, name, message)
     }
 
     /// Ends all connections and lets [`serve`](Self::serve) return, once what was delivered is recorded.
@@ -393,108 +364,6 @@ impl Shared {
     fn notify(&self, notice: SellerNotice) {
         // Nobody need be watching.
         let _ = self.notices.send(notice);
-    }
-
-    /// Sends a message to every connection of a buyer.
-    fn tell(&self, buyer: &IdentityKey, name: &str, message: &Value) {
-        let buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        for outbox in buyers.get(buyer).iter().flat_map(|state| &state.outboxes) {
-            // One that takes nothing in asks again.
-            let _ = outbox.try_send((name.to_owned(), message.clone()));
-        }
-    }
-
-    /// Registers a connection of a buyer; none if there are enough already.
-    fn enter(&self, buyer: IdentityKey) -> Option<mpsc::Receiver<UserMessage>> {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = buyers.entry(buyer).or_default();
-        state.outboxes.retain(|outbox| !outbox.is_closed());
-        if state.outboxes.len() >= CONNECTIONS_PER_BUYER_MAX {
-            return None;
-        }
-        let (outbox, inbox) = mpsc::channel(OUTBOX_MAX);
-        state.outboxes.push(outbox);
-        Some(inbox)
-    }
-
-    /// Forgets a buyer whose last connection is gone.
-    fn leave(&self, buyer: &IdentityKey) {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.outboxes.retain(|outbox| !outbox.is_closed());
-            if state.outboxes.is_empty() {
-                buyers.remove(buyer);
-            }
-        }
-    }
-
-    /// The meter starts to run on a connection of a buyer. However many there are, time runs once.
-    fn start_meter(&self, buyer: &IdentityKey) {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.metered += 1;
-            state.charged.get_or_insert_with(Instant::now);
-        }
-    }
-
-    /// The meter stops on a connection of a buyer; what it has not charged yet is returned if it was the last.
-    fn stop_meter(&self, buyer: &IdentityKey) -> i64 {
-        let served_ms = self.served_ms(buyer);
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.metered = state.metered.saturating_sub(1);
-            if state.metered == 0 {
-                state.charged = None;
-            }
-        }
-        served_ms
-    }
-
-    /// Milliseconds of delivery that nobody has charged this buyer for yet.
-    fn served_ms(&self, buyer: &IdentityKey) -> i64 {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(charged) = buyers.get_mut(buyer).and_then(|state| state.charged.as_mut()) else { return 0 };
-        let served_ms = u64::try_from(charged.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // The fraction of a millisecond that is not charged now is charged next time.
-        *charged += Duration::from_millis(served_ms);
-        i64::try_from(served_ms).unwrap_or(i64::MAX)
-    }
-
-    /// What this buyer may be sent, on all connections together.
-    fn allowance(&self, buyer: &IdentityKey) -> Arc<Allowance> {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&buyers.entry(*buyer).or_default().allowance)
-    }
-
-    /// The records say how many bytes the buyer has left, if bytes limit them. While something is given back, nothing is sent.
-    fn set_allowance(&self, buyer: &IdentityKey, left: Option<u64>) {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.allowance.set(if state.is_refunded { Some(0) } else { left });
-        }
-    }
-
-    /// Nothing is sent to a buyer while something is given back to them.
-    fn pause(&self, buyer: &IdentityKey, is_refunded: bool) {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = buyers.get_mut(buyer) {
-            state.is_refunded = is_refunded;
-            if is_refunded {
-                state.allowance.set(Some(0));
-            }
-        }
-    }
-
-    /// Whether a buyer may ask one more thing about payments: each costs a wallet or the records some work.
-    fn may_ask(&self, buyer: &IdentityKey) -> bool {
-        let mut buyers = self.buyers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(state) = buyers.get_mut(buyer) else { return false };
-        let now = Instant::now();
-        if state.asked_since.is_none_or(|since| now.duration_since(since) >= ASKED_WINDOW) {
-            (state.asked_since, state.asked) = (Some(now), 0);
-        }
-        state.asked += 1;
-        state.asked <= ASKED_MAX
     }
 
     fn feed(&self) -> FeedKey {

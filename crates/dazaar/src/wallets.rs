@@ -22,6 +22,17 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 const WORK: u8 = 1;
 
 impl Market {
+    /// Whether a wallet may be stored under a name: asked before anything is made for it.
+    ///
+    /// # Errors
+    /// [`WalletError::Name`], [`WalletError::Exists`].
+    pub fn check_new_wallet(&self, name: &str) -> Result<(), WalletError> {
+        if self.wallet_path(name)?.exists() {
+            return Err(WalletError::Exists { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
     /// Stores a wallet's settings under a name; never replaces any.
     ///
     /// # Errors

@@ -31,7 +31,10 @@ pub(super) struct Paying<'a> {
     buyer: &'a Buyer,
     /// What the card asks: sellers with npm dazaar say nothing else.
     asked: &'a [PriceTerms],
-    has_heard_price: Cell<bool>,
+    /// The seller's software is npm dazaar, as far as its connection says.
+    is_npm: Cell<bool>,
+    /// Such a seller was paid, and has not admitted us since.
+    is_unanswered: Cell<bool>,
     /// No more may be spent.
     is_spent: Cell<bool>,
     /// What the seller asked, and we pay.
@@ -48,7 +51,8 @@ impl<'a> Paying<'a> {
             plan,
             buyer,
             asked,
-            has_heard_price: Cell::new(false),
+            is_npm: Cell::new(false),
+            is_unanswered: Cell::new(false),
             is_spent: Cell::new(false),
             chosen: RefCell::new(None),
             spent: Cell::new(0),
@@ -59,19 +63,29 @@ impl<'a> Paying<'a> {
     /// Pays if the seller asks for it, or if little is left. Whether it does.
     pub(super) fn handle_notice(&self, notice: &BuyerNotice) -> Result<bool, Failure> {
         match notice {
+            BuyerNotice::Connected { authenticated, .. } => {
+                self.is_npm.set(!authenticated);
+                Ok(false)
+            }
             BuyerNotice::Due(due) => {
-                self.has_heard_price.set(true);
                 self.handle_due(&due.asked.iter().filter_map(|asked| asked.terms()).collect::<Vec<_>>())
             }
-            BuyerNotice::Session(BuyerEvent::Invalid { .. }) if !self.has_heard_price.get() => {
-                self.handle_due(self.asked)
+            BuyerNotice::Session(BuyerEvent::Invalid { .. })
+                if self.is_npm.get() && !self.is_unanswered.get() =>
+            {
+                let pays = self.handle_due(self.asked)?;
+                self.is_unanswered.set(pays);
+                Ok(pays)
             }
             BuyerNotice::Paid(receipt) => {
                 let left = receipt.credit["remaining"].as_i64();
                 self.low_water.set(left.map(|left| left / LOW_WATER_PART));
                 Ok(false)
             }
-            BuyerNotice::Session(BuyerEvent::Valid { info }) => self.handle_left(info),
+            BuyerNotice::Session(BuyerEvent::Valid { info }) => {
+                self.is_unanswered.set(false);
+                self.handle_left(info)
+            }
             _ => Ok(false),
         }
     }
@@ -128,7 +142,7 @@ impl<'a> Paying<'a> {
         if terms.method == Method::Credit {
             return Some("paid with a voucher: --voucher".to_owned());
         }
-        if self.buyer.payer(terms).is_none() {
+        if !self.buyer.can_pay(terms) {
             return Some("no wallet can pay so: dazaar wallet add".to_owned());
         }
         match self.plan.wish.units(terms) {

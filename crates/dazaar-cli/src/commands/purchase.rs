@@ -8,16 +8,16 @@ use std::time::Duration;
 use clap::Args;
 use dazaar::cards::{Address, Card, Method, PriceTerms, TermsHash, Wish};
 use dazaar::discovery::Mode;
-use dazaar::payment::Payer;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
-use dazaar::{Buyer, BuyerOptions, Market, Order, validator};
+use dazaar::{Buyer, BuyerOptions, Market, NamedPayer, Order, validator};
 use dazaar_data::{Question, Settings, ask, find_seller};
 
 use super::Context;
 use super::by_hand::ByHand;
 use super::follow::{Deliver, Follow};
+use super::money::wished_money;
 use super::network::NetworkArguments;
 use super::paying::{Paying, Plan};
 use crate::failure::{Failure, Kind};
@@ -79,7 +79,7 @@ pub(crate) struct PaymentArguments {
     pay_by: Option<Method>,
 
     /// Spend at most so much in all
-    #[arg(long, value_name = "MONEY", requires = "pay")]
+    #[arg(long, value_name = "MONEY", requires = "pay", value_parser = wished_money)]
     max_spend: Option<Wish>,
 
     /// Pay again whenever little is left, up to --max-spend
@@ -91,9 +91,6 @@ impl PaymentArguments {
     /// What is to be paid, if anything is.
     fn plan(&self) -> Result<Option<Plan>, Failure> {
         let Some(wish) = self.pay.clone() else { return Ok(None) };
-        if self.max_spend.as_ref().is_some_and(|most| !matches!(most, Wish::Money { .. })) {
-            return Err(Failure::new(Kind::Usage, "--max-spend is an amount of money, such as '5000 sats'"));
-        }
         if !matches!(wish, Wish::Money { .. }) && self.max_spend.is_none() {
             return Err(Failure::new(Kind::Usage, format!("what `{wish}` costs is for the seller to say"))
                 .hint("say how much it may cost: --max-spend '5000 sats'"));
@@ -142,9 +139,11 @@ impl<'a> Purchase<'a> {
         download: Download,
     ) -> Result<Self, Failure> {
         let plan = payment.plan()?;
-        let wallets = Wallet::all(market)?.into_iter().filter_map(|wallet| wallet.payer);
-        let by_hand = [Method::Bolt11, Method::Transfer].map(|method| -> Arc<dyn Payer> {
-            Arc::new(ByHand { method, output: Arc::clone(&context.output) })
+        let wallets = Wallet::all(market)?.into_iter().filter_map(Wallet::named_payer);
+        let by_hand = [Method::Bolt11, Method::Transfer].map(|method| NamedPayer {
+            // No wallet has a name with a space in it.
+            name: format!("{method} by hand"),
+            payer: Arc::new(ByHand { method, output: Arc::clone(&context.output) }),
         });
         let payers = wallets.chain(by_hand).collect();
         let purchase = Self::with_payers(market, seller, arguments, download, payers)?;
@@ -160,7 +159,7 @@ impl<'a> Purchase<'a> {
         seller: &str,
         arguments: &'a SellerArguments,
         download: Download,
-        payers: Vec<Arc<dyn Payer>>,
+        payers: Vec<NamedPayer>,
     ) -> Result<Self, Failure> {
         arguments.network.join(market, Mode::Client);
         let order = find_seller(market, seller, &arguments.connect)?;

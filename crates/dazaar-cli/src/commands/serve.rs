@@ -119,6 +119,9 @@ pub(super) async fn serve(
         let seller = Seller::new(Arc::clone(market), listing, serving.options(payees.clone()))?;
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
         announce(&output, market, &seller, listener.local_addr()?, serving)?;
+        for offer in seller.prices_not_taken() {
+            context.output.remark(&format!("Nobody can pay `{offer}` for `{}` now", seller.listing().name));
+        }
         let remedy = remedy(context, seller.listing());
         let feed = seller.listing().feed;
         tasks.spawn(async move { watch_seller(notices, feed, remedy, &output).await });

@@ -1,33 +1,31 @@
 //! `dazaar wallet`: what I am paid with, what I pay with, and how much I may spend.
 
 mod add;
-#[cfg(feature = "cashu")]
 mod coins;
 
 use clap::{Args, Subcommand};
 use dazaar::Market;
-use dazaar::cards::{Asset, Decimal, Money, Wish};
+use dazaar::cards::{Asset, Money};
 use dazaar::database::{Budget, Spending};
 
 use super::Context;
+use super::money::{currency, money};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::times::utc;
-use crate::wallets::{Wallet, asset_of};
+use crate::wallets::Wallet;
 
 /// Wallets: to be paid as a seller, to pay as a buyer
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Add(add::AddArguments),
     List(ListArguments),
+    /// Ask wallets whether they answer, and what they may do
     Check(NameArguments),
+    /// Ask wallets what they hold
     Balance(NameArguments),
-    #[cfg(feature = "cashu")]
-    Fill(coins::FillArguments),
-    #[cfg(feature = "cashu")]
-    Receive(coins::ReceiveArguments),
-    #[cfg(feature = "cashu")]
-    CashOut(coins::CashOutArguments),
+    #[command(flatten)]
+    Coins(coins::Coins),
     Remove(RemoveArguments),
     Budget(BudgetArguments),
     Spent(SpentArguments),
@@ -49,6 +47,10 @@ pub(crate) struct NameArguments {
 pub(crate) struct RemoveArguments {
     /// Which
     name: String,
+
+    /// Even though buyers may still pay what it was asked for: nobody will look for that
+    #[arg(long)]
+    force: bool,
 }
 
 /// Set how much may be spent at most, or show it
@@ -56,16 +58,20 @@ pub(crate) struct RemoveArguments {
 #[command(after_help = "Example:\n  dazaar wallet budget --order '5000 sats' --day '20000 sats'")]
 pub(crate) struct BudgetArguments {
     /// With one order
-    #[arg(long, value_name = "MONEY")]
-    order: Option<Wish>,
+    #[arg(long, value_name = "MONEY", value_parser = money)]
+    order: Option<Money>,
 
     /// With one seller, ever
-    #[arg(long, value_name = "MONEY")]
-    seller: Option<Wish>,
+    #[arg(long, value_name = "MONEY", value_parser = money)]
+    seller: Option<Money>,
 
     /// In any 24 hours
-    #[arg(long, value_name = "MONEY")]
-    day: Option<Wish>,
+    #[arg(long, value_name = "MONEY", value_parser = money)]
+    day: Option<Money>,
+
+    /// Lift all limits on this currency
+    #[arg(long, value_name = "CURRENCY", conflicts_with_all = ["order", "seller", "day"], value_parser = currency)]
+    lift: Option<Asset>,
 }
 
 /// List what was paid to sellers
@@ -78,24 +84,46 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::List(_) => list(context),
         Command::Check(arguments) => check(context, arguments).await,
         Command::Balance(arguments) => balance(context, arguments).await,
-        #[cfg(feature = "cashu")]
-        Command::Fill(arguments) => coins::fill(context, arguments).await,
-        #[cfg(feature = "cashu")]
-        Command::Receive(arguments) => coins::receive(context, arguments).await,
-        #[cfg(feature = "cashu")]
-        Command::CashOut(arguments) => coins::cash_out(context, arguments).await,
-        Command::Remove(arguments) => Ok(context.market()?.remove_wallet(&arguments.name)?),
+        Command::Coins(command) => coins::run(context, command).await,
+        Command::Remove(arguments) => remove(context, arguments),
         Command::Budget(arguments) => budget(context, arguments),
         Command::Spent(_) => spent(context),
     }
 }
 
 fn list(context: &Context) -> Result<(), Failure> {
-    Wallet::all(&*context.market()?)?.iter().try_for_each(|wallet| tell(context, wallet, None))
+    let market = context.market()?;
+    all(context, &market)?.iter().try_for_each(|wallet| tell(context, wallet, None))
+}
+
+/// All wallets; if there is none, that is said.
+fn all(context: &Context, market: &Market) -> Result<Vec<Wallet>, Failure> {
+    let wallets = Wallet::all(market)?;
+    if wallets.is_empty() {
+        context.output.remark("There is no wallet yet: dazaar wallet add");
+    }
+    Ok(wallets)
+}
+
+/// Forgets a wallet, unless buyers were told to pay it and may do so still.
+fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
+    let market = context.market()?;
+    let RemoveArguments { name, force } = arguments;
+    let mut waiting = 0;
+    for listing in market.database().listings()? {
+        let orders = market.database().open_orders(&listing.feed)?;
+        waiting += orders.iter().filter(|order| order.wallet.as_ref() == Some(name)).count();
+    }
+    if waiting > 0 && !force {
+        let orders = if waiting == 1 { "one order".to_owned() } else { format!("{waiting} orders") };
+        return Err(Failure::input(format!("{orders} may still be paid to `{name}`"))
+            .hint("nobody will look for that money if it is removed all the same: --force"));
+    }
+    Ok(market.remove_wallet(name)?)
 }
 
 async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
-    for wallet in chosen(&*context.market()?, arguments)? {
+    for wallet in chosen(context, arguments)? {
         let detail = wallet.check().await?;
         tell(context, &wallet, Some(detail))?;
     }
@@ -103,7 +131,7 @@ async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failu
 }
 
 async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {
-    for wallet in chosen(&*context.market()?, arguments)? {
+    for wallet in chosen(context, arguments)? {
         // What is to come, comes now.
         wallet.settle().await;
         let balance = wallet.balance().await?;
@@ -119,10 +147,11 @@ async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Fai
     Ok(())
 }
 
-fn chosen(market: &Market, arguments: &NameArguments) -> Result<Vec<Wallet>, Failure> {
+fn chosen(context: &Context, arguments: &NameArguments) -> Result<Vec<Wallet>, Failure> {
+    let market = context.market()?;
     match &arguments.name {
-        Some(name) => Ok(vec![Wallet::named(market, name.clone())?]),
-        None => Wallet::all(market),
+        Some(name) => Ok(vec![Wallet::named(&market, name.clone())?]),
+        None => all(context, &market),
     }
 }
 
@@ -139,19 +168,17 @@ fn tell(context: &Context, wallet: &Wallet, detail: Option<String>) -> Result<()
 
 fn budget(context: &Context, arguments: &BudgetArguments) -> Result<(), Failure> {
     let market = context.market_or_new()?;
-    let BudgetArguments { order, seller, day } = arguments;
-    let mut asset = None;
-    let [for_order, for_seller, for_day] = [order, seller, day].map(|wish| match wish {
-        None => Ok(None),
-        Some(wish) => {
-            let money = money(wish)?;
-            if asset.get_or_insert_with(|| money.asset.clone()) != &money.asset {
-                return Err(Failure::input("a budget is in one currency; set one after the other"));
-            }
-            Ok(Some(money.units))
-        }
-    });
-    let (for_order, for_seller, for_day) = (for_order?, for_seller?, for_day?);
+    let BudgetArguments { order, seller, day, lift } = arguments;
+    let limits = [order, seller, day];
+    let mut assets = limits.iter().filter_map(|limit| Some(&limit.as_ref()?.asset));
+    let asset = assets.next().cloned();
+    if assets.any(|other| Some(other) != asset.as_ref()) {
+        return Err(Failure::input("a budget is in one currency; set one after the other"));
+    }
+    let [for_order, for_seller, for_day] = limits.map(|limit| limit.as_ref().map(|money| money.units));
+    if let Some(asset) = lift.clone() {
+        market.database().put_budget(&Budget { asset, for_order: None, for_seller: None, for_day: None })?;
+    }
     if let Some(asset) = asset {
         let kept = market.database().budgets()?.into_iter().find(|budget| budget.asset == asset);
         let kept = kept.unwrap_or(Budget { asset, for_order: None, for_seller: None, for_day: None });
@@ -162,7 +189,11 @@ fn budget(context: &Context, arguments: &BudgetArguments) -> Result<(), Failure>
             ..kept
         })?;
     }
-    for budget in market.database().budgets()? {
+    let budgets = market.database().budgets()?;
+    if budgets.is_empty() {
+        context.output.remark("There is no limit yet, but for --max-spend of each command");
+    }
+    for budget in budgets {
         let Budget { asset, for_order, for_seller, for_day } = budget;
         let asset = asset.to_string();
         context.output.event(&Event::Budget { asset, for_order, for_seller, for_day })?;
@@ -171,7 +202,11 @@ fn budget(context: &Context, arguments: &BudgetArguments) -> Result<(), Failure>
 }
 
 fn spent(context: &Context) -> Result<(), Failure> {
-    for spending in context.market()?.database().spendings(None)? {
+    let spendings = context.market()?.database().spendings(None)?;
+    if spendings.is_empty() {
+        context.output.remark("Nothing was paid yet");
+    }
+    for spending in spendings {
         let Spending { order, seller, method, price, units, fee, state, time_ms, .. } = spending;
         context.output.event(&Event::Spent {
             order: hex::encode(order),
@@ -185,25 +220,4 @@ fn spent(context: &Context) -> Result<(), Failure> {
         })?;
     }
     Ok(())
-}
-
-/// An amount of money, whatever is sold.
-pub(super) fn money(wish: &Wish) -> Result<Money, Failure> {
-    let Wish::Money { amount, currency } = wish else {
-        return Err(Failure::input(format!(
-            "`{wish}` is no amount of money, such as `5000 sats` or `10 EUR`"
-        )));
-    };
-    let asset = asset_of(currency)?;
-    let units = units(*amount, &asset, currency)
-        .ok_or_else(|| Failure::input(format!("`{wish}` is finer than can be counted, or too much")))?;
-    Ok(Money { asset, units })
-}
-
-fn units(amount: Decimal, asset: &Asset, currency: &str) -> Option<u64> {
-    match asset {
-        Asset::Bitcoin if currency.eq_ignore_ascii_case("btc") => amount.whole(11),
-        Asset::Bitcoin => amount.whole(3),
-        _ => amount.whole(2),
-    }
 }

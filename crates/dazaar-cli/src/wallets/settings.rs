@@ -3,7 +3,7 @@
 #[cfg(feature = "erc20")]
 use dazaar_evm::PayeeSettings;
 use dazaar_pay::HookSettings;
-use dazaar_pay::lightning::LightningSettings;
+use dazaar_pay::lightning::{LightningSettings, WalletSettings};
 use serde::{Deserialize, Serialize};
 
 /// A wallet's settings.
@@ -26,8 +26,14 @@ impl Settings {
     /// The kind of wallet, as it is shown.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::Hook(_) => "hook",
-            Self::Lightning(_) => "lightning",
+            Self::Hook(HookSettings::Command(_)) => "command",
+            Self::Hook(HookSettings::Service { .. }) => "service",
+            Self::Lightning(settings) => match settings.wallet {
+                WalletSettings::Lnbits { .. } => "lnbits",
+                WalletSettings::Lnd { .. } => "lnd",
+                WalletSettings::Cln { .. } => "cln",
+                WalletSettings::Phoenixd { .. } => "phoenixd",
+            },
             #[cfg(feature = "cashu")]
             Self::Cashu(_) => "cashu",
             #[cfg(feature = "erc20")]

@@ -19,6 +19,8 @@ mod program;
 mod python;
 mod rows;
 mod sql;
+#[cfg(feature = "erc20")]
+mod stablecoins;
 mod support;
 mod tables;
 mod tables_in_python;

@@ -82,7 +82,7 @@ impl Shown {
 }
 
 /// A quantity in the largest unit of which it is a whole number.
-fn quantity(basis: Basis, count: u64) -> String {
+pub(super) fn quantity(basis: Basis, count: u64) -> String {
     let units = unit::shown(basis);
     let (name, size) = units.iter().find(|(_, size)| count.is_multiple_of(*size)).unwrap_or(&("", 1));
     let number = count / size;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
+use super::shown::quantity;
 use super::{Basis, Terms, unit};
 use crate::extension::display_text;
 use crate::money::Decimal;
@@ -129,7 +130,7 @@ impl FromStr for Wish {
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Quantity { basis, count } => write!(f, "{count} {}s", unit::smallest(*basis)),
+            Self::Quantity { basis, count } => f.write_str(&quantity(*basis, *count)),
             Self::Money { amount, currency } => write!(f, "{amount} {currency}"),
             Self::Once => f.write_str("once"),
         }
@@ -229,6 +230,15 @@ mod tests {
             ["", "h", "1 2", "sats", "-5 sats", "1.5h/", "99999999999999999999999999999999999999999 sats"]
         {
             assert!(text.parse::<Wish>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn wishes_are_shown_as_people_say_them() {
+        for (said, shown) in
+            [("1h", "1 hour"), ("90m", "90 minutes"), ("2GB", "2000 MB"), ("5000 sats", "5000 sats")]
+        {
+            assert_eq!(said.parse::<Wish>().unwrap().to_string(), shown);
         }
     }
 }

@@ -11,10 +11,10 @@ use dazaar_market::{Method, Money, SignedReceipt, VoucherCode, display_text};
 use serde_json::Value;
 
 use super::session::BuyerConnection;
-use super::{BuyerNotice, Shared};
+use super::{BuyerNotice, NamedPayer, Shared};
 use crate::clock::now_ms;
 use crate::database::{OrderId, Spending, SpendingRequest, SpendingState};
-use crate::payment::{Bill, Paid, Payer, PaymentError};
+use crate::payment::{Bill, Paid, PaymentError};
 
 /// Answers without a good receipt after which a payment is not handed over any more.
 const UNPROVEN_MAX: u32 = 3;
@@ -38,6 +38,8 @@ pub(super) struct Payment {
     pub(super) bill: Option<Bill>,
     /// How it is paid, once the seller has said so: so or not at all.
     pub(super) request: Option<String>,
+    /// The wallet that began to pay.
+    pub(super) wallet: Option<String>,
     pub(super) stage: Stage,
     /// Answers that said it counts, and did not prove it.
     pub(super) unproven: u32,
@@ -179,23 +181,23 @@ impl Shared {
         let begun: Vec<String> =
             self.payments().iter().filter(is_begun).map(|payment| payment.order.clone()).collect();
         for order in begun {
-            self.begin(&order, |payment| payment.request.clone());
+            self.begin(&order, |_| None);
         }
     }
 
-    /// Has the wallet pay an order in the way that `request` finds out; none if the seller asks for something else.
+    /// Has the wallet pay an order as it began to in an earlier run, or else in the way that `request` finds out; none if the seller
+    /// asks for something else.
     fn begin(self: &Arc<Self>, order: &str, request: impl FnOnce(&mut Payment) -> Option<String>) {
         let mut payments = self.payments();
         let Some(payment) = payments.iter_mut().find(|payment| payment.order == *order) else { return };
-        let Some(payer) =
-            payment.bill.as_ref().and_then(|bill| self.options.payer(bill.method, &bill.price.asset))
-        else {
-            return;
-        };
+        let Some(payer) = self.payer_of(payment) else { return };
         if !matches!(payment.stage, Stage::Ordered) {
             return;
         }
-        let request = request(payment);
+        let request = match &payment.request {
+            Some(known) => Some(known.clone()),
+            None => request(payment),
+        };
         let Some(bill) = payment.bill.clone() else { return };
         payment.stage = Stage::Paying;
         drop(payments);
@@ -205,38 +207,43 @@ impl Shared {
             let error = "the seller asks for another amount than was ordered".to_owned();
             return self.refuse(order, "amount", error);
         };
-        let (buyer, payer) = (Arc::clone(self), Arc::clone(payer));
-        tokio::spawn(async move { buyer.settle(&*payer, bill, &order, request).await });
+        let (buyer, wallet) = (Arc::clone(self), payer.name.clone());
+        tokio::spawn(async move { buyer.settle(wallet, bill, &order, request).await });
     }
 
     /// Has the wallet pay, and try again as long as it is out of reach: it pays once. What was recorded first is what is paid, whatever
-    /// the seller or another process says now.
-    async fn settle(&self, payer: &dyn Payer, bill: Bill, order: &str, request: String) {
-        let asked = SpendingRequest { request, memo: bill.memo.clone(), expires_ms: bill.expires_ms };
+    /// the seller or another process says now. If the seller says meanwhile that it is paid, it is over.
+    async fn settle(&self, wallet: String, bill: Bill, order: &str, request: String) {
+        let (memo, expires_ms) = (bill.memo.clone(), bill.expires_ms);
+        let asked = SpendingRequest { request, memo, expires_ms, wallet };
         let made = match self.market.database().put_request(&bill.order, &asked) {
             Ok(made) => made,
             Err(error) => {
                 tracing::error!(%error, "cannot record how a payment is made");
                 self.give_up(order);
-                return self.refuse(
-                    order.to_owned(),
-                    "records",
-                    "my own records cannot be written".to_owned(),
-                );
+                let error = "my own records cannot be written".to_owned();
+                return self.refuse(order.to_owned(), "records", error);
             }
         };
         let bill = Bill { memo: made.memo, expires_ms: made.expires_ms, ..bill };
+        let Some(NamedPayer { payer, .. }) = self.options.payer_of(&bill, Some(&made.wallet)) else {
+            let error = format!("wallet `{}` began to pay this, and is not here", made.wallet);
+            return self.refuse(order.to_owned(), pay::UNAVAILABLE, error);
+        };
         let mut pause = PAUSE_FIRST;
         loop {
             match payer.pay(&bill, &made.request).await {
                 Ok(paid) => return self.sent(order, &bill, paid),
                 Err(PaymentError::Refused { reason }) => {
-                    self.give_up(order);
-                    return self.refuse(order.to_owned(), "wallet", reason);
+                    if self.give_up(order) {
+                        self.refuse(order.to_owned(), "wallet", reason);
+                    }
+                    return;
                 }
-                Err(PaymentError::Unavailable { reason }) => {
+                Err(PaymentError::Unavailable { reason }) if self.has_payment(order) => {
                     self.refuse(order.to_owned(), pay::UNAVAILABLE, reason);
                 }
+                Err(PaymentError::Unavailable { .. }) => return,
             }
             tokio::time::sleep(pause).await;
             pause = PAUSE_MAX.min(pause * 2);
@@ -280,6 +287,7 @@ impl Shared {
             let signed = SignedReceipt::verify(&receipt.signed).ok()?;
             if signed.seller == seller && signed.buyer == buyer {
                 self.keep_receipt(&signed, &receipt.signed);
+                self.count_late(&receipt.order, &signed);
             }
             return None;
         };
@@ -307,22 +315,43 @@ impl Shared {
         Some(BuyerNotice::PaymentRefused(Refusal { order: receipt.order, code: UNPROVEN.to_owned(), error }))
     }
 
+    /// A payment that was given up counts after all.
+    fn count_late(&self, order: &str, receipt: &SignedReceipt) {
+        let spendings = match self.market.database().spendings(Some(&receipt.seller)) {
+            Ok(spendings) => spendings,
+            Err(error) => return tracing::error!(%error, "cannot read what was paid"),
+        };
+        let is_it = |spending: &&Spending| {
+            hex::encode(spending.order) == order
+                && spending.method.name() == receipt.method
+                && spending.paid.as_ref().is_none_or(|paid| paid.reference == receipt.reference)
+        };
+        if let Some(spending) = spendings.iter().find(is_it) {
+            self.end_spending(&spending.order, SpendingState::Done);
+        }
+    }
+
     fn keep_receipt(&self, receipt: &SignedReceipt, signed: &Value) {
         if let Err(error) = self.market.database().put_receipt(receipt, signed, now_ms()) {
             tracing::error!(%error, "cannot keep a receipt");
         }
     }
 
-    /// A payment is not handed over any more. On record is whether it was sent.
-    fn give_up(&self, order: &str) {
+    fn has_payment(&self, order: &str) -> bool {
+        self.payments().iter().any(|payment| payment.order == order)
+    }
+
+    /// A payment is not handed over any more. On record is whether it was sent. False if it was over already.
+    fn give_up(&self, order: &str) -> bool {
         let mut payments = self.payments();
-        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return };
+        let Some(index) = payments.iter().position(|payment| payment.order == order) else { return false };
         let payment = payments.remove(index);
         drop(payments);
         let state = if payment.is_paid() { SpendingState::Refused } else { SpendingState::Failed };
         if let Some(bill) = &payment.bill {
             self.end_spending(&bill.order, state);
         }
+        true
     }
 
     fn end_spending(&self, order: &OrderId, state: SpendingState) {
@@ -341,6 +370,7 @@ impl Payment {
             method: Method::Credit,
             bill: None,
             request: None,
+            wallet: None,
             stage: Stage::Paid(paid),
             unproven: 0,
         }
@@ -349,13 +379,15 @@ impl Payment {
     /// A payment that was begun earlier, or is about to be.
     pub(super) fn of_spending(spending: Spending, buyer: IdentityKey) -> Self {
         let Spending { order, seller, method, price, units, pay_to, request, paid, .. } = spending;
-        let (request, memo, expires_ms) = match request {
-            Some(SpendingRequest { request, memo, expires_ms }) => (Some(request), memo, expires_ms),
-            None => (None, String::new(), i64::MAX),
+        let (request, memo, expires_ms, wallet) = match request {
+            Some(SpendingRequest { request, memo, expires_ms, wallet }) => {
+                (Some(request), memo, expires_ms, Some(wallet))
+            }
+            None => (None, String::new(), i64::MAX, None),
         };
         let bill = Bill { order, seller, buyer, method, price, units, pay_to, memo, expires_ms };
         let stage = paid.map_or(Stage::Ordered, Stage::Paid);
-        Self { order: hex::encode(order), method, bill: Some(bill), request, stage, unproven: 0 }
+        Self { order: hex::encode(order), method, bill: Some(bill), request, wallet, stage, unproven: 0 }
     }
 
     const fn is_paid(&self) -> bool {

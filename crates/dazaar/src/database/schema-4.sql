@@ -7,7 +7,7 @@ ALTER TABLE orders ADD COLUMN handle TEXT;
 -- Paid, or expired long ago: nobody looks for its payment any more.
 ALTER TABLE orders ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
 
-CREATE INDEX orders_open ON orders (made_ms) WHERE closed = 0;
+CREATE INDEX orders_open ON orders (made_ms) WHERE closed = 0 AND request IS NOT NULL;
 
 CREATE INDEX entry_of_order ON entry (order_id) WHERE order_id IS NOT NULL;
 
@@ -20,6 +20,7 @@ CREATE TABLE spending (
     price      TEXT NOT NULL,             -- JSON
     units      INTEGER NOT NULL,
     pay_to     TEXT,                      -- whom the card says to pay
+    wallet     TEXT,                      -- which of mine pays
     fee        INTEGER NOT NULL DEFAULT 0,
     state      TEXT NOT NULL,             -- open, sent, done, failed, refused
     request    TEXT,                      -- how the seller says it can be paid

@@ -46,6 +46,8 @@ pub struct SpendingRequest {
     pub memo: String,
     /// Until when: milliseconds since 1970 UTC.
     pub expires_ms: i64,
+    /// The name of the wallet that pays.
+    pub wallet: String,
 }
 
 /// How far a payment of mine is.
@@ -139,13 +141,18 @@ impl Database {
         request: &SpendingRequest,
     ) -> Result<SpendingRequest, DatabaseError> {
         let connection = self.connection();
-        let sql =
-            "UPDATE spending SET request = ?2, memo = ?3, expires_ms = ?4 WHERE id = ?1 AND request IS NULL";
-        let SpendingRequest { request, memo, expires_ms } = request;
-        connection.execute(sql, params![order, request, memo, expires_ms])?;
-        let sql = "SELECT request, memo, expires_ms FROM spending WHERE id = ?1";
+        let sql = "UPDATE spending SET request = ?2, memo = ?3, expires_ms = ?4, wallet = ?5
+            WHERE id = ?1 AND request IS NULL";
+        let SpendingRequest { request, memo, expires_ms, wallet } = request;
+        connection.execute(sql, params![order, request, memo, expires_ms, wallet])?;
+        let sql = "SELECT request, memo, expires_ms, wallet FROM spending WHERE id = ?1";
         let stored = connection.query_row(sql, [order], |row| {
-            Ok(SpendingRequest { request: row.get(0)?, memo: row.get(1)?, expires_ms: row.get(2)? })
+            Ok(SpendingRequest {
+                request: row.get(0)?,
+                memo: row.get(1)?,
+                expires_ms: row.get(2)?,
+                wallet: row.get(3)?,
+            })
         })?;
         Ok(stored)
     }
@@ -177,8 +184,8 @@ impl Database {
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
     pub fn spendings(&self, seller: Option<&IdentityKey>) -> Result<Vec<Spending>, DatabaseError> {
         let connection = self.connection();
-        let sql = "SELECT id, seller, method, price, units, fee, state, reference, proof, at_ms, pay_to, request, memo, expires_ms
-            FROM spending
+        let sql = "SELECT id, seller, method, price, units, fee, state, reference, proof, at_ms, pay_to, request, memo,
+            expires_ms, wallet FROM spending
             WHERE ?1 IS NULL OR seller = ?1 ORDER BY at_ms, id";
         let mut statement = connection.prepare_cached(sql)?;
         let spendings = statement.query_map([seller.map(IdentityKey::as_bytes)], read)?;
@@ -271,8 +278,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Spending, DatabaseError>> {
         Some(reference) => Some(Paid { reference, proof: row.get(8)?, fee }),
         None => None,
     };
-    let request = match (row.get(11)?, row.get(12)?, row.get(13)?) {
-        (Some(request), Some(memo), Some(expires_ms)) => Some(SpendingRequest { request, memo, expires_ms }),
+    let request = match (row.get(11)?, row.get(12)?, row.get(13)?, row.get(14)?) {
+        (Some(request), Some(memo), Some(expires_ms), Some(wallet)) => {
+            Some(SpendingRequest { request, memo, expires_ms, wallet })
+        }
         _ => None,
     };
     Ok(Ok(Spending {

@@ -1,6 +1,6 @@
 //! Payments of orders: looked for again and again, credited once, and told to the buyer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Shared {
             };
             let name = hex::encode(order.id);
             let receipt = self.receipt(&name, &order.price.asset, &signed, again, credit);
-            self.tell(&order.buyer, pay::RECEIPT, &pay::write(&receipt));
+            self.buyers.tell(&order.buyer, pay::RECEIPT, &pay::write(&receipt));
             if !again {
                 let (buyer, money) = (order.buyer, Some(money));
                 self.notify(SellerNotice::Paid { buyer, method, money, again, credit });
@@ -115,17 +115,24 @@ impl Shared {
                     continue;
                 }
             };
-            waits.retain(|id, _| open.iter().any(|record| record.order.id == *id));
+            let ids: BTreeSet<OrderId> = open.iter().map(|record| record.order.id).collect();
+            waits.retain(|id, _| ids.contains(id));
             let is_idle = open.is_empty() && looks.is_empty();
             let is_due = |record: &OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
             let room = LOOKED_FOR_AT_ONCE_MAX.saturating_sub(looks.len());
             let due: Vec<OrderRecord> = open.into_iter().filter(is_due).take(room).collect();
             for record in due {
-                waits.entry(record.order.id).or_default().is_looked_for = true;
-                let seller = Arc::clone(&self);
+                let wait = waits.entry(record.order.id).or_default();
+                wait.is_looked_for = true;
+                let (seller, failed) = (Arc::clone(&self), wait.failures > 0);
                 looks.spawn(async move {
-                    let is_known = seller.look_for(&record).await;
-                    (record, is_known)
+                    let looked = seller.look_for(&record).await;
+                    match &looked {
+                        Err(error) if failed => tracing::debug!(error, "still cannot look for a payment"),
+                        Err(error) => tracing::warn!(error, order = %hex::encode(record.order.id), "cannot look for a payment"),
+                        Ok(()) => {}
+                    }
+                    (record, looked.is_ok())
                 });
             }
             if is_idle {
@@ -136,32 +143,28 @@ impl Shared {
         }
     }
 
-    /// Looks for the payment of one order. Whether the wallet could be asked.
-    pub(super) async fn look_for(&self, record: &OrderRecord) -> bool {
+    /// Looks for the payment of one order; or why that is impossible now.
+    pub(super) async fn look_for(&self, record: &OrderRecord) -> Result<(), String> {
         let order = &record.order;
         let (Some(bill), Some(demand), Some(payee)) =
             (self.bill(order), &record.demand, self.payee_of(record))
         else {
             self.close_if_late(order, LATE_MIN);
-            return false;
+            return Err("the wallet that it was asked for is gone".to_owned());
         };
         let late = payee.lifetime().max(LATE_MIN);
         let found = match payee.look_up(&bill, demand).await {
             Ok(receipts) => receipts,
             Err(error) => {
-                tracing::warn!(%error, buyer = %order.buyer, "cannot look for a payment");
                 self.close_if_late(order, late);
-                return false;
+                return Err(error.to_string());
             }
         };
-        if let Err(error) = self.credit(order, &found) {
-            tracing::error!(%error, buyer = %order.buyer, "cannot record a payment");
-            return false;
-        }
+        self.credit(order, &found).map_err(|error| error.to_string())?;
         if !found.iter().any(|receipt| receipt.finality == Finality::Seen) {
             self.close_if_late(order, late);
         }
-        true
+        Ok(())
     }
 
     fn close_if_late(&self, order: &Order, late: Duration) {

@@ -6,7 +6,7 @@ use dazaar_log::IdentityKey;
 use dazaar_market::pay::lnd::{self, LndInvoice, LndRequest};
 use dazaar_market::pay::{self, Proof, Refusal};
 use dazaar_market::price::OfferField;
-use dazaar_market::{Method, Money, Price, PriceTerms};
+use dazaar_market::{Asset, Method, Money, Price, PriceTerms};
 
 use super::payments::refusal;
 use super::{NamedPayee, SellerNotice, Shared};
@@ -38,7 +38,7 @@ impl Shared {
                     units: order.units,
                     expires_ms: order.expires_ms,
                 };
-                self.tell(&buyer, pay::REQUEST, &pay::write(&request));
+                self.buyers.tell(&buyer, pay::REQUEST, &pay::write(&request));
             }
             Ok(_) => {}
             Err(refusal) => self.tell_refusal(&buyer, &refusal),
@@ -57,7 +57,7 @@ impl Shared {
         match self.demand_as(buyer, &message, lnd::memo(&self.identity.public(), &buyer)).await {
             Ok(OrderRecord { demand: Some(demand), .. }) => {
                 let invoice = LndInvoice { request: demand.request, amount: request.amount };
-                self.tell(&buyer, lnd::INVOICE, &pay::write(&invoice));
+                self.buyers.tell(&buyer, lnd::INVOICE, &pay::write(&invoice));
             }
             Ok(_) => {}
             Err(refusal) => self.notify(SellerNotice::PaymentRefused { buyer, reason: refusal.error }),
@@ -79,7 +79,7 @@ impl Shared {
 
     fn tell_refusal(&self, buyer: &IdentityKey, refusal: &Refusal) {
         self.notify(SellerNotice::PaymentRefused { buyer: *buyer, reason: refusal.error.clone() });
-        self.tell(buyer, pay::REFUSE, &pay::write(refusal));
+        self.buyers.tell(buyer, pay::REFUSE, &pay::write(refusal));
     }
 
     /// The order on record, and how it can be paid.
@@ -101,7 +101,10 @@ impl Shared {
         };
         if record.closed && !self.is_paid(&record.order) {
             // It may have come after nobody looked any more.
-            self.look_for(&record).await;
+            let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(&message.order)) };
+            if let Err(error) = self.look_for(&record).await {
+                tracing::warn!(error, "cannot look for a payment");
+            }
             if !self.is_paid(&record.order) {
                 return Err(refusal(&message.order, "expired", "this order was not paid in time"));
             }
@@ -119,12 +122,10 @@ impl Shared {
         name: &str,
         mut record: OrderRecord,
     ) -> Result<OrderRecord, Refusal> {
-        let Ok(_permit) = self.ordering.try_acquire() else {
-            let error = "too many buyers pay at this moment; try again soon";
-            return Err(refusal(name, pay::UNAVAILABLE, error));
-        };
+        let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(name)) };
         let gone = || refusal(name, "method", "this way to pay is gone");
-        let NamedPayee { name: wallet, payee } = self.first_payee(&record.order).ok_or_else(gone)?;
+        let NamedPayee { name: wallet, payee } =
+            self.payee_for(&record.order.method, &record.order.price.asset).ok_or_else(gone)?;
         let lifetime_ms = i64::try_from(payee.lifetime().as_millis()).unwrap_or(i64::MAX);
         record.order.expires_ms = now_ms().saturating_add(lifetime_ms);
         let bill = self.bill(&record.order).ok_or_else(gone)?;
@@ -194,7 +195,7 @@ impl Shared {
         let price = Price::from_json(&message.price).ok()?;
         let is_asked = |terms: &PriceTerms| terms.method == method && terms.price == price;
         let terms = self.offers().into_iter().filter_map(|offer| offer.terms.ok()).find(is_asked)?;
-        self.payee(&terms).is_some().then_some(terms)
+        self.payee_for(method.name(), &terms.price.asset).is_some().then_some(terms)
     }
 
     async fn take(&self, buyer: IdentityKey, proof: &Proof) -> Result<(), Refusal> {
@@ -210,9 +211,7 @@ impl Shared {
         let (Some(bill), Some(demand)) = (self.bill(&record.order), &record.demand) else {
             return Err(refuse("unknown", "nothing was asked for this order yet"));
         };
-        let Ok(_permit) = self.ordering.try_acquire() else {
-            return Err(refuse(pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon"));
-        };
+        let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(&proof.order)) };
         let payee = self.payee_of(&record).ok_or_else(|| refuse("method", "this way to pay is gone"))?;
         let receipts = payee.take(&bill, demand, &proof.proof).await;
         let receipts = receipts.map_err(|error| declined(&proof.order, &error))?;
@@ -240,16 +239,19 @@ impl Shared {
     /// The wallet that said how an order can be paid; of a record that does not say, the first that can.
     pub(super) fn payee_of(&self, record: &OrderRecord) -> Option<&Arc<dyn Payee>> {
         let named = match &record.wallet {
-            Some(wallet) => self.options.payees.iter().find(|payee| payee.name == *wallet),
-            None => self.first_payee(&record.order),
+            Some(wallet) => self.payee_named(wallet),
+            None => self.payee_for(&record.order.method, &record.order.price.asset),
         };
         named.map(|named| &named.payee)
     }
 
-    fn first_payee(&self, order: &Order) -> Option<&NamedPayee> {
-        let takes = |NamedPayee { payee, .. }: &&NamedPayee| {
-            payee.method().name() == order.method && payee.takes(&order.price.asset)
-        };
+    pub(super) fn payee_named(&self, name: &str) -> Option<&NamedPayee> {
+        self.options.payees.iter().find(|payee| payee.name == *name)
+    }
+
+    /// The first wallet that takes this asset in this way.
+    pub(super) fn payee_for(&self, method: &str, asset: &Asset) -> Option<&NamedPayee> {
+        let takes = |named: &&NamedPayee| named.payee.method().name() == method && named.payee.takes(asset);
         self.options.payees.iter().find(takes)
     }
 }
@@ -274,6 +276,10 @@ fn check_amount(terms: &PriceTerms, units: u64) -> Result<(), String> {
         _ if units < price.minimum => Err(format!("at least {}", terms.shown.amount(price.minimum))),
         _ => Ok(()),
     }
+}
+
+fn busy(order: &str) -> Refusal {
+    refusal(order, pay::UNAVAILABLE, "too many buyers pay at this moment; try again soon")
 }
 
 /// What a wallet says no to, it says to the buyer; why it cannot be asked is not the buyer's business.

@@ -13,7 +13,7 @@ use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt
 use serde_json::Value;
 
 use super::session::SellerConnection;
-use super::{NamedPayee, SellerNotice, Shared};
+use super::{SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{Admission, Credit, DatabaseError, Redeemed};
 use crate::validator::credit_info;
@@ -104,7 +104,7 @@ impl SellerConnection {
             refusal(order, pay::TERMS, "the terms of use must be accepted first; nothing is lost")
         } else if self.seller().listing.admission != Admission::Granted {
             refusal(order, "method", "this seller does not take payments")
-        } else if !self.seller().may_ask(&buyer) {
+        } else if !self.seller().buyers.may_ask(&buyer) {
             refusal(order, pay::UNAVAILABLE, "too much is asked at once; try again soon")
         } else {
             return true;
@@ -206,11 +206,16 @@ impl Shared {
 
     /// The ways to pay on the card that can be used now.
     pub(super) fn offers(&self) -> Vec<Offer> {
+        self.card_offers().0
+    }
+
+    /// The ways to pay on the card that make sense: those that can be used now, and the others.
+    pub(super) fn card_offers(&self) -> (Vec<Offer>, Vec<Offer>) {
         // A card that we stored is one; if not, there is nothing on it to show.
         let card = Card::parse(self.listing.card.as_bytes());
         let offers = card.map(|card| card.offers()).unwrap_or_default();
-        let is_taken = |offer: &Offer| offer.terms.as_ref().is_ok_and(|terms| self.takes(terms));
-        offers.into_iter().filter(is_taken).collect()
+        let make_sense = offers.into_iter().filter(|offer| offer.terms.is_ok());
+        make_sense.partition(|offer| offer.terms.as_ref().is_ok_and(|terms| self.takes(terms)))
     }
 
     /// Rows are not counted yet: who pays for one would have them all.
@@ -218,19 +223,11 @@ impl Shared {
         if matches!(terms.price.metered(), Some((Basis::Records, _))) {
             return false;
         }
-        terms.method == Method::Credit || self.payee(terms).is_some()
-    }
-
-    /// Who takes payments at such a price.
-    pub(super) fn payee(&self, terms: &PriceTerms) -> Option<&NamedPayee> {
-        let takes = |NamedPayee { payee, .. }: &&NamedPayee| {
-            payee.method() == terms.method && payee.takes(&terms.price.asset)
-        };
-        self.options.payees.iter().find(takes)
+        terms.method == Method::Credit || self.payee_for(terms.method.name(), &terms.price.asset).is_some()
     }
 
     fn due(&self) -> Due {
-        let offers = self.offers();
+        let (offers, others) = self.card_offers();
         // Vouchers can be redeemed whatever the card says.
         let mut methods = vec![Method::Credit.name().to_owned()];
         for terms in offers.iter().filter_map(|offer| offer.terms.as_ref().ok()) {
@@ -240,7 +237,8 @@ impl Shared {
             }
         }
         let asked = offers.iter().filter_map(|offer| offer.terms.as_ref().ok()).map(Asked::of).collect();
-        Due { methods, offers: offers.iter().map(ToString::to_string).collect(), asked }
+        let others = others.iter().map(|offer| format!("{offer} (cannot be paid now)"));
+        Due { methods, offers: offers.iter().map(ToString::to_string).chain(others).collect(), asked }
     }
 }
 

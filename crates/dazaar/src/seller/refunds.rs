@@ -7,10 +7,10 @@ use dazaar_market::pay::refund::{self, FAILED, RefundAnswer, RefundBalance, Refu
 use dazaar_market::{Asset, Method, Price};
 use serde_json::json;
 
-use super::{SellerNotice, Shared};
+use super::{NamedPayee, SellerNotice, Shared};
 use crate::clock::now_ms;
-use crate::database::{self, Account, DatabaseError};
-use crate::payment::{Payee, PaymentError};
+use crate::database::{self, Account, DatabaseError, RefundName};
+use crate::payment::PaymentError;
 use crate::validator::Question;
 
 impl Shared {
@@ -30,7 +30,7 @@ impl Shared {
                 json!({ "error": error })
             }
         };
-        self.tell(&buyer, refund::NAME, &message);
+        self.buyers.tell(&buyer, refund::NAME, &message);
     }
 
     /// The accounts with something that can be given back: money, not time that was granted.
@@ -45,32 +45,34 @@ impl Shared {
         let balance = |account: &Account| RefundBalance {
             asset: account.asset().to_string(),
             units: account.meter.balance,
-            methods: self.ways_back(account.asset()).map(|payee| payee.method().to_string()).collect(),
+            methods: self.ways_back(account.asset()).map(|named| named.payee.method().to_string()).collect(),
         };
         Ok(self.refundable(buyer)?.iter().map(balance).collect())
     }
 
-    fn ways_back<'a>(&'a self, asset: &'a Asset) -> impl Iterator<Item = &'a Arc<dyn Payee>> {
+    fn ways_back<'a>(&'a self, asset: &'a Asset) -> impl Iterator<Item = &'a NamedPayee> {
         let payees = self.options.payees.iter().filter(|_| self.options.refunds);
-        payees.map(|named| &named.payee).filter(move |payee| payee.takes(asset))
+        payees.filter(move |named| named.payee.takes(asset))
     }
 
-    /// The price of the account that is given back from, and who gives: that of the refund on record, or else the first that can.
+    /// The price of the account that is given back from, and the wallet that gives: that of the refund on record, or else the first that
+    /// can.
     fn way_back(
         &self,
         buyer: &IdentityKey,
         method: Method,
         name: &[u8],
-    ) -> Result<(Price, Arc<dyn Payee>), String> {
+    ) -> Result<(Price, &NamedPayee), String> {
         let known =
-            self.market.database().refunded_account(method.name(), name).map_err(|error| broken(&error))?;
-        let accounts = match known {
-            Some(account) => vec![account],
-            None => self.refundable(buyer)?,
-        };
-        let way = accounts.into_iter().find_map(|account| {
-            let payee = self.ways_back(account.asset()).find(|payee| payee.method() == method).cloned();
-            Some((account.price, payee?))
+            self.market.database().refund_on_record(method.name(), name).map_err(|error| broken(&error))?;
+        if let Some((account, wallet)) = known {
+            // Another wallet would give it a second time.
+            let named = self.payee_named(&wallet).ok_or("the wallet that gives this back is gone")?;
+            return Ok((account.price, named));
+        }
+        let way = self.refundable(buyer)?.into_iter().find_map(|account| {
+            let named = self.payee_for(method.name(), account.asset());
+            Some((account.price, named?))
         });
         way.ok_or_else(|| "nothing is left that could be given back so".to_owned())
     }
@@ -91,17 +93,23 @@ impl Shared {
         let Ok(_permit) = self.refunding.try_acquire() else {
             return Ok(RefundAnswer::pending("another refund is under way"));
         };
-        let (price, payee) = self.way_back(&buyer, method, &name)?;
+        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, &name)?;
         let most = question.units.unwrap_or(u64::MAX);
         // Each costs a fee: whoever comes back again and again takes at least half.
         let has_less =
             |balance: &RefundBalance| balance.asset == price.asset.to_string() && most < balance.units / 2;
-        if self.market.database().refunded_account(method.name(), &name).is_ok_and(|known| known.is_none())
+        if self.market.database().refund_on_record(method.name(), &name).is_ok_and(|known| known.is_none())
             && self.balances(&buyer)?.iter().any(has_less)
         {
             return Err("at least half of what is left is given back at once".to_owned());
         }
-        let taken = self.take_off((&buyer, &price), most, (method, &name, &question.to)).await?;
+        let (reference, to) = (name.as_slice(), question.to.as_str());
+        let taken = self.take_off(
+            (&buyer, &price),
+            most,
+            RefundName { method: method.name(), reference, wallet, to },
+        );
+        let taken = taken.await?;
         let asset = price.asset;
         let units = match taken {
             database::Refunded::New { units: 0 } => return Err("nothing is left to give back".to_owned()),
@@ -135,21 +143,21 @@ impl Shared {
         &self,
         (buyer, price): (&IdentityKey, &Price),
         most: u64,
-        (method, name, to): (Method, &[u8], &str),
+        name: RefundName<'_>,
     ) -> Result<database::Refunded, String> {
-        self.pause(buyer, true);
+        self.buyers.pause(buyer, true);
         let question = Question {
             seller: self.identity.public(),
             buyer: *buyer,
             feed: self.feed(),
-            served_ms: self.served_ms(buyer),
-            served_bytes: self.allowance(buyer).take_sent(),
+            served_ms: self.buyers.take_served_ms(buyer),
+            served_bytes: self.buyers.allowance(buyer).take_sent(),
         };
         self.validator.validate(question).await;
         let account = (&self.feed(), buyer, price);
-        let taken = self.market.database().refund(account, most, (method.name(), name, to), now_ms());
+        let taken = self.market.database().refund(account, most, name, now_ms());
         // The answer to the next question says what may be sent.
-        self.pause(buyer, false);
+        self.buyers.pause(buyer, false);
         taken.map_err(|error| match error {
             DatabaseError::RefundDiffers => "another refund has this name".to_owned(),
             error => broken(&error),

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use super::{SellerNotice, Shared, UserMessage};
+use super::buyers::UserMessage;
+use super::{SellerNotice, Shared};
 use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
@@ -106,7 +107,7 @@ impl SellerConnection {
         // Nobody is told the answers. The question that is still out, and the last one, charge what was delivered.
         tokio::join!(self.verdict.settle(), last.settle());
         self.buyer = None;
-        self.seller.leave(&buyer);
+        self.seller.buyers.leave(&buyer);
         self.connection.close().await;
     }
 
@@ -148,7 +149,7 @@ impl SellerConnection {
     }
 
     fn handle_connected(&mut self, buyer: IdentityKey, security: Security) -> Result<(), SessionEnd> {
-        let inbox = self.seller.enter(buyer).ok_or(SessionEnd::TooManyConnections)?;
+        let inbox = self.seller.buyers.enter(buyer).ok_or(SessionEnd::TooManyConnections)?;
         self.buyer = Some((buyer, inbox));
         let authenticated = security == Security::Authenticated;
         self.seller.notify(SellerNotice::Connected { buyer, authenticated });
@@ -206,7 +207,7 @@ impl SellerConnection {
             self.say_due(&buyer);
         }
         if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
-            self.seller.set_allowance(&buyer, info.as_ref().and_then(bytes_left));
+            self.seller.buyers.set_allowance(&buyer, info.as_ref().and_then(bytes_left));
             if let Some(replicator) = &self.replicator {
                 replicator.wake();
             }
@@ -259,9 +260,9 @@ impl SellerConnection {
     }
 
     fn question(&mut self, buyer: IdentityKey) -> Question {
-        let running_ms = if self.delivery.is_metered { self.seller.served_ms(&buyer) } else { 0 };
+        let running_ms = if self.delivery.is_metered { self.seller.buyers.take_served_ms(&buyer) } else { 0 };
         let served_ms = running_ms.saturating_add(std::mem::take(&mut self.delivery.uncharged_ms));
-        let served_bytes = self.seller.allowance(&buyer).take_sent();
+        let served_bytes = self.seller.buyers.allowance(&buyer).take_sent();
         Question {
             seller: self.seller.config.seller,
             buyer,
@@ -304,7 +305,7 @@ impl SellerConnection {
         let replicator = Replicator::new(Arc::clone(&self.seller.log), feed, options);
         replicator.set_uploading(false);
         if let Some(buyer) = self.buyer() {
-            replicator.set_allowance(self.seller.allowance(&buyer));
+            replicator.set_allowance(self.seller.buyers.allowance(&buyer));
         }
         replicator
     }
@@ -341,7 +342,7 @@ impl SellerConnection {
             self.delivery.blocks += uploaded.blocks;
             self.delivery.bytes += uploaded.bytes;
             if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes)
-                && self.seller.allowance(&buyer).left() == Some(0)
+                && self.seller.buyers.allowance(&buyer).left() == Some(0)
             {
                 self.ask_at_once();
             }
@@ -351,7 +352,7 @@ impl SellerConnection {
         let delivery = &mut self.delivery;
         if delivery.is_open && !delivery.is_metered && delivery.blocks > 0 {
             delivery.is_metered = true;
-            self.seller.start_meter(&buyer);
+            self.seller.buyers.start_meter(&buyer);
         }
     }
 
@@ -365,7 +366,7 @@ impl SellerConnection {
     /// The gate is closed, or the connection gone: the meter stops here.
     fn stop_meter(&mut self) {
         if let (true, Some(buyer)) = (std::mem::take(&mut self.delivery.is_metered), self.buyer()) {
-            let served_ms = self.seller.stop_meter(&buyer);
+            let served_ms = self.seller.buyers.stop_meter(&buyer);
             self.delivery.uncharged_ms = self.delivery.uncharged_ms.saturating_add(served_ms);
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Bank {
     pub(crate) is_closed: AtomicBool,
     /// Whether a payer that has paid answers.
     pub(crate) is_mute: AtomicBool,
+    /// Whether a payer that has paid says that it could not.
+    pub(crate) is_confused: AtomicBool,
     /// What was given back, by name.
     pub(crate) refunds: Mutex<BTreeMap<Vec<u8>, u64>>,
     /// Transfers that were made.
@@ -118,6 +120,9 @@ impl Payer for Wallet {
             }
             if self.0.is_mute.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
+            }
+            if self.0.is_confused.load(Ordering::Relaxed) {
+                return Err(PaymentError::refused("it was not sent"));
             }
             let proof = (self.1 == Method::Cashu).then(|| request.to_owned());
             Ok(Paid { reference: hex::encode(request), proof, fee: 1 })

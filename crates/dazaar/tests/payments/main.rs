@@ -13,7 +13,8 @@ use dazaar::cards::pay::{self, Refusal};
 use dazaar::cards::{Asset, BuyerEvent, Link, MasterKey, Method, PriceTerms};
 use dazaar::database::{Admission, Budget, DatabaseError, Finality, Receipt, SpendingState};
 use dazaar::{
-    Buyer, BuyerNotice, BuyerOptions, Market, MarketError, NamedPayee, Offer, Seller, SellerOptions, now_ms,
+    Buyer, BuyerNotice, BuyerOptions, Market, MarketError, NamedPayee, NamedPayer, Offer, Seller,
+    SellerOptions, now_ms,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -95,6 +96,10 @@ fn named(bank: &Arc<Bank>, method: Method) -> NamedPayee {
     NamedPayee { name: method.to_string(), payee: Arc::new(Wallet(Arc::clone(bank), method)) }
 }
 
+fn payer(name: &str, bank: &Arc<Bank>, method: Method) -> NamedPayer {
+    NamedPayer { name: format!("{name}-{method}"), payer: Arc::new(Wallet(Arc::clone(bank), method)) }
+}
+
 /// A buyer who runs.
 struct Customer {
     market: Arc<Market>,
@@ -115,14 +120,12 @@ impl Customer {
     }
 
     fn of(market: Market, link: &Link, bank: &Arc<Bank>) -> Self {
+        Self::paying(market, link, [Method::Bolt11, Method::Cashu].map(|method| payer("purse", bank, method)))
+    }
+
+    fn paying<const N: usize>(market: Market, link: &Link, payers: [NamedPayer; N]) -> Self {
         let market = Arc::new(market);
-        let options = BuyerOptions {
-            payers: vec![
-                Arc::new(Wallet(Arc::clone(bank), Method::Bolt11)),
-                Arc::new(Wallet(Arc::clone(bank), Method::Cashu)),
-            ],
-            ..BuyerOptions::default()
-        };
+        let options = BuyerOptions { payers: payers.to_vec(), ..BuyerOptions::default() };
         let buyer = Buyer::new(Arc::clone(&market), link.clone().into(), options).unwrap();
         let notices = buyer.notices();
         let runner = buyer.clone();
@@ -243,6 +246,48 @@ async fn a_payment_of_which_the_buyers_wallet_says_nothing_counts() {
     // The buyer's wallet never answers; the seller's sees the payment all the same.
     assert_eq!(anna.receipt().await.units, Some(4_000));
     assert_eq!(anna.states(), [SpendingState::Done]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_the_wallet_denies_counts_when_it_comes() {
+    let scene = Scene::new().await;
+    let mut anna = scene.buyer("anna");
+    scene.bank.is_confused.store(true, Ordering::Relaxed);
+    anna.buyer.pay(&scene.terms[0], 4_000).unwrap();
+    let done = async {
+        while anna.states() != [SpendingState::Done] {
+            anna.notices.recv().await.unwrap();
+        }
+    };
+    timeout(DEADLINE, done).await.expect("in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_gone_on_with_by_the_wallet_that_began_it() {
+    let scene = Scene::new().await;
+    let other = Arc::new(Bank::default());
+    let [mine, new] =
+        [("a", &scene.bank), ("b", &other)].map(|(name, bank)| payer(name, bank, Method::Cashu));
+    let dir = scene.folders.path().join("anna");
+    // The wallet pays and does not say so; then the buyer is gone.
+    scene.bank.is_mute.store(true, Ordering::Relaxed);
+    let anna = Customer::paying(Market::create(&dir, None, None).unwrap(), &scene.link, [mine.clone()]);
+    anna.buyer.pay(&scene.terms[1], 4_000).unwrap();
+    while scene.bank.transfers.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    anna.running.abort();
+    drop(anna);
+    scene.bank.is_mute.store(false, Ordering::Relaxed);
+    // Without that wallet the payment waits.
+    let anna = Customer::paying(Market::open(&dir, None).unwrap(), &scene.link, [new.clone()]);
+    assert!(!anna.buyer.is_paying());
+    anna.running.abort();
+    drop(anna);
+    let mut anna = Customer::paying(Market::open(&dir, None).unwrap(), &scene.link, [new, mine]);
+    assert_eq!(anna.receipt().await.units, Some(4_000));
+    assert_eq!(scene.paid(&anna), (4_000, 1));
+    assert_eq!(other.transfers.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use dazaar::Market;
 use dazaar_pay::lightning::{Endpoint, FeeLimit, LightningSettings, Network, WalletSettings};
 use dazaar_pay::{HookSettings, Secret};
 
@@ -113,7 +112,8 @@ impl From<Bitcoins> for Network {
 
 pub(super) async fn run(context: &Context, arguments: &AddArguments) -> Result<(), Failure> {
     let market = context.market_or_new()?;
-    let settings = settings(&market, arguments).await?;
+    market.check_new_wallet(&arguments.name)?;
+    let settings = settings(arguments).await?;
     let value = serde_json::to_value(&settings).map_err(Failure::input)?;
     // What cannot be opened would stand in the way of every other command.
     let wallet = Wallet::open(&market, arguments.name.clone(), settings)?;
@@ -126,7 +126,7 @@ pub(super) async fn run(context: &Context, arguments: &AddArguments) -> Result<(
     tell(context, &wallet, detail)
 }
 
-async fn settings(market: &Market, arguments: &AddArguments) -> Result<Settings, Failure> {
+async fn settings(arguments: &AddArguments) -> Result<Settings, Failure> {
     let file = arguments.secret_file.as_deref();
     let lightning = |wallet, network: Bitcoins| {
         let (network, fee) = (network.into(), FeeLimit::default());
@@ -155,7 +155,7 @@ async fn settings(market: &Market, arguments: &AddArguments) -> Result<Settings,
             lightning(wallet, node.network)
         }
         Kind::Cashu { mints } => cashu(mints)?,
-        Kind::Erc20 { node, chain, token } => erc20(market, arguments, (node, *chain, token)).await?,
+        Kind::Erc20 { node, chain, token } => erc20(arguments, (node, *chain, token)).await?,
     })
 }
 
@@ -171,7 +171,6 @@ fn cashu(_: &[String]) -> Result<Settings, Failure> {
 
 #[cfg(feature = "erc20")]
 async fn erc20(
-    market: &Market,
     arguments: &AddArguments,
     (node, chain, contracts): (&str, u64, &[String]),
 ) -> Result<Settings, Failure> {
@@ -192,17 +191,18 @@ async fn erc20(
         finality: None,
         max_fee_gwei: None,
         raise_fee_after_s: 180,
-        records: market.wallets_folder().join(format!("{}.db", arguments.name)),
+        // Where they are is known when the wallet is opened.
+        records: PathBuf::new(),
     }))
 }
 
 #[cfg(not(feature = "erc20"))]
-async fn erc20(_: &Market, _: &AddArguments, _: (&str, u64, &[String])) -> Result<Settings, Failure> {
+async fn erc20(_: &AddArguments, _: (&str, u64, &[String])) -> Result<Settings, Failure> {
     Err(not_built("stablecoins", "erc20"))
 }
 
 #[cfg(not(all(feature = "cashu", feature = "erc20")))]
-fn not_built(what: &str, feature: &str) -> Failure {
+pub(super) fn not_built(what: &str, feature: &str) -> Failure {
     Failure::input(format!("this build has no {what}"))
         .hint(format!("build the program with it: --features {feature}"))
 }

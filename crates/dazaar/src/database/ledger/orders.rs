@@ -50,19 +50,24 @@ pub struct OrderRecord {
 /// How many orders may be waiting to be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderLimits {
-    /// Of one buyer for one listing.
+    /// Of one buyer for one listing, while they may be paid.
     pub of_buyer: usize,
-    /// Of all buyers for one listing.
+    /// Of all buyers for one listing, made in the last quarter of an hour: some may be paid for a week, and strangers must not be able
+    /// to fill a shop for so long.
     pub of_feed: usize,
 }
 
+/// How long an order counts among those of all buyers.
+const COUNTED_MS: i64 = 15 * 60 * 1000;
+
 impl OrderLimits {
-    /// Whether there are more with the new one. Those that are not paid in time do not count.
+    /// Whether there are more with the new one.
     fn are_exceeded(self, connection: &Connection, order: &Order, now_ms: i64) -> rusqlite::Result<bool> {
-        let sql = "SELECT count(*), coalesce(sum(CASE WHEN buyer = ?2 THEN 1 ELSE 0 END), 0)
+        let sql = "SELECT coalesce(sum(CASE WHEN made_ms > ?4 THEN 1 ELSE 0 END), 0),
+                coalesce(sum(CASE WHEN buyer = ?2 THEN 1 ELSE 0 END), 0)
             FROM orders JOIN account ON account.id = orders.account
             WHERE orders.closed = 0 AND orders.expires_ms > ?3 AND feed = ?1";
-        let row = params![order.feed.as_bytes(), order.buyer.as_bytes(), now_ms];
+        let row = params![order.feed.as_bytes(), order.buyer.as_bytes(), now_ms, now_ms - COUNTED_MS];
         let (all, theirs): (usize, usize) =
             connection.prepare_cached(sql)?.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(all > self.of_feed || theirs > self.of_buyer)

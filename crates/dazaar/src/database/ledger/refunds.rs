@@ -9,6 +9,19 @@ use super::Account;
 use super::accounts::{account, open, return_refund, signed};
 use super::receipts::Line;
 
+/// A refund's name, and how it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundName<'a> {
+    /// In which way.
+    pub method: &'a str,
+    /// The name, the buyer's random choice: unique for its method.
+    pub reference: &'a [u8],
+    /// The wallet that gives it, and alone is asked again: another would give it once more.
+    pub wallet: &'a str,
+    /// Where to.
+    pub to: &'a str,
+}
+
 /// What became of the wish for a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refunded {
@@ -37,28 +50,28 @@ pub enum Refunded {
 }
 
 impl Database {
-    /// Takes up to `most` units off a balance, to be given back to where `to` says; once for each `reference` of a method. Call this
+    /// Takes up to `most` units off a balance, to be given back; once for each reference of a method. Call this
     /// first, then send the money, and then [`refund_sent`](Self::refund_sent), or [`refund_failed`](Self::refund_failed) if that is
     /// impossible. A refund of nothing leaves no trace.
     ///
     /// # Errors
-    /// [`DatabaseError::RefundDiffers`] if a refund of another account's or to elsewhere has this name, [`DatabaseError::Sqlite`],
-    /// [`DatabaseError::Damaged`].
+    /// [`DatabaseError::RefundDiffers`] if a refund of another account's, from another wallet or to elsewhere has this name,
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
     pub fn refund(
         &self,
         (feed, buyer, price): (&FeedKey, &IdentityKey, &Price),
         most: u64,
-        (method, reference, to): (&str, &[u8], &str),
+        name: RefundName<'_>,
         now_ms: i64,
     ) -> Result<Refunded, DatabaseError> {
+        let RefundName { method, reference, wallet, to } = name;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some(Recorded { account: id, units, to: known_to }) =
-            refund_of(&transaction, method, reference)?
-        {
+        if let Some(known) = refund_of(&transaction, method, reference)? {
+            let (id, units, known_way) = (known.account, known.units, (known.wallet, known.to));
             let known = account(&transaction, id)?;
             let is_same = (&known.feed, &known.buyer, &known.price) == (feed, buyer, price);
-            if !is_same || known_to != to.as_bytes() {
+            if !is_same || known_way != (wallet.to_owned(), to.to_owned()) {
                 return Err(DatabaseError::RefundDiffers);
             }
             return outcome(&transaction, method, reference, units);
@@ -69,21 +82,25 @@ impl Database {
             return Ok(Refunded::New { units });
         }
         let line = Line { method, reference, kind: "refund", block: &[], incarnation: 0, units, now_ms };
-        line.insert(&transaction, Some(id), None, to.as_bytes())?;
+        line.insert(&transaction, Some(id), None, format!("{wallet}\n{to}").as_bytes())?;
         let sql = "UPDATE account SET balance = balance - ?2, refunded = refunded + ?2 WHERE id = ?1";
         transaction.execute(sql, params![id, signed(units)])?;
         transaction.commit()?;
         Ok(Refunded::New { units })
     }
 
-    /// The account of a refund on record.
+    /// The account of a refund on record, and the wallet that gives it.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
-    pub fn refunded_account(&self, method: &str, reference: &[u8]) -> Result<Option<Account>, DatabaseError> {
+    pub fn refund_on_record(
+        &self,
+        method: &str,
+        reference: &[u8],
+    ) -> Result<Option<(Account, String)>, DatabaseError> {
         let connection = self.connection();
         let found = refund_of(&connection, method, reference)?;
-        found.map(|found| account(&connection, found.account)).transpose()
+        found.map(|found| Ok((account(&connection, found.account)?, found.wallet))).transpose()
     }
 
     /// The money of a refund left, and this shows it. The first proof stays.
@@ -139,7 +156,8 @@ const FAILED: &str = "refund-failed";
 struct Recorded {
     account: i64,
     units: u64,
-    to: Vec<u8>,
+    wallet: String,
+    to: String,
 }
 
 fn outcome(
@@ -177,10 +195,14 @@ fn refund_of(
     let sql =
         "SELECT account, units, evidence FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund'";
     let found = connection.prepare_cached(sql)?.query_row(params![method, reference], |row| {
+        let way: Option<Vec<u8>> = row.get(2)?;
+        let way = String::from_utf8_lossy(&way.unwrap_or_default()).into_owned();
+        let (wallet, to) = way.split_once('\n').unwrap_or_default();
         Ok(Recorded {
             account: row.get(0)?,
             units: row.get::<_, i64>(1)?.unsigned_abs(),
-            to: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
+            wallet: wallet.to_owned(),
+            to: to.to_owned(),
         })
     });
     Ok(found.optional()?)

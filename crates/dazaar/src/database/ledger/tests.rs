@@ -18,6 +18,11 @@ const OTHER_FEED: FeedKey = FeedKey([2; 32]);
 const ANNA: IdentityKey = IdentityKey([3; 32]);
 const BERT: IdentityKey = IdentityKey([4; 32]);
 
+/// A refund with this name.
+fn chain(reference: &[u8]) -> RefundName<'_> {
+    RefundName { method: "chain", reference, wallet: "purse", to: "" }
+}
+
 struct Books {
     folder: TempDir,
     database: Database,
@@ -387,7 +392,7 @@ fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 1000, Finality::Final));
     books.database.charge(&FEED, &ANNA, time(10), &at(10)).unwrap();
-    books.database.refund((&FEED, &ANNA, &price), u64::MAX, ("chain", b"a", ""), 0).unwrap();
+    books.database.refund((&FEED, &ANNA, &price), u64::MAX, chain(b"a"), 0).unwrap();
     books.apply(receipt(2, 0, 1, 100, Finality::Final));
     books.database.charge(&FEED, &ANNA, time(0), &at(5000)).unwrap();
     assert_eq!(price_at(&books, 0).meter.balance, 100);
@@ -417,7 +422,7 @@ fn a_refund_is_off_the_balance_before_it_is_sent() {
     books.order(1, &sats());
     books.apply(receipt(1, 0, 1, 100, Finality::Final));
     let refund = |books: &Books, most, name: &[u8]| {
-        books.database.refund((&FEED, &ANNA, &sats()), most, ("chain", name, ""), 5).unwrap()
+        books.database.refund((&FEED, &ANNA, &sats()), most, chain(name), 5).unwrap()
     };
     assert_eq!(refund(&books, 30, b"a"), Refunded::New { units: 30 });
     books.crash();
@@ -428,9 +433,14 @@ fn a_refund_is_off_the_balance_before_it_is_sent() {
     assert!(!books.database.refund_failed("chain", b"b", 6).unwrap(), "once");
     assert_eq!(refund(&books, 99, b"b"), Refunded::Failed { units: 70 }, "nothing is to be sent");
     let dearer = time_price(9, 1, Clock::Open);
-    let other = books.database.refund((&FEED, &ANNA, &dearer), 1, ("chain", b"a", ""), 5);
+    let other = books.database.refund((&FEED, &ANNA, &dearer), 1, chain(b"a"), 5);
     assert!(matches!(other, Err(DatabaseError::RefundDiffers)));
     assert_eq!(books.database.accounts(&FEED, &ANNA).unwrap().len(), 1, "nothing of it stays");
+    let from_another = RefundName { wallet: "till", ..chain(b"a") };
+    let other = books.database.refund((&FEED, &ANNA, &sats()), 1, from_another, 5);
+    assert!(matches!(other, Err(DatabaseError::RefundDiffers)), "one wallet gives it");
+    let (_, wallet) = books.database.refund_on_record("chain", b"a").unwrap().unwrap();
+    assert_eq!(wallet, "purse");
     assert!(!books.database.refund_failed("chain", b"x", 6).unwrap(), "no such refund");
     let account = books.account(&ANNA, &sats());
     assert_eq!((account.paid, account.refunded, account.meter.balance), (100, 30, 70));
@@ -528,7 +538,7 @@ fn the_report_adds_up_to_the_accounts() {
     books.apply(receipt(2, 0, 9, 7, Finality::Final));
     books.database.charge(&FEED, &ANNA, time(70), &at(0)).unwrap();
     books.database.charge(&FEED, &ANNA, time(70), &at(1)).unwrap();
-    books.database.refund((&FEED, &ANNA, &sats()), 10, ("chain", b"a", ""), 2_000_000).unwrap();
+    books.database.refund((&FEED, &ANNA, &sats()), 10, chain(b"a"), 2_000_000).unwrap();
     let lines = books.database.ledger(i64::MIN, i64::MAX).unwrap();
     let kinds: Vec<_> = lines.iter().map(|line| (line.kind.as_str(), line.change())).collect();
     assert_eq!(kinds, [("delivery", -60), ("credit", 100), ("credit", 0), ("refund", -10)]);

@@ -294,8 +294,7 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model) {
             books.database.charge(&FEED, &ANNA, Used::default(), &at(model.now_ms)).unwrap();
         }
         Step::Refund { what, name, most } => {
-            let refunded =
-                books.database.refund((&FEED, &ANNA, &what.price()), most, ("chain", &[name], ""), 0);
+            let refunded = books.database.refund((&FEED, &ANNA, &what.price()), most, chain(&[name]), 0);
             assert_eq!(refunded.ok(), model.refund(what, name, most));
         }
         Step::RefundFailed { name } => {

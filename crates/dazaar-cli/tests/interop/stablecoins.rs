@@ -1,0 +1,101 @@
+//! Stablecoins through the program: a chain, a token, a seller's and a buyer's wallet; bought, counted once, given back.
+
+use serde_json::{Value, json};
+
+use crate::support::{Process, Scene, csv, text};
+
+/// Units of a token for one of it.
+const ONE: u64 = 1_000_000;
+
+/// A chain with a token, and a wallet on it for the seller and for the buyer.
+struct Chain {
+    _process: Process,
+    about: Value,
+}
+
+impl Chain {
+    fn new(scene: &Scene) -> Self {
+        let mut process = scene.js("evm/chain.js", "chain", &[]);
+        let about = process.wait_for("chain");
+        let chain = Self { _process: process, about };
+        for who in ["seller", "buyer"] {
+            let key = scene.file(&format!("{who}.key"), chain.text(who));
+            let (url, token) = (chain.text("url"), chain.text("token"));
+            let words = ["wallet", "add", "base", "erc20", &url, "--chain", "31337", "--token", &token];
+            let mut added = scene.dazaar(who, &[&words[..], &["--secret-file", &key]].concat());
+            added.succeed();
+            let wallet = added.last("wallet");
+            assert_eq!((&wallet["receives"], &wallet["pays"]), (&json!("erc20"), &json!("erc20")));
+        }
+        chain
+    }
+
+    fn text(&self, name: &str) -> String {
+        text(&self.about, name)
+    }
+
+    /// The card of something for one dollar an hour.
+    fn card(&self, scene: &Scene) -> String {
+        let price = json!({ "method": "erc20", "currency": "USD", "amount": "1", "per": "hour",
+            "contract": self.about["token"], "chain": 31_337, "decimals": 6 });
+        scene.file("card.json", json!({ "prices": [price] }).to_string())
+    }
+}
+
+/// What a wallet holds of the token.
+fn balance(scene: &Scene, who: &str) -> u64 {
+    let mut asked = scene.dazaar(who, &["wallet", "balance"]);
+    asked.succeed();
+    let balances = asked.seen().iter().filter(|event| event["event"] == "balance");
+    let tokens =
+        balances.filter(|event| event["asset"].as_str().is_some_and(|asset| asset.contains("erc20")));
+    tokens.filter_map(|event| event["units"].as_u64()).sum()
+}
+
+#[test]
+fn a_stablecoin_buys_and_comes_back() {
+    let scene = Scene::new();
+    let chain = Chain::new(&scene);
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell_on(&data, &["--card", &chain.card(&scene), "--interval", "50"]);
+    let to = scene.text_path("bought.csv");
+    let words = ["buy", &place.seller, "--connect", &place.address, "--pay", "2h", "--max-spend", "3 USD"];
+    let mut buyer = scene.dazaar("buyer", &[&words[..], &["--to", &to]].concat());
+    assert_eq!(buyer.wait_for("sent")["units"], 2 * ONE);
+    assert_eq!(buyer.wait_for("paid")["units"], 2 * ONE);
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(scene.read("bought.csv"), csv(20));
+    assert_eq!(seller.wait_for("buyer-paid")["units"], 2 * ONE);
+    assert_eq!((balance(&scene, "seller"), balance(&scene, "buyer")), (2 * ONE, 3 * ONE));
+
+    // What is left goes back to the buyer's account; some of it was used.
+    let account = chain.text("buyerAddress");
+    let refund = ["refund", &place.seller, "--connect", &place.address, "--by", "erc20", "--to", &account];
+    let mut refund = scene.dazaar("buyer", &refund);
+    refund.succeed();
+    let back = refund.last("refunded")["units"].as_u64().unwrap();
+    assert!((ONE..2 * ONE).contains(&back), "{back}");
+    assert_eq!((balance(&scene, "seller"), balance(&scene, "buyer")), (2 * ONE - back, 3 * ONE + back));
+}
+
+#[test]
+fn a_seller_that_is_killed_while_it_is_paid_is_paid_once() {
+    let scene = Scene::new();
+    let chain = Chain::new(&scene);
+    let data = scene.file("data.csv", csv(20));
+    let arguments = ["--card", &chain.card(&scene), "--interval", "50"];
+    let (mut seller, place) = scene.sell_on(&data, &arguments);
+    let words = ["buy", &place.seller, "--pay", "1h", "--max-spend", "3 USD", "--connect"];
+    let mut buyer = scene.dazaar("buyer", &[&words[..], &[&place.address]].concat());
+    buyer.wait_for("sent");
+    seller.kill();
+    buyer.kill();
+    let (mut seller, place) = scene.sell_on(&data, &arguments);
+    let mut buyer = scene.dazaar("buyer", &[&words[..], &[&place.address]].concat());
+    assert_eq!(buyer.wait_for("paid")["units"], ONE);
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(seller.wait_for("buyer-paid")["units"], ONE);
+    assert_eq!((balance(&scene, "seller"), balance(&scene, "buyer")), (ONE, 4 * ONE));
+}
