@@ -76,7 +76,7 @@ impl Wallet {
             }
             #[cfg(feature = "cashu")]
             Settings::Cashu(settings) => {
-                let path = market.wallets_folder().join(format!("{name}.coins"));
+                let path = market.wallets_folder()?.join(format!("{name}.coins"));
                 let wallet = dazaar_cashu::Ecash::open(&path, market.master(), settings)
                     .map_err(|error| wrong(&error))?;
                 let (payee, payer) = (Arc::new(wallet.clone()), Arc::new(wallet.clone()));
@@ -85,7 +85,7 @@ impl Wallet {
             #[cfg(feature = "erc20")]
             Settings::Erc20(mut settings) => {
                 // A market can be moved: only its own folder is known.
-                settings.records = market.wallets_folder().join(format!("{name}.payments"));
+                settings.records = market.wallets_folder()?.join(format!("{name}.payments"));
                 let payer = TokenPayer::new(PayerSettings {
                     key: settings.key.clone(),
                     chain: settings.chain,

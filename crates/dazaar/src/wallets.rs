@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -51,7 +52,7 @@ impl Market {
     /// # Errors
     /// [`WalletError::Io`].
     pub fn wallets(&self) -> Result<Vec<String>, WalletError> {
-        let folder = self.wallets_folder();
+        let folder = self.wallets_path();
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|source| WalletError::Io { path: folder.clone(), source })?,
@@ -91,8 +92,18 @@ impl Market {
         })
     }
 
-    /// The folder in which wallets may keep what they must not lose.
-    pub fn wallets_folder(&self) -> PathBuf {
+    /// The folder in which wallets may keep what they must not lose. It is there, and its owner's alone.
+    ///
+    /// # Errors
+    /// [`WalletError::Io`].
+    pub fn wallets_folder(&self) -> Result<PathBuf, WalletError> {
+        let path = self.wallets_path();
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|source| WalletError::Io { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    fn wallets_path(&self) -> PathBuf {
         self.dir().join("wallets")
     }
 
@@ -100,7 +111,7 @@ impl Market {
         if !is_name(name) {
             return Err(WalletError::Name { max: NAME_CHARS_MAX });
         }
-        Ok(self.wallets_folder().join(format!("{name}{SUFFIX}")))
+        Ok(self.wallets_path().join(format!("{name}{SUFFIX}")))
     }
 
     fn wallets_secret(&self) -> SecretString {
@@ -180,8 +191,7 @@ mod tests {
         let stored = fs::read(folder.path().join("anna/wallets/mine.wallet")).unwrap();
         assert!(!String::from_utf8_lossy(&stored).contains("very-secret"));
         let other = Market::create(&folder.path().join("eve"), None, None).unwrap();
-        fs::create_dir_all(other.wallets_folder()).unwrap();
-        fs::write(other.wallets_folder().join("mine.wallet"), stored).unwrap();
+        fs::write(other.wallets_folder().unwrap().join("mine.wallet"), stored).unwrap();
         assert!(matches!(other.wallet("mine"), Err(WalletError::File(KeystoreError::Decrypt { .. }))));
     }
 

@@ -191,6 +191,11 @@ impl<'a> Purchase<'a> {
         ask(&self.buyer, question).await.map_err(|error| (&error).into())
     }
 
+    /// How long the user waits.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.arguments.patience()
+    }
+
     /// Makes what was downloaded survive a power cut.
     pub(super) async fn flush(&self) -> Result<(), Failure> {
         match self.buyer.feed() {

@@ -1,16 +1,22 @@
 //! `dazaar refund`: asks a seller for what is left of what I paid.
 
+use std::time::Duration;
+
 use clap::Args;
 use dazaar::cards::Method;
 use dazaar::cards::pay::refund::{FAILED, RefundAnswer, RefundQuestion};
 use dazaar::wire::replication::Download;
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 use super::Context;
 use super::purchase::{Purchase, SellerArguments, method};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
+
+/// Pause from one question to the next, while the money is on its way.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Ask a seller what is left of what I paid, or for that money back
 #[derive(Debug, Args)]
@@ -37,6 +43,19 @@ pub(crate) struct Arguments {
     purchase: SellerArguments,
 }
 
+/// Asks until the money is there, or for as long as the user waits.
+async fn ask(purchase: &Purchase<'_>, question: &RefundQuestion) -> Result<RefundAnswer, Failure> {
+    let begun = Instant::now();
+    loop {
+        let answer = purchase.ask(question).await?;
+        let is_late = purchase.patience().is_some_and(|patience| begun.elapsed() > patience);
+        if answer.pending.is_none() || is_late {
+            return Ok(answer);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let market = context.market()?;
     let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, Download::Sparse)?;
@@ -57,7 +76,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if arguments.by.is_some() {
         market.database().set_setting(&setting, &name.into())?;
     }
-    let answer = Interruption::listen()?.or(purchase.ask(&question)).await;
+    let answer = Interruption::listen()?.or(ask(&purchase, &question)).await;
     if answer.as_ref().is_err_and(|failure| failure.says(FAILED)) {
         // It is asked for anew under another name.
         market.database().set_setting(&setting, &Value::Null)?;

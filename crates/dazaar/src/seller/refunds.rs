@@ -132,8 +132,8 @@ impl Shared {
                 Err(reason)
             }
             Err(PaymentError::Unavailable { reason }) => {
-                tracing::warn!(reason, "a wallet cannot be asked");
-                Ok(RefundAnswer::pending("the seller's wallet cannot be asked at the moment"))
+                tracing::info!(reason, "a refund is not sent yet");
+                Ok(RefundAnswer::pending("the seller's wallet has not sent it yet"))
             }
         }
     }
