@@ -138,3 +138,17 @@ async fn of_two_programs_that_pay_an_invoice_one_does() {
         assert_eq!(world.mint.memory.lock().unwrap().paid.len(), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_programs_that_collect_at_once_get_the_coins_once() {
+    for _ in 0..5 {
+        let world = World::with(1).await;
+        let (one, other) = (world.open(), world.open());
+        one.top_up(100).await.unwrap();
+        let (first, second) = tokio::join!(one.collect(), other.collect());
+        assert!(first.unwrap() + second.unwrap() >= 100);
+        assert_eq!(own(&one).await, 101);
+        world.all_is_there(&one, 0).await;
+        assert_eq!(other.collect().await.unwrap(), 0);
+    }
+}

@@ -86,7 +86,7 @@ impl Wallet {
         }
         match mint.issue_state(&open.quote) {
             Ok(state) if state.is_paid() => {
-                let id = self.plan_issue(mint, open)?;
+                let Some(id) = self.plan_issue(mint, open)? else { return Ok(0) };
                 self.run(id).map(|()| open.sat)
             }
             Ok(state) if !state.is_issued() => Ok(0),
@@ -99,17 +99,24 @@ impl Wallet {
         }
     }
 
-    fn plan_issue(&self, mint: &Mint, open: &Open) -> Result<i64, EcashError> {
+    /// Records how coins are asked for; none if nothing is to be had any more.
+    fn plan_issue(&self, mint: &Mint, open: &Open) -> Result<Option<i64>, EcashError> {
         let active = active(mint, &self.keysets(mint)?)?;
         let amounts = crate::amounts::split(open.sat, &active)?;
         self.store.write(|connection| {
+            // Another program may have come first.
+            let now = invoices::open(connection, &mint.url)?.into_iter().find(|one| one.quote == open.quote);
+            match now {
+                Some(Open { operation: None, .. }) => {}
+                begun_or_done => return Ok(begun_or_done.and_then(|open| open.operation)),
+            }
             let first = keysets::take_counters(connection, &active.id, amounts.len())?;
             let outputs = outputs::plain(&self.seed, active.id, first, &amounts)?;
             let step = Step::Issue { quote: open.quote.clone() };
             let operation = Operation { step, inputs: Vec::new(), outputs, back: None };
             let id = operations::put(connection, &mint.url, &operation)?;
             invoices::set_operation(connection, &open.quote, id)?;
-            Ok(id)
+            Ok(Some(id))
         })
     }
 
