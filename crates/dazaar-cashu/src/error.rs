@@ -87,6 +87,9 @@ pub enum EcashError {
     /// The file of coins could not be made.
     #[error("the file of coins: {0}")]
     Io(#[from] std::io::Error),
+    /// Another process asks the mint for something, for long.
+    #[error("another program uses the wallet; try again when it is done")]
+    Busy,
     /// Another process, or another thread, gave up what this one waited for.
     #[error("the mint refused it elsewhere meanwhile; try again")]
     GivenUp,
@@ -103,11 +106,6 @@ impl From<EcashError> for PaymentError {
 }
 
 impl EcashError {
-    /// The same, if the coins were the wallet's own.
-    pub(crate) fn of_own_coins(self) -> Self {
-        if matches!(self, Self::Spent) { Self::Stale } else { self }
-    }
-
     /// Whether the same may succeed later.
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -115,6 +113,7 @@ impl EcashError {
             Self::Store(_)
             | Self::Io(_)
             | Self::Ending
+            | Self::Busy
             | Self::GivenUp
             | Self::Stale
             | Self::Short { .. } => true,

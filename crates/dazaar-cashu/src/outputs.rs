@@ -8,7 +8,7 @@ use cashu::dhke::{blind_message, unblind_message};
 use cashu::secret::Secret;
 use cashu::{Amount, BlindSignature, BlindedMessage, Id, KeySet, Proof, ProofDleq, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::EcashError;
@@ -48,12 +48,8 @@ pub(crate) fn given(
     amounts: &[u64],
     lock: Option<&Lock>,
 ) -> Result<Vec<Output>, EcashError> {
-    let secret = |nonce: &Secret| {
-        lock.map_or_else(
-            || Secret::new(hex::encode(Sha256::digest(nonce.as_bytes()))),
-            |lock| locked_secret(nonce, lock),
-        )
-    };
+    let secret =
+        |nonce: &Secret| lock.map_or_else(|| unlocked_secret(nonce), |lock| locked_secret(nonce, lock));
     let mut outputs = outputs(seed, keyset, first, amounts, secret)?;
     for output in &mut outputs {
         output.is_given = true;
@@ -69,17 +65,44 @@ fn outputs(
     secret_of: impl Fn(&Secret) -> Secret,
 ) -> Result<Vec<Output>, EcashError> {
     let output = |(counter, &sat): (u64, &u64)| {
-        let counter = u32::try_from(counter).map_err(|_| worn_out())?;
-        let nonce = Secret::from_seed(seed.bytes(), keyset, counter).map_err(|_| worn_out())?;
-        let r = SecretKey::from_seed(seed.bytes(), keyset, counter).map_err(|_| worn_out())?;
+        let (nonce, r) = derive(seed, keyset, counter)?;
         Ok(Output { sat, keyset, secret: secret_of(&nonce), r, is_given: false })
     };
     (u64::from(first)..).zip(amounts).map(output).collect()
 }
 
+/// What a coin's secret is made of, and its blinding factor.
+fn derive(seed: &Seed, keyset: Id, counter: u64) -> Result<(Secret, SecretKey), EcashError> {
+    let counter = u32::try_from(counter).map_err(|_| worn_out())?;
+    let nonce = Secret::from_seed(seed.bytes(), keyset, counter).map_err(|_| worn_out())?;
+    Ok((nonce, SecretKey::from_seed(seed.bytes(), keyset, counter).map_err(|_| worn_out())?))
+}
+
+/// The same coins for the same owners, from the counter `first` on.
+pub(crate) fn renewed(seed: &Seed, old: &[Output], first: u32) -> Result<Vec<Output>, EcashError> {
+    let renewed = |(counter, output): (u64, &Output)| {
+        let (nonce, r) = derive(seed, output.keyset, counter)?;
+        let secret = match serde_json::from_str::<Value>(&output.secret.to_string()) {
+            Ok(mut lock @ Value::Array(_)) => {
+                lock[1]["nonce"] = nonce.to_string().into();
+                Secret::new(lock.to_string())
+            }
+            _ if output.is_given => unlocked_secret(&nonce),
+            _ => nonce,
+        };
+        Ok(Output { secret, r, ..output.clone() })
+    };
+    (u64::from(first)..).zip(old).map(renewed).collect()
+}
+
 /// Two thousand million coins of one keyset.
 fn worn_out() -> EcashError {
     EcashError::Amount { reason: "the mint's keys were used too often; it must issue new ones".to_owned() }
+}
+
+/// Of a coin that is for somebody else, and locked to nobody.
+fn unlocked_secret(nonce: &Secret) -> Secret {
+    Secret::new(hex::encode(Sha256::digest(nonce.as_bytes())))
 }
 
 fn locked_secret(nonce: &Secret, lock: &Lock) -> Secret {
@@ -173,6 +196,24 @@ mod tests {
         let again = given(&seed(), keyset.id, 5, &[1, 4], Some(&lock)).unwrap();
         assert_eq!(again[1].blinded().unwrap(), outputs[1].blinded().unwrap());
         assert_ne!(again[0].blinded().unwrap(), outputs[1].blinded().unwrap());
+    }
+
+    #[test]
+    fn renewed_coins_are_for_the_same_owners() {
+        let keyset = Signer::new(1, 0).keyset();
+        let (seller, buyer) = keys();
+        let lock = Lock { to: seller.public_key(), back: Some((buyer.public_key(), 1000)) };
+        let make = |first| {
+            let mut all = given(&seed(), keyset.id, first, &[1, 4], Some(&lock)).unwrap();
+            all.extend(given(&seed(), keyset.id, first + 2, &[2], None).unwrap());
+            all.extend(plain(&seed(), keyset.id, first + 3, &[8, 0]).unwrap());
+            all
+        };
+        let renewed = renewed(&seed(), &make(3), 20).unwrap();
+        for (new, wanted) in renewed.iter().zip(make(20)) {
+            assert_eq!(new.blinded().unwrap(), wanted.blinded().unwrap());
+            assert_eq!((new.sat, new.is_given, &new.secret), (wanted.sat, wanted.is_given, &wanted.secret));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The file of coins: one SQLite file. Any number of processes may use it at once.
+//! The file of coins: one SQLite file. Any number of processes may use it at once; of those that ask a mint to do something, one at a time.
 //!
 //! Grade: driver. What is about to be asked of a mint is on disk before it is asked, with all that is needed to ask again; see
 //! [`operations`]. Coins are bearer money, so the file is the owner's alone.
@@ -10,15 +10,17 @@ pub(crate) mod keysets;
 pub(crate) mod operations;
 pub(crate) mod outgoing;
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use cashu::MintUrl;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::EcashError;
 
@@ -28,9 +30,13 @@ const VERSION: i64 = 1;
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often somebody who waits for another process looks.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
+
 /// The open file.
 #[derive(Debug)]
 pub(crate) struct Store {
+    path: PathBuf,
     connection: Mutex<Connection>,
 }
 
@@ -44,7 +50,28 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         create(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// Keeps everybody else with this file from asking a mint to do something, until it is dropped: two who carry out one operation could
+    /// each take the other's answer for the end of it.
+    ///
+    /// # Errors
+    /// [`EcashError::Busy`] if somebody else keeps us from it for so long.
+    pub(crate) fn turn(&self, mint: &MintUrl, patience: Duration) -> Result<File, EcashError> {
+        let name = hex::encode(&Sha256::digest(mint.to_string())[..4]);
+        let path = format!("{}.{name}.lock", self.path.display());
+        // The lock ends with the process, whatever ends that; the file stays.
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= patience => return Err(EcashError::Busy),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN_PAUSE),
+            }
+        }
     }
 
     /// A panic elsewhere leaves no half-done transaction behind.
@@ -119,6 +146,19 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         Store::open(&path).unwrap();
+    }
+
+    #[test]
+    fn one_program_at_a_time_asks_a_mint() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cashu.db");
+        let (one, other) = (Store::open(&path).unwrap(), Store::open(&path).unwrap());
+        let [mint, elsewhere] = ["https://a.example", "https://b.example"].map(|url| url.parse().unwrap());
+        let turn = one.turn(&mint, Duration::ZERO).unwrap();
+        assert!(matches!(other.turn(&mint, Duration::from_millis(50)), Err(EcashError::Busy)));
+        other.turn(&elsewhere, Duration::ZERO).unwrap();
+        drop(turn);
+        other.turn(&mint, Duration::ZERO).unwrap();
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod redeem;
 mod restore;
 mod run;
 
+use std::fs::File;
 use std::path::Path;
+use std::sync::MutexGuard;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cashu::{Id, KeySet, MintUrl};
@@ -34,6 +36,12 @@ pub(crate) struct Wallet {
     settings: Settings,
     store: Store,
     mints: Vec<Mint>,
+}
+
+/// The right to ask a mint to do something.
+struct Turn<'a> {
+    _among_programs: File,
+    _here: MutexGuard<'a, ()>,
 }
 
 /// What a mint is.
@@ -110,6 +118,13 @@ impl Wallet {
     fn mint(&self, url: &MintUrl) -> Result<&Mint, EcashError> {
         let foreign = || EcashError::ForeignMint { mint: dazaar_market::display_text(&url.to_string()) };
         self.mints.iter().find(|mint| mint.url == *url).ok_or_else(foreign)
+    }
+
+    /// Waits until nobody else asks a mint to do something: here, or in another program, but for that no longer than for a mint's answer.
+    fn turn<'a>(&self, mint: &'a Mint) -> Result<Turn<'a>, EcashError> {
+        let here = mint.turn();
+        let patience = Duration::from_secs(self.settings.answer_seconds);
+        Ok(Turn { _among_programs: self.store.turn(&mint.url, patience)?, _here: here })
     }
 
     /// The keysets of a mint: those that are known, or what it says if none is.

@@ -76,11 +76,38 @@ impl Chain {
         block.ok_or(NodeError::NoBlock(tag))
     }
 
-    /// The block of this height.
-    pub(crate) async fn block_hash(&self, number: u64) -> Result<Option<B256>, NodeError> {
+    /// The block of this height; none if the node is not so far.
+    pub(crate) async fn block_at(&self, number: u64) -> Result<Option<Block>, NodeError> {
         let params = json!([U64::from(number), false]);
         let block: Option<Block> = self.node.ask("eth_getBlockByNumber", params).await?;
-        Ok(block.map(|block| block.hash))
+        Ok(block.filter(|block| block.number == U64::from(number)))
+    }
+
+    /// Whether this block is at this height.
+    pub(crate) async fn has_block(&self, hash: B256, number: u64) -> Result<bool, NodeError> {
+        Ok(self.block_at(number).await?.is_some_and(|block| block.hash == hash))
+    }
+
+    /// Whether a block is gone for good: another is in its place, and under so many that it stays. Each of these names the one before, so
+    /// they are of one chain, whichever node answered for which. One that is behind, or on a branch that it will leave, proves nothing.
+    pub(crate) async fn is_gone(
+        &self,
+        (hash, height): (B256, u64),
+        finality: FinalityRule,
+        head: &Head,
+    ) -> Result<bool, NodeError> {
+        if height > head.last_final {
+            return Ok(false);
+        }
+        let mut below: Option<B256> = None;
+        for number in (height..).take(usize::try_from(finality.depth()).unwrap_or(usize::MAX)) {
+            let Some(block) = self.block_at(number).await? else { return Ok(false) };
+            if below.map_or(block.hash == hash, |below| block.parent_hash != below) {
+                return Ok(false);
+            }
+            below = Some(block.hash);
+        }
+        Ok(true)
     }
 
     /// Asks a contract, as it is now.
@@ -151,9 +178,9 @@ impl Chain {
         Ok(count.to())
     }
 
-    /// Coins of an account after this block, or now: wei.
-    pub(crate) async fn coins(&self, account: Address, block: Option<u64>) -> Result<U256, NodeError> {
-        let at = block.map_or_else(|| json!("latest"), |number| json!(U64::from(number)));
+    /// Coins of an account after this block, or now: wei. The block is named, so that a node without it does not tell of another (EIP-1898).
+    pub(crate) async fn coins(&self, account: Address, block: Option<B256>) -> Result<U256, NodeError> {
+        let at = block.map_or_else(|| json!("latest"), |hash| json!({ "blockHash": hash }));
         self.node.ask("eth_getBalance", json!([account, at])).await
     }
 

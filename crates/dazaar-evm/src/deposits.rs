@@ -2,7 +2,7 @@
 //!
 //! Grade: driver. There is no key here: what came is spent with the card's secret key, elsewhere.
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, U256, keccak256};
 use alloy_sol_types::SolEvent as _;
 use dazaar::database::{Finality, OrderId, Receipt};
 use dazaar::payment::{Answer, Bill, Demand, Payee, PaymentError};
@@ -13,7 +13,7 @@ use crate::abi::Erc20::Transfer;
 use crate::chain::{Chain, Head};
 use crate::deposit;
 use crate::finality::FinalityRule;
-use crate::jsonrpc::Log;
+use crate::jsonrpc::{self, Log};
 use crate::limits::SEARCH_BLOCKS;
 use crate::payee::made_at;
 use crate::search::Search;
@@ -113,7 +113,7 @@ impl DepositPayee {
     ) -> Result<Vec<Receipt>, PaymentError> {
         let name = keccak256([token.contract.as_slice(), address.as_slice()].concat());
         let name = name.as_slice();
-        let lost = self.lost(&order).await?;
+        let lost = self.lost(&order, head).await?;
         if let Some(height) = lost.iter().map(|deposit| deposit.height).min() {
             // It may be in another block now, and that in an older place.
             self.store.put_scan(name, height.saturating_sub(SEARCH_BLOCKS))?;
@@ -121,40 +121,61 @@ impl DepositPayee {
         let topics = [Some(Transfer::SIGNATURE_HASH), None, Some(topic(address))];
         let search = Search { name, contract: token.contract, topics: &topics, since };
         let found = search.run(&self.chain, &self.store, head).await?;
-        let all = self.deposits_of(token, &found.logs);
+        let all = self.deposits_of(token, &found.logs).await?;
         let (stay, may_go): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|deposit| deposit.height <= head.last_final);
+        for deposit in &stay {
+            if !self.chain.has_block(deposit.block, deposit.height).await? {
+                return Err(contradiction());
+            }
+        }
         self.store.put_deposits(&order, &stay, (name, found.next))?;
-        let seen = may_go.iter().map(|deposit| receipt(order, deposit, Finality::Seen));
-        Ok(self.known(&order).await?.into_iter().chain(seen).collect())
+        let mut receipts = self.known(&order, head).await?;
+        for deposit in &may_go {
+            // A node that is behind does not make less of what counted.
+            if !self.store.has_deposit(&deposit.reference)? {
+                receipts.push(receipt(order, deposit, Finality::Seen));
+            }
+        }
+        Ok(receipts)
     }
 
-    /// The transfers that logs tell of. Of a transaction with several each has its own number.
-    fn deposits_of(&self, token: &Token, logs: &[Log]) -> Vec<Deposit> {
-        let mut deposits = Vec::new();
-        let mut last = (B256::ZERO, 0_u64);
+    /// The transfers that logs tell of. Each is called by its transaction and its place among what that told: the same in whichever block,
+    /// and however often it is told.
+    async fn deposits_of(&self, token: &Token, logs: &[Log]) -> Result<Vec<Deposit>, PaymentError> {
+        let mut deposits: Vec<Deposit> = Vec::new();
+        let mut transaction: Option<jsonrpc::Receipt> = None;
         for log in logs {
-            let nth = if last.0 == log.transaction_hash { last.1 + 1 } else { 0 };
-            last = (log.transaction_hash, nth);
             let units = transfer(log).and_then(|moved| token.units(moved.value)).unwrap_or(0);
             if units == 0 {
                 continue;
             }
+            let told = match transaction.take().filter(|told| told.transaction_hash == log.transaction_hash) {
+                Some(told) => told,
+                None => self.chain.receipt(&log.transaction_hash).await?.ok_or_else(contradiction)?,
+            };
+            let is_it = |other: &Log| (other.log_index, other.address) == (log.log_index, log.address);
+            let nth = told.logs.iter().position(is_it).filter(|_| told.block_hash == log.block_hash);
+            let nth = nth.ok_or_else(contradiction)? as u64;
+            transaction = Some(told);
             let name: [&[u8]; 4] = [
                 b"dazaar/evm/deposit/v1",
                 &self.chain.id().to_be_bytes(),
                 log.transaction_hash.as_slice(),
                 &nth.to_be_bytes(),
             ];
-            deposits.push(Deposit {
-                reference: keccak256([&name.concat()[..], token.contract.as_slice()].concat()),
-                block: log.block_hash,
-                height: log.block_number.to(),
-                units,
-                evidence: log.transaction_hash.to_vec(),
-            });
+            let reference = keccak256([&name.concat()[..], token.contract.as_slice()].concat());
+            if deposits.iter().all(|deposit| deposit.reference != reference) {
+                deposits.push(Deposit {
+                    reference,
+                    block: log.block_hash,
+                    height: log.block_number.to(),
+                    units,
+                    evidence: log.transaction_hash.to_vec(),
+                });
+            }
         }
-        deposits
+        Ok(deposits)
     }
 
     /// Coins leave no log. So what counts is how much more there is than at the last look, in a block that stays.
@@ -165,38 +186,40 @@ impl DepositPayee {
         head: &Head,
     ) -> Result<Vec<Receipt>, PaymentError> {
         let height = head.last_final;
-        let coins = self.chain.coins(address, Some(height)).await?;
-        let Some(block) = self.chain.block_hash(height).await? else { return Ok(Vec::new()) };
-        let chain = self.chain.id();
-        self.store.count_coins(&order, address, coins, |more, nth| {
-            let name: [&[u8]; 4] =
-                [b"dazaar/evm/coins/v1", &chain.to_be_bytes(), address.as_slice(), &nth.to_be_bytes()];
-            let units = gwei(more);
-            (units > 0).then(|| Deposit {
-                reference: keccak256(name.concat()),
-                block,
-                height,
-                units,
-                evidence: Vec::new(),
-            })
-        })?;
+        // A node that is not so far says nothing now.
+        if let Some(block) = self.chain.block_at(height).await? {
+            let coins = self.chain.coins(address, Some(block.hash)).await?;
+            let chain = self.chain.id();
+            self.store.count_coins(&order, address, (height, coins), |more, nth| {
+                let name: [&[u8]; 4] =
+                    [b"dazaar/evm/coins/v1", &chain.to_be_bytes(), address.as_slice(), &nth.to_be_bytes()];
+                let units = gwei(more);
+                (units > 0).then(|| Deposit {
+                    reference: keccak256(name.concat()),
+                    block: block.hash,
+                    height,
+                    units,
+                    evidence: Vec::new(),
+                })
+            })?;
+        }
         let deposits = self.store.deposits(&order)?;
         Ok(deposits.iter().map(|deposit| receipt(order, deposit, Finality::Final)).collect())
     }
 
     /// What is on record for an order, and whether it is still there.
-    async fn known(&self, order: &OrderId) -> Result<Vec<Receipt>, PaymentError> {
-        let lost = self.lost(order).await?;
+    async fn known(&self, order: &OrderId, head: &Head) -> Result<Vec<Receipt>, PaymentError> {
+        let lost = self.lost(order, head).await?;
         let deposits = self.store.deposits(order)?;
         let standing = |deposit| if lost.contains(deposit) { Finality::Reversed } else { Finality::Final };
         Ok(deposits.iter().map(|deposit| receipt(*order, deposit, standing(deposit))).collect())
     }
 
-    /// What is on record for an order, and in a block that the chain has forgotten.
-    async fn lost(&self, order: &OrderId) -> Result<Vec<Deposit>, PaymentError> {
+    /// What is on record for an order, and in a block that is gone for good.
+    async fn lost(&self, order: &OrderId, head: &Head) -> Result<Vec<Deposit>, PaymentError> {
         let mut lost = Vec::new();
         for deposit in self.store.deposits(order)? {
-            if self.chain.block_hash(deposit.height).await? != Some(deposit.block) {
+            if self.chain.is_gone((deposit.block, deposit.height), self.finality, head).await? {
                 lost.push(deposit);
             }
         }
@@ -220,6 +243,11 @@ impl Payee for DepositPayee {
     fn look_up<'a>(&'a self, bill: &'a Bill, demand: &'a Demand) -> Answer<'a, Vec<Receipt>> {
         Box::pin(self.look(bill, demand))
     }
+}
+
+/// The node's answers do not fit together: some of them are of one that is behind, or on another branch.
+fn contradiction() -> PaymentError {
+    PaymentError::unavailable("the node contradicts itself; it is asked again")
 }
 
 /// Billionths of a coin, as the chain counts.

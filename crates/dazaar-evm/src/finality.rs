@@ -24,6 +24,9 @@ pub enum FinalityRule {
 /// Blocks on most chains: two and a half minutes on Ethereum, half a minute on its rollups.
 const CONFIRMATIONS: u64 = 12;
 
+/// Blocks that are compared at most: two epochs of Ethereum.
+const BRANCH_MAX: u64 = 64;
+
 /// Polygon has forgotten more than a hundred blocks at once, and says itself when it will not.
 const POLYGON: u64 = 137;
 
@@ -33,6 +36,14 @@ impl FinalityRule {
         match chain {
             POLYGON => Self::Finalized,
             _ => Self::Confirmations(CONFIRMATIONS),
+        }
+    }
+
+    /// How many blocks in a row prove that another one in their place is gone for good. A branch so long is not left any more.
+    pub(crate) fn depth(self) -> u64 {
+        match self {
+            Self::Confirmations(blocks) => blocks.min(BRANCH_MAX),
+            Self::Safe | Self::Finalized => BRANCH_MAX,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Block {
     pub number: U64,
     /// Its name.
     pub hash: B256,
+    /// The name of the one before.
+    pub parent_hash: B256,
     /// Seconds since 1970.
     pub timestamp: U64,
     /// Wei that a unit of gas costs at least; none on chains without a fee market.

@@ -37,6 +37,9 @@ pub const SUBMISSIONS_MAX: usize = 16;
 /// Blocks that are searched with one question: what public nodes answer at once.
 pub const SEARCH_BLOCKS: u64 = 1000;
 
+/// Blocks that are searched once more: the node that answered for them may have been so far behind, and have told nothing of them.
+pub const SEARCH_AGAIN_BLOCKS: u64 = 128;
+
 /// Questions of one search; it goes on at the next look-up.
 pub const SEARCH_QUESTIONS_MAX: usize = 16;
 

@@ -18,6 +18,7 @@ use crate::key::Key;
 use crate::limits::AUTHORISATIONS_PER_ORDER_MAX;
 use crate::outbox::Outbox;
 use crate::settings::{PayeeSettings, SettingsError};
+use crate::settlement::is_in_time;
 use crate::standing::{Standing, gwei};
 use crate::store::{Entry, Store};
 use crate::token::Token;
@@ -131,11 +132,22 @@ impl TokenPayee {
         if known.as_ref().is_some_and(|known| known.order != bill.order) {
             return Err(PaymentError::refused("this payment was handed over for another order"));
         }
-        if known.is_none_or(|known| known.seen.is_none() && known.signed != entry.signed) {
+        if self.is_news(known.as_ref(), &entry, &head)? {
             self.admit(bill, token, &payment, &head).await?;
             self.store.put_authorisation(&entry)?;
         }
         self.look(bill, demand, &head).await
+    }
+
+    /// Whether what was handed over is not known. Another signature for what was submitted could only cost gas: the token takes one of
+    /// them. It is heard when the one before cannot be carried out any more.
+    fn is_news(&self, known: Option<&Entry>, entry: &Entry, head: &Head) -> Result<bool, PaymentError> {
+        let Some(known) = known else { return Ok(true) };
+        if known.seen.is_some() || known.signed == entry.signed {
+            return Ok(false);
+        }
+        let may_come = known.signed.as_ref().is_some_and(|signed| is_in_time(signed, head));
+        Ok(!may_come || self.store.submissions(entry.reference.as_slice())?.is_empty())
     }
 
     /// Whether a payment is as good as its word, as far as anybody can know before it is in a block.

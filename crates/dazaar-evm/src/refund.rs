@@ -43,7 +43,8 @@ impl TokenPayee {
         let Progress::Done(receipt) = self.outbox.drive(&job, &head).await? else {
             return Err(PaymentError::unavailable("the refund is on its way, and in no block yet"));
         };
-        if receipt.block_number.to::<u64>() > head.last_final {
+        let height = receipt.block_number.to();
+        if height > head.last_final || !self.chain.has_block(receipt.block_hash, height).await? {
             return Err(PaymentError::unavailable("the refund is in a block that may still go away"));
         }
         if !has_moved(&receipt, token.contract, account, to) {

@@ -7,7 +7,7 @@ use dazaar::payment::PaymentError;
 
 use crate::chain::{Chain, Head};
 use crate::jsonrpc::Log;
-use crate::limits::{SEARCH_BLOCKS, SEARCH_QUESTIONS_MAX};
+use crate::limits::{SEARCH_AGAIN_BLOCKS, SEARCH_BLOCKS, SEARCH_QUESTIONS_MAX};
 use crate::store::Store;
 
 /// What is looked for.
@@ -37,7 +37,8 @@ pub(crate) struct Found {
 impl Search<'_> {
     /// Looks from where it was left. The caller records what was found, and [`Found::next`].
     pub(crate) async fn run(&self, chain: &Chain, store: &Store, head: &Head) -> Result<Found, PaymentError> {
-        let mut from = store.scan(self.name)?.unwrap_or(self.since);
+        let left_at = store.scan(self.name)?.unwrap_or(self.since);
+        let mut from = left_at.saturating_sub(SEARCH_AGAIN_BLOCKS).max(left_at.min(self.since));
         let mut logs = Vec::new();
         for _ in 0..SEARCH_QUESTIONS_MAX {
             if from > head.number {
@@ -48,6 +49,8 @@ impl Search<'_> {
             from = to + 1;
         }
         let is_all = from > head.number;
-        Ok(Found { logs, next: from.min(head.last_final.saturating_add(1)), is_all })
+        // A node that is behind does not undo what was searched.
+        let next = from.min(head.last_final.saturating_add(1)).max(left_at);
+        Ok(Found { logs, next, is_all })
     }
 }

@@ -47,6 +47,13 @@ pub(crate) fn put(connection: &Connection, mint: &MintUrl, operation: &Operation
     Ok(connection.last_insert_rowid())
 }
 
+/// Changes what an operation asks for, before it is asked.
+pub(crate) fn change(connection: &Connection, id: i64, operation: &Operation) -> Result<(), EcashError> {
+    let sql = "UPDATE operation SET body = ?2 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![id, to_json(operation)?])?;
+    Ok(())
+}
+
 /// An operation that is not settled.
 pub(crate) fn find(connection: &Connection, id: i64) -> Result<Option<(String, Operation)>, EcashError> {
     let sql = "SELECT mint, body FROM operation WHERE id = ?1";

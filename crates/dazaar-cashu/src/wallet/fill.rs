@@ -11,7 +11,7 @@ use crate::limits::{COINS_MAX, SAT_MAX};
 use crate::mint::{MeltQuote, Mint, MintFault};
 use crate::outputs;
 use crate::store::coins::{self, Coin};
-use crate::store::invoices::{self, Open};
+use crate::store::invoices::{self, Open, Payout};
 use crate::store::keysets;
 use crate::store::operations::{self, Operation, Step};
 use crate::token::{TokenFault, read_token};
@@ -86,7 +86,7 @@ impl Wallet {
         }
         match mint.issue_state(&open.quote) {
             Ok(state) if state.is_paid() => {
-                let id = self.plan_issue(mint, open)?;
+                let Some(id) = self.plan_issue(mint, open)? else { return Ok(0) };
                 self.run(id).map(|()| open.sat)
             }
             Ok(state) if !state.is_issued() => Ok(0),
@@ -99,17 +99,24 @@ impl Wallet {
         }
     }
 
-    fn plan_issue(&self, mint: &Mint, open: &Open) -> Result<i64, EcashError> {
+    /// Records how coins are asked for; none if nothing is to be had any more.
+    fn plan_issue(&self, mint: &Mint, open: &Open) -> Result<Option<i64>, EcashError> {
         let active = active(mint, &self.keysets(mint)?)?;
         let amounts = crate::amounts::split(open.sat, &active)?;
         self.store.write(|connection| {
+            // Another program may have come first.
+            let now = invoices::open(connection, &mint.url)?.into_iter().find(|one| one.quote == open.quote);
+            match now {
+                Some(Open { operation: None, .. }) => {}
+                begun_or_done => return Ok(begun_or_done.and_then(|open| open.operation)),
+            }
             let first = keysets::take_counters(connection, &active.id, amounts.len())?;
             let outputs = outputs::plain(&self.seed, active.id, first, &amounts)?;
             let step = Step::Issue { quote: open.quote.clone() };
             let operation = Operation { step, inputs: Vec::new(), outputs, back: None };
             let id = operations::put(connection, &mint.url, &operation)?;
             invoices::set_operation(connection, &open.quote, id)?;
-            Ok(id)
+            Ok(Some(id))
         })
     }
 
@@ -135,12 +142,12 @@ impl Wallet {
         let wrong = || EcashError::Amount { reason: "not an invoice over an amount".to_owned() };
         let sat = sat.ok_or_else(wrong)?;
         let known = self.store.read(|connection| invoices::payout(connection, invoice))?;
-        let id = match known {
-            Some(payout) => payout.operation,
-            None => Some(self.plan_melt_somewhere(invoice, sat, fee_max_sat)?),
+        let payout = match known {
+            Some(payout) => payout,
+            None => self.plan_melt_somewhere(invoice, sat, fee_max_sat)?,
         };
-        if let Some(id) = id {
-            self.run(id).map_err(EcashError::of_own_coins)?;
+        if let Some(id) = payout.operation {
+            self.run(id).map_err(|error| self.of_own_coins(error))?;
         }
         let done = self.store.read(|connection| invoices::payout(connection, invoice))?;
         let done = done.filter(|payout| payout.is_settled);
@@ -148,7 +155,7 @@ impl Wallet {
         Ok(CashedOut { sat: done.sat, fee_sat: done.fee_sat, preimage: done.preimage })
     }
 
-    fn plan_melt_somewhere(&self, invoice: &str, sat: u64, fee_max_sat: u64) -> Result<i64, EcashError> {
+    fn plan_melt_somewhere(&self, invoice: &str, sat: u64, fee_max_sat: u64) -> Result<Payout, EcashError> {
         let (mut needed_sat, mut most_sat) = (sat, 0);
         for mint in &self.mints {
             let own = self.store.read(|connection| coins::sum(connection, &mint.url, coins::Kind::Own))?;
@@ -166,17 +173,21 @@ impl Wallet {
                 return Err(EcashError::Amount { reason });
             }
             needed_sat = sat + quote.fee_reserve;
-            if let Some(id) = self.plan_melt(mint, invoice, &quote)? {
-                return Ok(id);
+            if let Some(payout) = self.plan_melt(mint, invoice, &quote)? {
+                return Ok(payout);
             }
         }
         Err(EcashError::Short { needed_sat, most_sat })
     }
 
-    fn plan_melt(&self, mint: &Mint, invoice: &str, quote: &MeltQuote) -> Result<Option<i64>, EcashError> {
+    /// Records how an invoice is paid, unless another program has; none if there is too little at this mint.
+    fn plan_melt(&self, mint: &Mint, invoice: &str, quote: &MeltQuote) -> Result<Option<Payout>, EcashError> {
         let all = self.keysets(mint)?;
         let keys = Keys { mint: mint.url.clone(), active: active(mint, &all)?, all };
         self.store.write(|connection| {
+            if let Some(known) = invoices::payout(connection, invoice)? {
+                return Ok(Some(known));
+            }
             let needed = quote.amount + quote.fee_reserve;
             let Some(selected) = Self::select(connection, &keys, needed)? else { return Ok(None) };
             // Whatever comes back fits into one coin for each binary digit.
@@ -189,7 +200,7 @@ impl Wallet {
             let id = operations::put(connection, &mint.url, &operation)?;
             coins::reserve(connection, &selected.coins, id)?;
             invoices::put_out(connection, &mint.url, &quote.quote, invoice, quote.amount, id)?;
-            Ok(Some(id))
+            invoices::payout(connection, invoice)
         })
     }
 }

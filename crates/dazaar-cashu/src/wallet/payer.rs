@@ -105,7 +105,7 @@ impl Wallet {
             None => self.plan_once(purpose, mints, gift)?,
         };
         if let Some(id) = operation {
-            self.run(id).map_err(EcashError::of_own_coins)?;
+            self.run(id).map_err(|error| self.of_own_coins(error))?;
         }
         let left = self.store.read(|connection| outgoing::find(connection, purpose.name))?;
         let left = left.ok_or(EcashError::GivenUp)?;

@@ -24,7 +24,7 @@ impl Wallet {
     pub(crate) fn restore(&self) -> Result<u64, EcashError> {
         let mut found = 0;
         for mint in &self.mints {
-            let _turn = mint.turn();
+            let _turn = self.turn(mint)?;
             self.refresh(mint)?;
             for keyset in self.keysets(mint)? {
                 found += self.restore_keyset(mint, &keyset)?;
@@ -33,7 +33,22 @@ impl Wallet {
         Ok(found)
     }
 
-    fn restore_keyset(&self, mint: &Mint, keyset: &KeySet) -> Result<u64, EcashError> {
+    /// What an operation with our own coins failed of. If somebody else spent them, with the same master key or a newer copy of the file, what
+    /// those made of them is looked for.
+    pub(super) fn of_own_coins(&self, error: EcashError) -> EcashError {
+        if !matches!(error, EcashError::Spent) {
+            return error;
+        }
+        match self.restore() {
+            Ok(sat) => tracing::warn!(sat, "coins were spent elsewhere; this was found again"),
+            Err(error) => {
+                tracing::warn!(%error, "coins were spent elsewhere; what is left cannot be looked for")
+            }
+        }
+        EcashError::Stale
+    }
+
+    pub(super) fn restore_keyset(&self, mint: &Mint, keyset: &KeySet) -> Result<u64, EcashError> {
         let (mut found, mut first, mut gap) = (0, 0_u32, 0);
         while gap < GAP && first < LOOKED_FOR_MAX {
             let blanks = outputs::plain(&self.seed, keyset.id, first, &[0; COINS_MAX])?;

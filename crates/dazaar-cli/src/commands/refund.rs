@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar refund btcusd                        what is left, and how it can come back
-  dazaar refund btcusd --by bolt11 --units 250000 --to lnbc2500n1...")]
+  dazaar refund btcusd --by bolt11 --units 250000 --to lnbc2450n1...")]
 pub(crate) struct Arguments {
     /// A card (JSON file), a link (dazaar:...), the seller's key, or the name of a purchase
     seller: String,

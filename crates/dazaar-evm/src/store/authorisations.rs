@@ -26,11 +26,24 @@ pub(crate) struct Entry {
     pub(crate) signed: Option<SignedAuthorisation>,
     /// It is in no block before this one.
     pub(crate) since: u64,
-    /// In which block it was seen last, and how many units came.
-    pub(crate) seen: Option<(B256, u64)>,
+    /// Where it was seen last.
+    pub(crate) seen: Option<Sighting>,
 }
 
-const SELECT: &str = "SELECT reference, order_id, contract, authorizer, pay_to, nonce, signed, since, block, units FROM authorisation";
+/// An authorisation in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    /// Which block.
+    pub(crate) block: B256,
+    /// How many blocks are before that.
+    pub(crate) height: u64,
+    /// How many units came.
+    pub(crate) units: u64,
+    /// Whether it counted there.
+    pub(crate) is_final: bool,
+}
+
+const SELECT: &str = "SELECT reference, order_id, contract, authorizer, pay_to, nonce, signed, since, block, height, units, is_final FROM authorisation";
 
 impl Store {
     /// Records an authorisation. One that was signed anew takes the place of the one before: the chain takes only one of them.
@@ -76,15 +89,12 @@ impl Store {
         entries.into_iter().map(complete).collect()
     }
 
-    /// Records in which block an authorisation was seen, before anybody hears of it.
-    pub(crate) fn see_authorisation(
-        &self,
-        reference: &B256,
-        block: &B256,
-        units: u64,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE authorisation SET block = ?2, units = ?3 WHERE reference = ?1";
-        self.connection().execute(sql, params![reference.as_slice(), block.as_slice(), signed(units)])?;
+    /// Records where an authorisation was seen, before anybody hears of it.
+    pub(crate) fn see_authorisation(&self, reference: &B256, seen: &Sighting) -> Result<(), StoreError> {
+        let sql = "UPDATE authorisation SET block = ?2, height = ?3, units = ?4, is_final = ?5 WHERE reference = ?1";
+        let Sighting { block, height, units, is_final } = seen;
+        let row = params![reference.as_slice(), block.as_slice(), signed(*height), signed(*units), is_final];
+        self.connection().execute(sql, row)?;
         Ok(())
     }
 }
@@ -93,7 +103,12 @@ impl Store {
 fn read(row: &Row<'_>) -> rusqlite::Result<(Entry, Option<String>)> {
     let block: Option<[u8; 32]> = row.get(8)?;
     let seen = match block {
-        Some(block) => Some((block.into(), unsigned(row, 9)?)),
+        Some(block) => Some(Sighting {
+            block: block.into(),
+            height: unsigned(row, 9)?,
+            units: unsigned(row, 10)?,
+            is_final: row.get(11)?,
+        }),
         None => None,
     };
     let entry = Entry {

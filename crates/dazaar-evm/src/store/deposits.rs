@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use dazaar::database::OrderId;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
 use super::scans::put_scan;
 use super::{Store, StoreError, bytes, signed, unsigned};
@@ -55,31 +55,41 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Counts the coins at an address. If `deposit` makes one of what there is more than at the last count and of the number of
-    /// payments before, it is recorded for an order.
+    /// Whether a payment is on record, for whichever order.
+    pub(crate) fn has_deposit(&self, reference: &B256) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM deposit WHERE reference = ?1)";
+        Ok(self.connection().query_row(sql, [reference.as_slice()], |row| row.get(0))?)
+    }
+
+    /// Counts the coins at an address after the block of this height. If `deposit` makes one of what there is more than at the last count and
+    /// of the number of payments before, it is recorded for an order. What there was after an older block was counted before.
     pub(crate) fn count_coins(
         &self,
         order: &OrderId,
         address: Address,
-        coins: U256,
+        (height, coins): (u64, U256),
         deposit: impl FnOnce(U256, u64) -> Option<Deposit>,
     ) -> Result<(), StoreError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sql = "SELECT counted, payments FROM coins WHERE address = ?1";
-        let before = transaction
-            .query_row(sql, [address.as_slice()], |row| Ok((bytes::<32>(row, 0)?, unsigned(row, 1)?)))
-            .optional()?;
-        let (counted, payments) = before.unwrap_or_default();
+        let sql = "SELECT counted, payments, height FROM coins WHERE address = ?1";
+        let read = |row: &Row<'_>| Ok((bytes::<32>(row, 0)?, unsigned(row, 1)?, unsigned(row, 2)?));
+        let before = transaction.query_row(sql, [address.as_slice()], read).optional()?;
+        if before.is_some_and(|(_, _, counted_at)| height <= counted_at) {
+            return Ok(());
+        }
+        let (counted, payments, _) = before.unwrap_or_default();
         let more = coins.saturating_sub(U256::from_be_bytes(counted));
         let new = if more.is_zero() { None } else { deposit(more, payments) };
         if let Some(deposit) = &new {
             put_deposit(&transaction, order, deposit)?;
         }
-        let sql = "INSERT INTO coins (address, counted, payments) VALUES (?1, ?2, ?3)
-            ON CONFLICT (address) DO UPDATE SET counted = excluded.counted, payments = excluded.payments";
+        let sql = "INSERT INTO coins (address, counted, payments, height) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (address) DO UPDATE
+            SET counted = excluded.counted, payments = excluded.payments, height = excluded.height";
         let payments = payments + u64::from(new.is_some());
-        transaction.execute(sql, params![address.as_slice(), coins.to_be_bytes::<32>(), signed(payments)])?;
+        let row = params![address.as_slice(), coins.to_be_bytes::<32>(), signed(payments), signed(height)];
+        transaction.execute(sql, row)?;
         Ok(transaction.commit()?)
     }
 }

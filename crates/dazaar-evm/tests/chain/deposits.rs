@@ -63,11 +63,16 @@ fn what_is_no_key_is_refused() {
 }
 
 fn watch(world: &World, with_token: bool) -> DepositPayee {
+    watch_at(world, &world.chain.url, with_token)
+}
+
+/// The same, by the node at this address.
+pub(crate) fn watch_at(world: &World, node: &str, with_token: bool) -> DepositPayee {
     DepositPayee::open(DepositSettings {
         public_key: VECTORS[0].0.to_owned(),
         chain: CHAIN,
         token: with_token.then(|| world.token.clone()),
-        node: Secret::new(&world.chain.url),
+        node: Secret::new(node),
         finality: Some(FinalityRule::Confirmations(CONFIRMATIONS)),
         records: world.folder.path().join("deposits.db"),
     })
@@ -121,6 +126,11 @@ async fn a_deposit_whose_block_is_forgotten_is_reversed_and_found_again() {
     let first = world.look(&payee, &bill, &demand).await;
     assert_eq!(told(&first), [(Finality::Final, 500, true)]);
     world.chain.forget(CONFIRMATIONS + 4);
+    world.chain.mine(1);
+    // A node that is behind may not have it either.
+    assert_eq!(world.look(&payee, &bill, &demand).await, first);
+    world.chain.mine(CONFIRMATIONS + 1);
+    assert_eq!(world.look(&payee, &bill, &demand).await, first, "the branch is not long enough");
     world.chain.mine(1);
     assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Reversed, 500, true)]);
     // The same transaction, with the same number of the buyer's, in an older block.

@@ -2,12 +2,15 @@
 
 use dazaar::database::Finality;
 use dazaar::payment::{Demand, Payee as _, Payer as _, PaymentError};
-use dazaar_evm::{PayeeSettings, Secret, TokenPayee};
+use dazaar_evm::authorisation::{Authorisation, bound_nonce};
+use dazaar_evm::x402::{Payment, Requirements};
+use dazaar_evm::{Key, PayeeSettings, Secret, TokenPayee, U256};
 use dazaar_market::Asset;
 use serde_json::{Value, json};
 
 use crate::support::{
-    BUYER_KEY, Behaviour, Line, OTHER_KEY, SELLER_KEY, World, account, payer, signed, told,
+    BUYER_KEY, Behaviour, CHAIN, CONFIRMATIONS, Line, OTHER_KEY, SELLER_KEY, World, account, payer, signed,
+    told,
 };
 
 fn reason(error: PaymentError) -> String {
@@ -109,8 +112,8 @@ async fn the_higher_of_two_signatures_is_refused() {
     let mut proof: Value = serde_json::from_str(&paid.proof.unwrap()).unwrap();
     let bytes = hex::decode(&proof["payload"]["signature"].as_str().unwrap()[2..]).unwrap();
     let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
-    let order = dazaar_evm::U256::from_str_radix(order, 16).unwrap();
-    let s = order - dazaar_evm::U256::from_be_slice(&bytes[32..64]);
+    let order = U256::from_str_radix(order, 16).unwrap();
+    let s = order - U256::from_be_slice(&bytes[32..64]);
     let high = [&bytes[..32], &s.to_be_bytes::<32>(), &[27 + 28 - bytes[64]]].concat();
     proof["payload"]["signature"] = json!(format!("0x{}", hex::encode(high)));
     let error = payee.take(&bill, &demand, &proof.to_string()).await.unwrap_err();
@@ -134,6 +137,71 @@ async fn a_payment_pays_for_one_order() {
     let error = payee.take(&second, &other, &proof).await.unwrap_err();
     assert!(reason(error).contains("was used before"));
     assert_eq!(world.look(&payee, &second, &other).await, []);
+}
+
+/// What the buyer signs for a bill at some second: the nonce is the same.
+fn signed_until(world: &World, bill: &dazaar::payment::Bill, valid_before: u64) -> String {
+    let key = Key::parse(&Secret::new(BUYER_KEY)).unwrap();
+    let requirements =
+        Requirements::new(CHAIN, &world.token, world.token.amount(bill.units), account(SELLER_KEY));
+    let authorisation = Authorisation {
+        from: key.address(),
+        to: account(SELLER_KEY),
+        value: world.token.amount(bill.units),
+        valid_after: U256::ZERO,
+        valid_before: U256::from(valid_before),
+        nonce: bound_nonce(&bill.seller, &bill.buyer, &bill.order),
+    };
+    let signed = authorisation.sign(&key, &world.token, CHAIN).unwrap();
+    serde_json::to_string(&Payment::new(requirements, signed)).unwrap()
+}
+
+#[tokio::test]
+async fn however_often_a_payment_is_signed_its_gas_is_paid_once() {
+    let world = World::new();
+    let (payee, bill) = (world.payee(), world.bill(1, 500));
+    let demand = payee.demand(&bill).await.unwrap();
+    let now = u64::try_from(dazaar::now_ms() / 1000).unwrap();
+    let proofs = [1000, 1001, 1002, 1003].map(|after| signed_until(&world, &bill, now + after));
+    // Nothing is mined yet: all of them would pass, and one would pay.
+    world.chain.mine_at_once(false);
+    let both = tokio::join!(payee.take(&bill, &demand, &proofs[0]), payee.take(&bill, &demand, &proofs[1]));
+    for taken in [both.0, both.1, payee.take(&bill, &demand, &proofs[2]).await] {
+        assert_eq!(told(&taken.unwrap()), [(Finality::Seen, 500, false)]);
+    }
+    // Nor does a seller that was started anew.
+    drop(payee);
+    let payee = world.payee();
+    payee.take(&bill, &demand, &proofs[3]).await.unwrap();
+    world.chain.mine(1);
+    world.chain.mine_at_once(true);
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Seen, 500, true)]);
+    payee.take(&bill, &demand, &proofs[1]).await.unwrap();
+    assert_eq!((world.paid(), world.chain.transactions(account(SELLER_KEY))), (500, 1));
+}
+
+#[tokio::test]
+async fn what_was_signed_too_shortly_can_be_signed_anew() {
+    let world = World::new();
+    let (payee, bill) = (world.payee(), world.bill(1, 500));
+    let demand = payee.demand(&bill).await.unwrap();
+    let now = u64::try_from(dazaar::now_ms() / 1000).unwrap();
+    world.chain.mine_at_once(false);
+    payee.take(&bill, &demand, &signed_until(&world, &bill, now + 600)).await.unwrap();
+    // No block takes it in time.
+    world.chain.ask("anvil_dropAllTransactions", json!([]));
+    world.chain.ask("evm_setNextBlockTimestamp", json!([now + 700]));
+    world.chain.mine(1);
+    world.chain.mine_at_once(true);
+    assert_eq!(world.look(&payee, &bill, &demand).await, []);
+    payee.take(&bill, &demand, &signed_until(&world, &bill, now + 2000)).await.unwrap();
+    for _ in 0..3 {
+        // The number of the first is spent by it at last, in vain.
+        world.look(&payee, &bill, &demand).await;
+        world.chain.mine(CONFIRMATIONS);
+    }
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Final, 500, true)]);
+    assert_eq!(world.paid(), 500);
 }
 
 #[tokio::test]

@@ -20,6 +20,11 @@ async fn a_payment_whose_block_is_forgotten_is_reversed_and_submitted_again() {
     assert_eq!(told(&first), [(Finality::Final, 500, true)]);
     assert_eq!((paid_after(&first), paid_after(&first)), (500, 500));
     world.chain.forget(CONFIRMATIONS + 1);
+    for _ in 1..CONFIRMATIONS {
+        // Another block is in its place, and may go away as well.
+        world.chain.mine(1);
+        assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Final, 500, true)]);
+    }
     world.chain.mine(1);
     assert_eq!(world.paid(), 0);
     let gone = world.look(&payee, &bill, &demand).await;

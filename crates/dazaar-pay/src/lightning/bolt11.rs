@@ -39,13 +39,8 @@ impl Default for FeeLimit {
 impl FeeLimit {
     /// The most that paying `msat` may cost on top, in msat.
     pub fn of(self, msat: u64) -> u64 {
-        self.share_of(msat).max(self.least_msat)
-    }
-
-    /// The same, however little that is.
-    fn share_of(self, msat: u64) -> u64 {
         let share = u128::from(msat) * u128::from(self.permille) / 1000;
-        u64::try_from(share).unwrap_or(u64::MAX)
+        u64::try_from(share).unwrap_or(u64::MAX).max(self.least_msat)
     }
 }
 
@@ -82,7 +77,7 @@ impl Bolt11 {
     pub async fn check(&self, purpose: Purpose) -> Result<About, PaymentError> {
         let about = self.wallet.about().await?;
         match purpose {
-            Purpose::Pay if !about.can_pay => Err(PaymentError::refused("the wallet's key may not pay")),
+            Purpose::Pay if !about.can_pay => Err(cannot_pay()),
             Purpose::Pay => Ok(about),
             Purpose::Receive => {
                 let wanted = NewInvoice {
@@ -158,6 +153,10 @@ impl Bolt11 {
         if request.is_expired(now_ms()) {
             return Err(PaymentError::refused(RequestError::Expired.to_string()));
         }
+        // What the wallet does not tell, the payment itself will.
+        if self.wallet.about().await.is_ok_and(|about| !about.can_pay) {
+            return Err(cannot_pay());
+        }
         let spend =
             Spend { invoice: request.invoice.clone(), hash: request.hash, msat: request.msat, fee_max_msat };
         settled(self.wallet.pay(&spend).await?)?.ok_or_else(on_its_way)
@@ -166,6 +165,10 @@ impl Bolt11 {
 
 fn wrong_invoice(error: RequestError) -> PaymentError {
     PaymentError::unavailable(format!("the wallet made a wrong invoice: {error}"))
+}
+
+fn cannot_pay() -> PaymentError {
+    PaymentError::refused("the wallet's key can only receive: it neither pays nor gives refunds")
 }
 
 /// A wallet that does not tell what became of a payment has not said that nothing did.
@@ -245,8 +248,9 @@ impl Payee for Bolt11 {
         Box::pin(self.receipts(bill, demand))
     }
 
-    /// Pays the invoice `to`, which must be over exactly `units`. An invoice is paid once, whatever the refund is called. Returns its
-    /// preimage, or its hash if the wallet does not know that.
+    /// Pays the invoice `to`, which must be over `units` without the most that the way may cost, in whole satoshis or exactly. Else whoever
+    /// pays and is given back, again and again, would spend the seller's money on the way. An invoice is paid once, whatever the
+    /// refund is called. Returns its preimage, or its hash if the wallet does not know that.
     fn refund<'a>(
         &'a self,
         _name: &'a [u8],
@@ -258,12 +262,16 @@ impl Payee for Bolt11 {
             let request = read_invoice(to)
                 .and_then(|request| request.on(self.network))
                 .map_err(|error| PaymentError::refused(error.to_string()))?;
-            if *asset != Asset::Bitcoin || request.msat != units {
-                let reason = format!("a refund goes to an invoice over exactly {units} msat");
+            let most = units.saturating_sub(self.fee.of(units));
+            if *asset != Asset::Bitcoin || !(most - most % 1000..=most).contains(&request.msat) {
+                let kept = units - most;
+                let reason = format!(
+                    "a refund of {units} msat goes to an invoice over {} sat: {kept} msat are kept for what the way may cost",
+                    most / 1000
+                );
                 return Err(PaymentError::refused(reason));
             }
-            // Whoever is given money back chooses the way, and may earn what it costs.
-            let settled = self.settle(&request, self.fee.share_of(units)).await?;
+            let settled = self.settle(&request, units - request.msat).await?;
             let preimage = settled.preimage.filter(|preimage| proves(preimage, &request.hash));
             Ok(hex::encode(preimage.unwrap_or(request.hash)))
         })

@@ -1,5 +1,6 @@
 //! Core Lightning: a node of one's own. Source: its schemas (`node.proto`), as the plugin `clnrest` offers them.
 
+use dazaar::now_ms;
 use dazaar::payment::{Answer, PaymentError};
 use dazaar_market::display_text;
 use serde::Deserialize;
@@ -12,6 +13,13 @@ use crate::Secret;
 
 /// Code of an invoice whose label is taken.
 const LABEL_IS_TAKEN: i64 = 900;
+
+/// Code of a payment that goes on.
+const IN_PROGRESS: i64 = 200;
+
+/// How long after its beginning a payment that is called failed has failed: the node gives up after [`TRY_TO_PAY_SECS`], and its clock may
+/// differ from ours.
+const OVER_AFTER_SECS: u64 = TRY_TO_PAY_SECS + 600;
 
 /// A node that runs Core Lightning. Its key is a rune: of a seller for `invoice`, `listinvoices` and `getinfo`; of a buyer for `xpay`, `listpays`,
 /// `listpeerchannels` and `getinfo`.
@@ -62,6 +70,8 @@ struct Payments {
 #[derive(Deserialize)]
 struct Payment {
     status: String,
+    /// Seconds since 1970 UTC.
+    created_at: Option<u64>,
     amount_msat: Option<u64>,
     amount_sent_msat: Option<u64>,
     preimage: Option<String>,
@@ -80,6 +90,31 @@ impl CoreLightning {
         let found: Invoices = self.service.ask(Call::post_json("v1/listinvoices", which)).await?;
         Ok(found.invoices.into_iter().next())
     }
+
+    /// How a payment stands. Between two attempts it is called failed, and goes on: it has failed if the node `gave_up`, or must have.
+    async fn standing(&self, hash: &PaymentHash, gave_up: bool) -> Result<Outgoing, PaymentError> {
+        let body = json!({ "payment_hash": hex::encode(hash) });
+        let payments = self.service.ask::<Payments>(Call::post_json("v1/listpays", body)).await?.pays;
+        if let Some(paid) = payments.iter().find(|payment| payment.status == "complete") {
+            let sent = paid.amount_sent_msat.unwrap_or(0);
+            return Ok(Outgoing::Paid {
+                fee_msat: sent.saturating_sub(paid.amount_msat.unwrap_or(sent)),
+                preimage: paid.preimage.as_deref().and_then(hash_of),
+            });
+        }
+        let now_s = now_ms().unsigned_abs() / 1000;
+        let has_failed = |payment: &Payment| {
+            let must_be_over = |begun: u64| begun.saturating_add(OVER_AFTER_SECS) < now_s;
+            payment.status == "failed" && (gave_up || payment.created_at.is_some_and(must_be_over))
+        };
+        Ok(match &payments[..] {
+            [] => Outgoing::Unknown,
+            all if all.iter().all(has_failed) => {
+                Outgoing::Failed { reason: "every way there failed".to_owned() }
+            }
+            _ => Outgoing::Pending,
+        })
+    }
 }
 
 impl LightningWallet for CoreLightning {
@@ -89,9 +124,13 @@ impl LightningWallet for CoreLightning {
             // Nothing is paid: this is no invoice.
             let attempt = Call::post_json("v1/xpay", json!({ "invstring": "none" }));
             let attempt = self.service.send(attempt).await?;
+            let can_pay = ![401, 403].contains(&attempt.status);
+            if can_pay && !attempt.json()["code"].is_number() {
+                return Err(self.service.failure(&attempt));
+            }
             let name =
                 format!("Core Lightning node {} ({})", display_text(&info.id), display_text(&info.alias));
-            Ok(About { name, can_pay: ![401, 403].contains(&attempt.status) })
+            Ok(About { name, can_pay })
         })
     }
 
@@ -146,32 +185,15 @@ impl LightningWallet for CoreLightning {
             if [401, 403, 404].contains(&reply.status) {
                 return Err(self.service.failure(&reply));
             }
-            let outgoing = self.outgoing(&spend.hash).await.map_err(unsure)?;
+            let gave_up = reply.json()["code"].as_i64().is_some_and(|code| code != IN_PROGRESS);
+            let outgoing = self.standing(&spend.hash, gave_up).await.map_err(unsure)?;
             // The node understood, said no, and keeps no trace: nothing left it.
-            let is_refused = outgoing == Outgoing::Unknown && reply.json()["code"].is_number();
+            let is_refused = outgoing == Outgoing::Unknown && gave_up;
             Ok(if is_refused { Outgoing::Failed { reason: self.service.reason(&reply) } } else { outgoing })
         })
     }
 
     fn outgoing<'a>(&'a self, hash: &'a PaymentHash) -> Answer<'a, Outgoing> {
-        Box::pin(async move {
-            let body = json!({ "payment_hash": hex::encode(hash) });
-            let payments = self.service.ask::<Payments>(Call::post_json("v1/listpays", body)).await?.pays;
-            let with = |status: &str| payments.iter().find(|payment| payment.status == status);
-            if let Some(paid) = with("complete") {
-                let sent = paid.amount_sent_msat.unwrap_or(0);
-                return Ok(Outgoing::Paid {
-                    fee_msat: sent.saturating_sub(paid.amount_msat.unwrap_or(sent)),
-                    preimage: paid.preimage.as_deref().and_then(hash_of),
-                });
-            }
-            Ok(match () {
-                () if with("pending").is_some() => Outgoing::Pending,
-                () if with("failed").is_some() => {
-                    Outgoing::Failed { reason: "every way there failed".to_owned() }
-                }
-                () => Outgoing::Unknown,
-            })
-        })
+        Box::pin(self.standing(hash, false))
     }
 }

@@ -105,6 +105,11 @@ impl Reply {
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+
+    /// Whether it is text that begins so.
+    pub(super) fn begins_with(&self, text: &str) -> bool {
+        self.body.starts_with(text.as_bytes())
+    }
 }
 
 impl Service {
@@ -191,6 +196,10 @@ impl Service {
         match reply.status {
             401 | 403 => PaymentError::refused(format!("{}: the key may not do this: {reason}", self.name)),
             408 | 409 | 425 | 429 => self.unavailable(&reason),
+            // A proxy says so, too, while the service behind it is away: in another form.
+            404 if !reply.json().is_object() => {
+                self.unavailable(&format!("something else answers there: {reason}"))
+            }
             400..=499 => PaymentError::refused(format!("{}: {reason}", self.name)),
             status => self.unavailable(&format!("status {status}: {reason}")),
         }

@@ -62,7 +62,9 @@ impl Lnbits {
     /// None if this wallet knows no such payment.
     async fn status(&self, hash: &PaymentHash) -> Result<Option<(Status, Details)>, PaymentError> {
         let reply = self.service.send(Call::get(format!("api/v1/payments/{}", hex::encode(hash)))).await?;
-        if reply.status == 404 {
+        // LNbits itself; a proxy before it says 404 in another form.
+        let is_unknown = |detail: &str| reply.status == 404 && detail.starts_with("Payment does not exist");
+        if reply.json()["detail"].as_str().is_some_and(is_unknown) {
             return Ok(None);
         }
         let mut status: Status = self.service.expect(&reply)?;

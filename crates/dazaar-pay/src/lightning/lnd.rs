@@ -14,6 +14,9 @@ use super::http::{Call, Endpoint, Reply, Service, TRY_TO_PAY_SECS, hash_of};
 use super::{About, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend};
 use crate::Secret;
 
+/// The number that gRPC has for what is not there.
+const NOT_FOUND: u64 = 5;
+
 /// A node that runs LND. Its key is a macaroon in hex: of a seller `invoices:read invoices:write`, of a buyer also `offchain:read
 /// offchain:write`; with `info:read` it tells its name.
 #[derive(Debug)]
@@ -106,6 +109,15 @@ impl Lnd {
                 .any(|words| reason.contains(words))
     }
 
+    /// Whether LND itself has no such payment or invoice. Of an address that it does not know its gateway says `Not Found`; a proxy before it
+    /// has another form.
+    fn is_unknown(reply: &Reply) -> bool {
+        let answer = reply.json();
+        let error = answer.get("error").filter(|error| error.is_object()).unwrap_or(&answer);
+        let code = error.get("code").or_else(|| error.get("grpc_code"));
+        code.is_some_and(|code| *code == NOT_FOUND) && error["message"] != "Not Found"
+    }
+
     fn allowed(&self, reply: Reply) -> Result<Reply, PaymentError> {
         if self.is_forbidden(&reply) {
             let reason = self.service.reason(&reply);
@@ -121,6 +133,9 @@ impl LightningWallet for Lnd {
             // Nothing is paid: there is no invoice in it.
             let attempt = self.service.send(Call::post_json("v2/router/send", json!({})).streams()).await?;
             let can_pay = !self.is_forbidden(&attempt);
+            if can_pay && !attempt.json().is_object() {
+                return Err(self.service.failure(&attempt));
+            }
             let reply = self.service.send(Call::get("v1/getinfo")).await?;
             if self.is_forbidden(&reply) {
                 return Ok(About { name: "LND".to_owned(), can_pay });
@@ -155,7 +170,7 @@ impl LightningWallet for Lnd {
     fn incoming<'a>(&'a self, hash: &'a PaymentHash) -> Answer<'a, Incoming> {
         Box::pin(async move {
             let reply = self.service.send(Call::get(format!("v1/invoice/{}", hex::encode(hash)))).await?;
-            if reply.status == 404 {
+            if Self::is_unknown(&reply) {
                 return Ok(Incoming::Nothing);
             }
             let invoice: Invoice = self.service.expect(&self.allowed(reply)?)?;
@@ -188,7 +203,7 @@ impl LightningWallet for Lnd {
             // The first line says how it stands; others would come as it goes on.
             let call = Call::get(format!("v2/router/track/{}", URL_SAFE.encode(hash))).streams();
             let reply = self.service.send(call).await?;
-            if reply.status == 404 {
+            if Self::is_unknown(&reply) {
                 return Ok(Outgoing::Unknown);
             }
             self.payment(&self.allowed(reply)?)

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What happens on the line.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     Hang,
     /// Everything is answered with this.
     Answer(Vec<u8>),
+    /// A node answers that has no block above this one. If there are `two`, another one answers now and then.
+    Behind { height: u64, two: bool },
 }
 
 pub(crate) struct Line {
@@ -62,9 +64,7 @@ fn serve(stream: &TcpStream, target: &str, rules: &Mutex<Behaviour>, count: &Ato
         let question = question(&mut reader)?;
         let asked = count.fetch_add(1, Ordering::SeqCst);
         let behaviour = rules.lock().unwrap().clone();
-        let forward = || -> Option<Vec<u8>> {
-            ureq::post(target).send_json(&question).ok()?.body_mut().read_to_vec().ok()
-        };
+        let forward = || send(target, &question);
         let answer = match behaviour {
             Behaviour::Pass => forward()?,
             Behaviour::Cut { after, .. } if asked < after => forward()?,
@@ -80,11 +80,66 @@ fn serve(stream: &TcpStream, target: &str, rules: &Mutex<Behaviour>, count: &Ato
                 return None;
             }
             Behaviour::Answer(answer) => answer,
+            Behaviour::Behind { two: true, .. } if is_turn_of_first(asked) => forward()?,
+            Behaviour::Behind { height, .. } => behind(target, question, height)?,
         };
         let mut stream = stream;
         write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len()).ok()?;
         stream.write_all(&answer).ok()?;
     }
+}
+
+/// Which of two nodes answers, without a pattern that questions could follow.
+fn is_turn_of_first(asked: usize) -> bool {
+    asked.wrapping_mul(0x9e37_79b9) >> 16 & 1 == 0
+}
+
+fn send(target: &str, question: &Value) -> Option<Vec<u8>> {
+    ureq::post(target).send_json(question).ok()?.body_mut().read_to_vec().ok()
+}
+
+/// What a node answers that is no further than this block.
+fn behind(target: &str, mut question: Value, height: u64) -> Option<Vec<u8>> {
+    let hex = json!(format!("{height:#x}"));
+    let is_above = |block: &Value| {
+        let number = block.as_str().and_then(|text| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok());
+        number.is_some_and(|number| number > height)
+    };
+    let null = json!({ "jsonrpc": "2.0", "id": question["id"], "result": null });
+    let method = question["method"].as_str().unwrap().to_owned();
+    let params = question["params"].as_array_mut().unwrap();
+    match &*method {
+        "eth_getBlockByNumber" if is_above(&params[0]) => return serde_json::to_vec(&null).ok(),
+        "eth_getBlockByNumber" if params[0] == "latest" => params[0] = hex,
+        "eth_getLogs" => {
+            if is_above(&params[0]["toBlock"]) {
+                params[0]["toBlock"] = hex.clone();
+            }
+            if is_above(&params[0]["fromBlock"]) {
+                params[0]["fromBlock"] = hex;
+            }
+        }
+        "eth_call" | "eth_estimateGas" | "eth_getTransactionCount" if params[1].is_string() => {
+            params[1] = hex
+        }
+        "eth_getBalance" if params[1] == "latest" => params[1] = hex,
+        "eth_getBalance" => {
+            let block = json!({ "jsonrpc": "2.0", "id": 0, "method": "eth_getBlockByHash", "params": [params[1]["blockHash"], false] });
+            let block: Value = serde_json::from_slice(&send(target, &block)?).ok()?;
+            if is_above(&block["result"]["number"]) {
+                let error = json!({ "code": -32000, "message": "header not found" });
+                return serde_json::to_vec(&json!({ "id": question["id"], "error": error })).ok();
+            }
+        }
+        "eth_getTransactionReceipt" => {
+            let answer = send(target, &question)?;
+            let told: Value = serde_json::from_slice(&answer).ok()?;
+            let is_above = is_above(&told["result"]["blockNumber"]);
+            return if is_above { serde_json::to_vec(&null).ok() } else { Some(answer) };
+        }
+        _ => {}
+    }
+    send(target, &question)
 }
 
 fn question(reader: &mut BufReader<TcpStream>) -> Option<Value> {

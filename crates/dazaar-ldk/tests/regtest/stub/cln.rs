@@ -90,7 +90,7 @@ async fn pays(wallet: &LdkWallet, body: &Value) -> Vec<Value> {
     match wallet.outgoing(&hash).await.unwrap() {
         Outgoing::Unknown => Vec::new(),
         Outgoing::Pending => vec![json!({ "status": "pending" })],
-        Outgoing::Failed { .. } => vec![json!({ "status": "failed" })],
+        Outgoing::Failed { .. } => vec![json!({ "status": "failed", "created_at": 1 })],
         Outgoing::Paid { fee_msat, preimage } => vec![json!({
             "status": "complete",
             "amount_msat": msat,

@@ -128,7 +128,7 @@ async fn outgoing(State(wallet): State<LdkWallet>, headers: HeaderMap, Path(text
         return unauthorized();
     }
     match wallet.outgoing(&hash(&text)).await.unwrap() {
-        Outgoing::Unknown => (StatusCode::NOT_FOUND, "Not found").into_response(),
+        Outgoing::Unknown => (StatusCode::NOT_FOUND, "Unknown endpoint (check api doc)").into_response(),
         Outgoing::Pending => pretty(&json!({ "isPaid": false, "fees": 0 })),
         Outgoing::Failed { .. } => pretty(&json!({ "isPaid": false, "fees": 0, "completedAt": 1 })),
         Outgoing::Paid { fee_msat, preimage } => pretty(&json!({

@@ -42,12 +42,22 @@ struct State {
     outgoing: Outgoing,
     /// How often money left.
     sent: u32,
+    /// What the way might have cost the last time, in msat.
+    fee_max_msat: u64,
+    can_pay: bool,
     incoming: Incoming,
 }
 
 impl Model {
     fn new(fate: Fate) -> Arc<Self> {
-        let state = State { fate, outgoing: Outgoing::Unknown, sent: 0, incoming: Incoming::Nothing };
+        let state = State {
+            fate,
+            outgoing: Outgoing::Unknown,
+            sent: 0,
+            fee_max_msat: 0,
+            can_pay: true,
+            incoming: Incoming::Nothing,
+        };
         Arc::new(Self { state: Mutex::new(state), network: lightning_invoice::Currency::Regtest })
     }
 
@@ -68,7 +78,7 @@ fn lost<T>() -> Result<T, PaymentError> {
 
 impl LightningWallet for Arc<Model> {
     fn about(&self) -> Answer<'_, About> {
-        Box::pin(async { Ok(About { name: "model".to_owned(), can_pay: false }) })
+        Box::pin(async { Ok(About { name: "model".to_owned(), can_pay: self.state().can_pay }) })
     }
 
     fn balance(&self) -> Answer<'_, u64> {
@@ -90,10 +100,11 @@ impl LightningWallet for Arc<Model> {
         Box::pin(async { Ok(self.state().incoming.clone()) })
     }
 
-    fn pay<'a>(&'a self, _spend: &'a Spend) -> Answer<'a, Outgoing> {
+    fn pay<'a>(&'a self, spend: &'a Spend) -> Answer<'a, Outgoing> {
         Box::pin(async {
             tokio::task::yield_now().await;
             let mut state = self.state();
+            state.fee_max_msat = spend.fee_max_msat;
             let fate = state.fate;
             match fate {
                 Fate::IsDown => return lost(),
@@ -236,22 +247,62 @@ fn an_invoice_for_worthless_coins_is_not_handed_out() {
 }
 
 #[test]
-fn a_refund_pays_exactly_what_is_given_back_and_once() {
+fn a_refund_costs_the_seller_what_it_is_and_no_more() {
     let (bill, wallet) = (bill(), Model::new(Fate::PaysAndSaysNothing));
-    let (to, bolt11) = (invoice(&Draft::of(&bill)), wallet.bolt11());
-    let refund = |units| block_on(bolt11.refund(b"1", &Asset::Bitcoin, units, &to));
-    assert!(matches!(refund(bill.units - 1), Err(PaymentError::Refused { .. })));
+    let bolt11 = wallet.bolt11();
+    let refund = |units: u64, msat: u64| {
+        let to = invoice(&Draft { msat: Some(msat), ..Draft::of(&bill) });
+        block_on(bolt11.refund(b"1", &Asset::Bitcoin, units, &to))
+    };
+    // One percent, or five satoshis, are kept for the way; whole satoshis are asked for, as many wallets count nothing else.
+    for (units, msat) in [
+        (bill.units, bill.units),
+        (bill.units, 49_500_001),
+        (bill.units, 49_499_999),
+        (100_000, 96_000),
+        (5_000, 1),
+        (12_345_678, 12_221_000),
+    ] {
+        assert!(matches!(refund(units, msat), Err(PaymentError::Refused { .. })), "{units} {msat}");
+    }
     assert_eq!(wallet.state().sent, 0);
-    assert!(matches!(refund(bill.units), Err(PaymentError::Unavailable { .. })));
-    let hash = hex::encode(read_invoice(&to).unwrap().hash);
-    assert_eq!((refund(bill.units), refund(bill.units)), (Ok(hash.clone()), Ok(hash)));
+    for (units, msat) in
+        [(bill.units, 49_500_000), (100_000, 95_000), (12_345_678, 12_222_000), (12_345_678, 12_222_222)]
+    {
+        let wallet = Model::new(Fate::Pays);
+        let to = invoice(&Draft { msat: Some(msat), ..Draft::of(&bill) });
+        block_on(wallet.bolt11().refund(b"1", &Asset::Bitcoin, units, &to)).unwrap();
+        assert_eq!(wallet.state().fee_max_msat, units - msat);
+    }
+    assert!(matches!(refund(bill.units, 49_500_000), Err(PaymentError::Unavailable { .. })));
+    let hash = hex::encode(read_invoice(&invoice(&Draft::of(&bill))).unwrap().hash);
+    assert_eq!(
+        (refund(bill.units, 49_500_000), refund(bill.units, 49_500_000)),
+        (Ok(hash.clone()), Ok(hash))
+    );
     assert_eq!(wallet.state().sent, 1);
 }
 
 #[test]
 fn a_check_tries_what_the_wallet_is_wanted_for() {
-    let bolt11 = Model::new(Fate::Pays).bolt11();
+    let wallet = Model::new(Fate::Pays);
+    let bolt11 = wallet.bolt11();
     assert_eq!(block_on(bolt11.check(Purpose::Receive)).map(|about| about.name), Ok("model".to_owned()));
-    let refused = PaymentError::refused("the wallet's key may not pay");
-    assert_eq!(block_on(bolt11.check(Purpose::Pay)), Err(refused));
+    assert!(block_on(bolt11.check(Purpose::Pay)).is_ok());
+    wallet.state().can_pay = false;
+    assert_eq!(block_on(bolt11.check(Purpose::Pay)), Err(cannot_pay()));
+}
+
+#[test]
+fn a_wallet_that_only_receives_says_so_before_anything_is_sent() {
+    let (bill, wallet) = (bill(), Model::new(Fate::Pays));
+    let (request, bolt11) = (invoice(&Draft::of(&bill)), wallet.bolt11());
+    wallet.state().can_pay = false;
+    assert_eq!(block_on(bolt11.pay(&bill, &request)).map(drop), Err(cannot_pay()));
+    let to = invoice(&Draft { msat: Some(49_500_000), ..Draft::of(&bill) });
+    assert_eq!(block_on(bolt11.refund(b"1", &Asset::Bitcoin, bill.units, &to)).map(drop), Err(cannot_pay()));
+    assert_eq!(wallet.state().sent, 0);
+    // What was paid with another key before is told all the same.
+    wallet.state().outgoing = PAID;
+    assert!(block_on(bolt11.pay(&bill, &request)).is_ok());
 }

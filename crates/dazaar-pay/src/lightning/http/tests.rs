@@ -16,6 +16,11 @@ const KEY: &str = "0201036c6e64";
 
 /// A service that answers every request with the same bytes. It ends with the program.
 fn service(answer: Vec<u8>) -> SocketAddr {
+    service_by(move |_| answer.clone())
+}
+
+/// A service that answers by the first line of a request.
+fn service_by(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -26,9 +31,12 @@ fn service(answer: Vec<u8>) -> SocketAddr {
     address
 }
 
-fn serve(stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+fn serve(stream: TcpStream, answer: impl Fn(&str) -> Vec<u8>) -> std::io::Result<()> {
     let mut reader = BufReader::new(&stream);
     let (mut line, mut length) = (String::new(), 0);
+    reader.read_line(&mut line)?;
+    let answer = answer(&line);
+    line.clear();
     while reader.read_line(&mut line)? > 2 {
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap_or(0);
@@ -36,7 +44,7 @@ fn serve(stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
         line.clear();
     }
     std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
-    (&stream).write_all(answer)
+    (&stream).write_all(&answer)
 }
 
 fn http(status: u16, body: &[u8]) -> Vec<u8> {
@@ -116,6 +124,129 @@ fn a_key_that_may_not_is_a_refusal_and_not_shown() {
 }
 
 #[test]
+fn only_the_service_itself_says_that_a_payment_is_unknown() {
+    let of_lnd = [
+        r#"{"code":5,"message":"payment isn't initiated","details":[]}"#,
+        r#"{"error":{"code":5,"message":"payment isn't initiated","details":[]}}"#,
+        r#"{"error":{"grpc_code":5,"http_code":404,"message":"payment isn't initiated"}}"#,
+    ];
+    let of_lnbits = r#"{"detail":"Payment does not exist."}"#;
+    let of_phoenixd = "Unknown endpoint (check api doc)";
+    let own = |wallet: usize, body: &str| match wallet {
+        0 => body == of_lnbits,
+        1 => of_lnd.contains(&body),
+        3 => body == of_phoenixd,
+        _ => false,
+    };
+    let of_others = [
+        "",
+        "<html><h1>404 Not Found</h1></html>",
+        "404 page not found",
+        "null",
+        "{}",
+        r#"{"detail":"Not Found"}"#,
+        r#"{"code":5,"message":"Not Found","details":[]}"#,
+        r#"{"code":404,"message":"no such host"}"#,
+    ];
+    for body in of_others.into_iter().chain(of_lnd).chain([of_lnbits, of_phoenixd]) {
+        for (nth, wallet) in wallets(service(http(404, body.as_bytes()))).iter().enumerate() {
+            let (outgoing, incoming) =
+                block_on(async { (wallet.outgoing(&[7; 32]).await, wallet.incoming(&[7; 32]).await) });
+            if own(nth, body) {
+                assert_eq!(outgoing, Ok(Outgoing::Unknown), "{wallet:?}: {body}");
+                assert_eq!(incoming, Ok(Incoming::Nothing), "{wallet:?}: {body}");
+            } else {
+                assert!(outgoing.is_err() && incoming.is_err(), "{wallet:?}: {body}");
+            }
+        }
+    }
+    // Nor is it a refusal that ends an order.
+    for body in &of_others[..3] {
+        for wallet in wallets(service(http(404, body.as_bytes()))) {
+            for error in errors(&*wallet) {
+                assert!(matches!(error, PaymentError::Unavailable { .. }), "{wallet:?}: {error}");
+            }
+        }
+    }
+}
+
+/// A Core Lightning that answers so to `xpay`, and lists these payments.
+fn core_lightning(xpay: (u16, &'static str), pays: Value) -> CoreLightning {
+    let address = service_by(move |line| {
+        if line.contains("/v1/xpay") {
+            return http(xpay.0, xpay.1.as_bytes());
+        }
+        assert!(line.contains("/v1/listpays"), "{line}");
+        http(201, serde_json::json!({ "pays": pays }).to_string().as_bytes())
+    });
+    CoreLightning::new(&endpoint(address), Secret::new(KEY)).unwrap()
+}
+
+#[test]
+fn core_lightning_has_failed_only_when_it_gave_up() {
+    let now_s = dazaar::now_ms() / 1000;
+    let failed = |created_at| serde_json::json!([{ "status": "failed", "created_at": created_at }]);
+    let no_route = (500, r#"{"code":205,"message":"no route"}"#);
+    let goes_on = (500, r#"{"code":200,"message":"payment still in progress"}"#);
+    let away = (502, "<html>bad gateway</html>");
+    let is_failed = |outgoing: &Outgoing| matches!(outgoing, Outgoing::Failed { .. });
+    // Between two attempts it is called failed as well.
+    for (xpay, pays, outcome) in [
+        (no_route, failed(now_s), true),
+        (goes_on, failed(now_s), false),
+        (away, failed(now_s), false),
+        ((201, "{}"), failed(now_s), false),
+        (no_route, serde_json::json!([{ "status": "failed" }, { "status": "pending" }]), false),
+        (no_route, serde_json::json!([]), true),
+    ] {
+        let paid = block_on(core_lightning(xpay, pays.clone()).pay(&SPEND)).unwrap();
+        assert_eq!(is_failed(&paid), outcome, "{xpay:?} {pays}");
+        assert!(outcome || paid == Outgoing::Pending, "{xpay:?} {pays}");
+    }
+    // Of a payment that was begun long ago nobody tries any more.
+    for (pays, outcome) in [
+        (failed(now_s), false),
+        (failed(now_s - 500), false),
+        (failed(1_700_000_000), true),
+        (serde_json::json!([{ "status": "failed" }]), false),
+    ] {
+        let known = block_on(core_lightning(away, pays.clone()).outgoing(&[7; 32])).unwrap();
+        assert_eq!(is_failed(&known), outcome, "{pays}");
+    }
+}
+
+#[test]
+fn whether_a_key_pays_is_found_out_or_not_known() {
+    let info = br#"{"id":"02","alias":"a","identity_pubkey":"02","nodeId":"02","version":"0.8"}"#;
+    // LNbits tells its wallet's number to the admin key only.
+    let invoice_key = br#"{"name":"w","balance":1}"#;
+    let able = |status: u16, body: &'static [u8]| {
+        let address = service_by(move |line| {
+            let is_try = ["payinvoice", "xpay", "router/send"].iter().any(|call| line.contains(call));
+            match line.contains("api/v1/wallet") {
+                true => http(200, invoice_key),
+                false if is_try => http(status, body),
+                false => http(200, info),
+            }
+        });
+        wallets(address)
+            .iter()
+            .map(|wallet| block_on(wallet.about()).map(|it| it.can_pay))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        able(401, br#"{"code":1502,"message":"permission denied"}"#),
+        [Ok(false), Ok(false), Ok(false), Ok(false)]
+    );
+    assert_eq!(
+        able(400, br#"{"code":-32602,"message":"bad invoice"}"#),
+        [Ok(false), Ok(true), Ok(true), Ok(true)]
+    );
+    let broken = able(502, b"<html>bad gateway</html>");
+    assert!(broken[1..].iter().all(Result::is_err), "{broken:?}");
+}
+
+#[test]
 fn a_key_does_not_follow_to_another_address() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
@@ -148,7 +279,7 @@ fn of_a_stream_the_first_line_is_enough() {
     let server = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let line = b"HTTP/1.1 200 X\r\n\r\n{\"result\": {\"status\": \"IN_FLIGHT\"}}\n";
-        serve(stream.try_clone().unwrap(), line).unwrap();
+        serve(stream.try_clone().unwrap(), |_| line.to_vec()).unwrap();
         let _ = wait.recv();
     });
     let lnd = Lnd::new(&endpoint(address), Secret::new(KEY)).unwrap();
