@@ -163,6 +163,14 @@ impl SellerSession {
         }
     }
 
+    /// Whether something was paid since the question that is out: a refusal would say nothing.
+    pub const fn is_outdated(&self) -> bool {
+        match &self.stage {
+            Stage::Trade(trade) => trade.is_outdated(),
+            _ => false,
+        }
+    }
+
     /// The feed of the last [`SellerAction::PrepareFeed`] is ready to be opened.
     pub fn handle_feed(&mut self, now: Duration, key: FeedKey) {
         if let Stage::Trade(trade) = &mut self.stage {

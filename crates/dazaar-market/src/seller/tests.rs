@@ -428,6 +428,9 @@ fn a_payment_is_looked_at_before_the_interval_is_over() {
     seller.drain();
     seller.0.handle_payment(at(0));
     assert_eq!(seller.drain(), [], "one question at a time");
+    assert!(seller.0.is_outdated());
+    assert_eq!(seller.verdict(0, refuse()), [validate()], "it may have been asked before the payment");
+    assert!(!seller.0.is_outdated());
     seller.verdict(0, refuse());
     seller.0.handle_payment(at(3));
     assert_eq!(seller.drain(), [validate()]);

@@ -20,6 +20,8 @@ pub(super) struct Trade {
     delivery: Delivery,
     standing: Standing,
     revalidation: Revalidation,
+    /// Something was paid since the question went out.
+    is_outdated: bool,
 }
 
 /// How far the feed is.
@@ -48,6 +50,7 @@ impl Trade {
             delivery: Delivery::Locked,
             standing: Standing::Unknown,
             revalidation: Revalidation::new(config.validate_interval),
+            is_outdated: false,
         };
         trade.ask(now, actions);
         trade
@@ -63,6 +66,8 @@ impl Trade {
             return;
         }
         match (verdict, self.sale) {
+            // The validator may not have known of the payment.
+            (Verdict::Refuse { .. }, _) if self.is_outdated => self.ask(now, actions),
             (Verdict::Refuse { reason }, _) => self.refuse(now, &reason, actions),
             (Verdict::Admit { info }, _) if matches!(self.delivery, Delivery::Open) => {
                 self.admit(now, info, actions);
@@ -82,11 +87,17 @@ impl Trade {
         }
     }
 
-    /// A question that is out may have been asked before the payment: the next one follows its answer after the interval, as ever.
+    /// A question that is out may have been asked before the payment: if the answer is a refusal, it is asked again.
     pub(super) fn handle_payment(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
         if self.revalidation.is_resting() {
             self.ask(now, actions);
+        } else {
+            self.is_outdated = true;
         }
+    }
+
+    pub(super) const fn is_outdated(&self) -> bool {
+        self.is_outdated
     }
 
     pub(super) fn handle_timeout(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
@@ -102,6 +113,7 @@ impl Trade {
     /// A free feed answers its own questions, exactly as the reference does.
     fn ask(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
         self.revalidation.ask();
+        self.is_outdated = false;
         match self.sale {
             Sale::Unique => actions.push(SellerAction::Validate { buyer: self.buyer }),
             Sale::Free { .. } => {

@@ -202,6 +202,7 @@ impl SellerConnection {
         if let Some(buyer) = self.buyer()
             && self.is_native
             && !self.is_refused
+            && !self.machine.is_outdated()
             && matches!(verdict, Verdict::Refuse { .. })
         {
             self.say_due(&buyer);

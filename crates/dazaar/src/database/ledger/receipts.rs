@@ -235,7 +235,6 @@ fn credit(
     order: Option<OrderId>,
     evidence: &[u8],
 ) -> Result<Applied, DatabaseError> {
-    reverse_elsewhere(connection, line)?;
     let account = match account.map(|account| (account, pay(connection, account, line.units))) {
         Some((account, Ok(()))) => Some(account),
         // The money came, whatever we can count.
@@ -243,6 +242,8 @@ fn credit(
         Some((_, Err(error))) => return Err(error),
     };
     line.insert(connection, account, order, evidence)?;
+    // Last, so that a payment that only changes its block leaves no account empty meanwhile: that would stop its clock.
+    reverse_elsewhere(connection, line)?;
     Ok(if account.is_some() { Applied::New } else { Applied::Unclaimed })
 }
 

@@ -399,6 +399,20 @@ fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
 }
 
 #[test]
+fn a_clock_runs_on_while_a_payment_changes_its_block() {
+    let books = Books::new();
+    let price = time_price(1, 1, Clock::Wall);
+    books.order(1, &price);
+    books.apply(receipt(1, 0, 1, 100, Finality::Final));
+    books.apply(receipt(2, 0, 1, 100, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(100), &at(100)).unwrap();
+    // All that is left is what moves.
+    books.apply(receipt(1, 1, 1, 100, Finality::Final));
+    books.database.charge(&FEED, &ANNA, time(0), &at(150)).unwrap();
+    assert_eq!(price_at(&books, 0).meter.balance, 50);
+}
+
+#[test]
 fn a_clock_stands_still_while_the_buyer_is_admitted_for_good() {
     let books = Books::new();
     let price = time_price(1, 1, Clock::Wall);
