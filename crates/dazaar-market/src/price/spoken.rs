@@ -47,6 +47,9 @@ impl FromStr for SpokenPrice {
         if currency.is_empty() || currency.contains(char::is_whitespace) || per.is_empty() {
             return Err(wrong());
         }
+        if amount.is_zero() {
+            return Err(SpokenError::Nothing { text: display_text(text) });
+        }
         let usual = if is_bitcoin(currency) { "bolt11" } else { "credit" };
         let entry = json!({
             "method": method.unwrap_or(usual),
@@ -55,6 +58,9 @@ impl FromStr for SpokenPrice {
             "per": per,
         });
         let entry = entry.as_object().cloned().unwrap_or_default();
+        if method.is_some_and(|method| ["erc20", "eth"].contains(&method)) {
+            return Err(SpokenError::Token { method: display_text(method.unwrap_or_default()) });
+        }
         Terms::parse_entry(&entry).map_err(|error| SpokenError::Entry { reason: error.to_string() })?;
         Ok(Self(entry))
     }
@@ -159,6 +165,18 @@ pub enum SpokenError {
         /// What was said.
         text: String,
     },
+    /// A price of nothing.
+    #[error("`{text}` asks for nothing")]
+    Nothing {
+        /// What was said.
+        text: String,
+    },
+    /// A price in a token.
+    #[error("a price by {method} names the token's `contract` and `chain`, so it stands in the `prices` of a card")]
+    Token {
+        /// The way to pay.
+        method: String,
+    },
     /// A price that no card may have.
     #[error("{reason}")]
     Entry {
@@ -206,6 +224,8 @@ mod tests {
             "sats/hour",
             "100 sats/",
             "100 sats/month",
+            "0 EUR/hour",
+            "5 USD/hour by erc20",
             "1 EUR/h by eos",
             "-1 sat/h",
         ] {
