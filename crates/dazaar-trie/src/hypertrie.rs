@@ -43,7 +43,7 @@ mod watch;
 
 pub use batch::{Batch, Before, Options};
 pub use diff::{Change, Diff, DiffOptions};
-pub use error::TrieError;
+pub use error::{Lack, TrieError};
 pub use extension::{EXTENSION, ExtensionMessage};
 pub use header::Header;
 pub use history::History;
@@ -54,6 +54,10 @@ pub use responder::{Responder, wanted_blocks};
 pub use snapshot::Snapshot;
 pub use trie::Trie;
 pub use watch::Watch;
+
+pub(crate) use batch::Changed;
+pub(crate) use lookup::{find, has_prefix};
+pub(crate) use trie::Nodes;
 
 #[cfg(test)]
 mod tests;
