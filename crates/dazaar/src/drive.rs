@@ -108,6 +108,9 @@ impl Drive {
             let content = Content::new(content, &drive.feeds, false);
             drive.metadata.write_as(&header, |_, _| Ok::<(), DriveError>(())).await?;
             drive.content.set(content).ok();
+        } else if drive.metadata_log.lock().has(0) && !drive.store.is_snapshot() {
+            // Whoever replicates the drive asks for both feeds.
+            drive.content().await?;
         }
         Ok(drive)
     }
@@ -170,8 +173,11 @@ impl Drive {
             return Err(DriveAccessError::Version { version, newest });
         }
         let mut ask = |trie: &DriveTrie| ask(&View::new(trie, version));
-        let answer =
-            if self.store.is_snapshot() { self.metadata.ask_here(ask) } else { self.metadata.ask_of(&mut ask).await };
+        let answer = if self.store.is_snapshot() {
+            self.metadata.ask_here(ask)
+        } else {
+            self.metadata.ask_of(&mut ask).await
+        };
         Ok(answer?)
     }
 

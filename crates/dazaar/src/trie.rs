@@ -6,8 +6,8 @@ use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, LogError};
 use dazaar_trie::Blocks;
 use dazaar_trie::hypertrie::{
-    Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query, Responder, Trie,
-    TrieError, Watch, wanted_blocks,
+    Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query, Responder,
+    Trie, TrieError, Watch, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
@@ -182,7 +182,7 @@ impl TrieFeed {
             let make = |trie: &_| {
                 let mut batch = Batch::with_header(trie, header);
                 let changed = change(&mut batch, trie)?;
-                Ok((batch, changed))
+                Ok::<_, E>((batch, changed))
             };
             let (batch, changed) = self.ask_of(make).await?;
             if batch.blocks().is_empty() {

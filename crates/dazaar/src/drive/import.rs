@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, Stat};
 
+use super::Drive;
 use super::error::DriveAccessError;
 use super::notice::{FileNotice, Summary};
 use super::store::at;
-use super::Drive;
 
 /// Entries that are appended to the metadata at once.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -40,8 +40,13 @@ impl Drive {
         into: &DrivePath,
         notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
-        let mut import =
-            Import { drive: self, notify, summary: Summary::default(), waiting: Vec::new(), waiting_bytes: 0 };
+        let mut import = Import {
+            drive: self,
+            notify,
+            summary: Summary::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        };
         let metadata = fs::metadata(source).map_err(at(source))?;
         if metadata.is_dir() {
             import.folder(source, into).await?;
@@ -115,7 +120,12 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         Ok((read, false))
     }
 
-    async fn file(&self, path: &Path, inner: &DrivePath, metadata: &Metadata) -> Result<Read, DriveAccessError> {
+    async fn file(
+        &self,
+        path: &Path,
+        inner: &DrivePath,
+        metadata: &Metadata,
+    ) -> Result<Read, DriveAccessError> {
         let kind = metadata.file_type();
         if !kind.is_file() {
             let kind = match () {
@@ -127,7 +137,9 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         }
         let wanted = stat_of(metadata, Stat::file(metadata.mode()));
         let known = self.known(inner).await?.filter(|known| known.kind() == wanted.kind());
-        if let Some(known) = known.filter(|known| (known.size, known.mtime_ms) == (metadata.len(), wanted.mtime_ms)) {
+        if let Some(known) =
+            known.filter(|known| (known.size, known.mtime_ms) == (metadata.len(), wanted.mtime_ms))
+        {
             if known.permissions() == wanted.permissions() {
                 return Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }));
             }
@@ -164,7 +176,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         metadata: &Metadata,
     ) -> Result<Read, DriveAccessError> {
         let target = fs::read_link(path).map_err(at(path))?;
-        let Some(target) = target.to_str().filter(|target| !target.is_empty() && !target.contains('\\')) else {
+        let Some(target) = target.to_str().filter(|target| !target.is_empty() && !target.contains('\\'))
+        else {
             return Ok(failed(inner, "it leads to a name that cannot be kept".to_owned()));
         };
         if !stays_within(inner, target, into) {

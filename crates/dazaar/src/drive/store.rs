@@ -118,7 +118,8 @@ impl Store {
         if let Some(pair) = pair.filter(|pair| pair.public() == key) {
             return open_own(storage, &folder, pair);
         }
-        let log = if Folder::is_begun(&folder) { Log::open(storage) } else { Log::create_reader(storage, key) };
+        let log =
+            if Folder::is_begun(&folder) { Log::open(storage) } else { Log::create_reader(storage, key) };
         log.map_err(|source| DriveAccessError::Feed { feed: key, source })
     }
 
