@@ -113,7 +113,9 @@ fn path(text: &str) -> DrivePath {
 impl From<DriveAccessError> for Failure {
     fn from(error: DriveAccessError) -> Self {
         match error {
-            DriveAccessError::Folder { ref source, .. } if source.kind() == std::io::ErrorKind::WouldBlock => {
+            DriveAccessError::Folder { ref source, .. }
+                if source.kind() == std::io::ErrorKind::WouldBlock =>
+            {
                 Self::new(Kind::Busy, "another process is writing this drive")
             }
             DriveAccessError::NoDrive { .. } => {

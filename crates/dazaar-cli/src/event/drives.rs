@@ -25,8 +25,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("Left out {}: {}", display_text(path), display_text(error))
         }
         Event::DriveDone { version, written, unchanged, bytes, .. } => {
-            let unchanged =
-                if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
+            let unchanged = if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
             let bytes = indicatif::HumanBytes(*bytes);
             format!("{written} entries written, {bytes}{unchanged}; the drive is at version {version}")
         }
