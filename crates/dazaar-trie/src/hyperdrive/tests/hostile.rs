@@ -1,6 +1,7 @@
 //! Metadata of a writer who means harm.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use bytes::Bytes;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
@@ -98,9 +99,13 @@ fn files_are_held_against_the_content_feed() {
     assert_eq!(empty.clamp(0..u64::MAX), 0..0);
 
     let extent = of(10, 1, 0, 100).unwrap();
-    for (range, expected) in
-        [(0..10, 100..110), (5..105, 105..110), (10..20, 110..110), (7..3, 107..107), (0..u64::MAX, 100..110)]
-    {
+    for (range, expected) in [
+        (0..10, 100..110),
+        (5..105, 105..110),
+        (10..20, 110..110),
+        (Range { start: 7, end: 3 }, 107..107),
+        (0..u64::MAX, 100..110),
+    ] {
         assert_eq!(extent.clamp(range), expected);
     }
 }

@@ -6,14 +6,14 @@ use super::support::*;
 use crate::hyperdrive::*;
 use crate::hypertrie::{Batch, Header, Lack as _, Trie};
 
+type Change = dyn Fn(&mut Edit<'_, Vec<Bytes>>) -> Result<(), DriveError>;
+
 #[test]
 fn a_drive_stays_a_tree() {
     let mut drive = memory();
     put(&mut drive, "a/b/c", 1);
     put(&mut drive, "f", 2);
-    let mut try_edit = |change: &dyn Fn(&mut Edit<'_, Vec<Bytes>>) -> Result<(), DriveError>| {
-        edit(&mut drive, |edit| change(edit)).unwrap_err()
-    };
+    let mut try_edit = |change: &Change| edit(&mut drive, |edit| change(edit)).unwrap_err();
     use DriveError::{Exists, IntoItself, IsADirectory, NotADirectory, NotEmpty, NotFound};
     assert!(matches!(
         try_edit(&|edit| edit.put(&path("f/x"), &file(1)).map(|_| ())),
