@@ -41,7 +41,7 @@ mod snapshot;
 mod trie;
 mod watch;
 
-pub use batch::{Batch, Before, Options};
+pub use batch::{Batch, Before, Changed, Options};
 pub use diff::{Change, Diff, DiffOptions};
 pub use error::{Lack, TrieError};
 pub use extension::{EXTENSION, ExtensionMessage};
@@ -55,7 +55,6 @@ pub use snapshot::Snapshot;
 pub use trie::Trie;
 pub use watch::Watch;
 
-pub(crate) use batch::Changed;
 pub(crate) use lookup::{find, has_prefix};
 pub(crate) use trie::Nodes;
 

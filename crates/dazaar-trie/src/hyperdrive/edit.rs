@@ -28,7 +28,6 @@ impl<'a, B: Blocks> Edit<'a, B> {
     ///
     /// # Errors
     /// Those of the question.
-    #[expect(private_bounds, reason = "whoever asks needs no name for where nodes come from")]
     pub fn ask<T>(
         &self,
         ask: impl FnOnce(&View<'_, Changed<'_, B>>) -> Result<T, DriveError>,

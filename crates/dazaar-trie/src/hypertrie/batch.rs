@@ -42,9 +42,9 @@ pub struct Batch {
     nodes: Vec<Arc<Node>>,
 }
 
-/// A trie with the changes of a batch.
+/// A trie with the changes of a batch, as those who read what is not appended yet see it.
 #[derive(Debug)]
-pub(crate) struct Changed<'a, B> {
+pub struct Changed<'a, B> {
     trie: &'a Trie<B>,
     batch: &'a Batch,
 }
