@@ -34,13 +34,13 @@ pub use tables::{
     import_csv, import_ipc, import_json, import_parquet, moment, table_header, table_index, table_read,
     table_resume, table_segment,
 };
-pub use tries::{hyperdb, hypertrie, trie_extension};
+pub use tries::{hyperdb, hyperdrive, hypertrie, trie_extension};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 37] = [
+pub const TARGETS: [(&str, Target); 38] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
@@ -54,6 +54,7 @@ pub const TARGETS: [(&str, Target); 37] = [
     ("folder", folder),
     ("handshake", handshake),
     ("hyperdb", hyperdb),
+    ("hyperdrive", hyperdrive),
     ("hypertrie", hypertrie),
     ("import_csv", import_csv),
     ("import_ipc", import_ipc),

@@ -8,6 +8,7 @@ use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_trie::db::{Db, DbBatch, DbError};
+use dazaar_trie::hyperdrive::{DrivePath, Edit, Mount, Stat, header};
 use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
 
 use crate::{discovery, ecash, evm_seeds, feed, files, invoice, table_seeds};
@@ -44,6 +45,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             prefixed(0, &[&[255, 122][..], &[9; 122]].concat()),
         ],
         "hyperdb" => vec![hyperdb()],
+        "hyperdrive" => vec![with_lengths(drive_blocks().iter().map(|block| &block[..]))],
         "hypertrie" => vec![with_lengths(trie_blocks().iter().map(|block| &block[..]))],
         "invoice" => invoice::seeds(),
         "link" => texts(&[
@@ -244,6 +246,27 @@ pub(crate) fn trie_blocks() -> Vec<Bytes> {
             .expect("a key that can be written");
     }
     batch.delete(&trie, "config/size").expect("all blocks are here");
+    batch.blocks().iter().cloned().map(Bytes::from).collect()
+}
+
+/// A drive with files, a directory, links, a mount and a tag.
+fn drive_blocks() -> Vec<Bytes> {
+    let trie = Trie::new(Vec::<Bytes>::new());
+    let mut batch = Batch::with_header(&trie, &header(FeedKey([7; 32])));
+    let mut edit = Edit::new(&mut batch, &trie);
+    let mut write = |path: &str, stat: &Stat| {
+        edit.replace(&DrivePath::new(path), stat).expect("a path that can be written");
+    };
+    let mut noted = Stat { size: 70_000, blocks: 2, mtime_ms: 1, ..Stat::file(0o644) };
+    noted.metadata.insert("color".to_owned(), Some(b"red".to_vec()));
+    write("a/b", &noted);
+    write("dir", &Stat::directory(0o755));
+    write("dir/link", &Stat::symlink("../a/b"));
+    write("loop", &Stat::symlink("/loop"));
+    let mount = Mount { key: FeedKey([9; 32]), version: Some(3), hash: None, is_feed: true };
+    write("m", &Stat { mount: Some(mount), ..Stat::file(0o644) });
+    edit.put_tag("v1", 4).expect("a name that can be written");
+    edit.unlink(&DrivePath::new("a/b")).expect("it was written");
     batch.blocks().iter().cloned().map(Bytes::from).collect()
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dazaar_log::FeedKey;
 use dazaar_market::ImportedMarket;
 use dazaar_trie::db::{Db, DbBatch, DbIterOptions};
+use dazaar_trie::hyperdrive::{DriveDiff, DriveError, DrivePath, Edit, Extent, Stat, View, content_key};
 use dazaar_trie::hypertrie::{
     Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
 };
@@ -48,6 +49,50 @@ pub fn hypertrie(data: &[u8]) {
     if written.is_ok() {
         assert!(matches!(batch.get(&trie, "sales/x"), Ok(Some(_))), "what was put is there");
         let _ = batch.delete(&trie, "sales/x");
+    }
+}
+
+/// The metadata of a drive, read and written in every way.
+pub fn hyperdrive(data: &[u8]) {
+    let trie = Trie::new(blocks(data));
+    let view = View::new(&trie, trie.version());
+    let _ = trie.header().map(|header| header.map(|header| content_key(&header)));
+    let _ = view.tags();
+    for is_recursive in [false, true] {
+        let Ok(mut list) = view.readdir(&DrivePath::default(), is_recursive) else { continue };
+        for nth in 0.. {
+            assert!(nth < ENTRIES_MAX, "no entry comes twice");
+            match list.next(&view) {
+                Ok(Some(entry)) => {
+                    let path = DrivePath::new(&entry.path);
+                    let _ = view.stat(&path);
+                    if let Ok(extent) = Extent::of(&entry.stat, 1000) {
+                        let part = extent.clamp(7..u64::MAX);
+                        assert!(extent.bytes.start <= part.start && part.end <= extent.bytes.end);
+                        assert!(extent.blocks.end <= 1000);
+                    }
+                    assert_eq!(Stat::decode(&entry.stat.encode()).as_ref(), Ok(&entry.stat));
+                }
+                Ok(None) | Err(DriveError::Trie(_)) => break,
+                Err(_) => {}
+            }
+        }
+    }
+    let mut diff = DriveDiff::new(trie.version(), trie.version() / 2, &DrivePath::default());
+    let mut changes = 0;
+    while let Ok(Some(_)) = diff.next(&view) {
+        changes += 1;
+        assert!(changes < ENTRIES_MAX);
+    }
+    let mut batch = Batch::new(&trie);
+    let mut edit = Edit::new(&mut batch, &trie);
+    let (file, moved) = (DrivePath::new("dir/fuzz"), DrivePath::new("moved"));
+    if edit.put(&file, &Stat::file(0o644)).is_ok() {
+        assert!(edit.ask(|view| view.lstat(&file)).is_ok(), "what was put is there");
+        if edit.rename(&file, &moved).is_ok() {
+            assert!(edit.ask(|view| view.lstat(&moved)).is_ok(), "what was moved is there");
+        }
+        let _ = edit.remove(&DrivePath::new("dir"), 10);
     }
 }
 

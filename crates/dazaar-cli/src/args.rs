@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Receipt(commands::receipt::Command),
     Node(commands::node::Arguments),
     Doctor(commands::doctor::Arguments),
+    #[command(subcommand)]
+    Drive(commands::drive::Command),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),
     Bench(commands::bench::Arguments),

@@ -8,6 +8,7 @@ pub(crate) mod card;
 pub(crate) mod credit;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod drive;
 mod follow;
 pub(crate) mod get;
 pub(crate) mod grant;
@@ -116,6 +117,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Node(arguments) => node::run(&context, &arguments).await,
+        Command::Drive(command) => drive::run(&context, &command).await,
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,
         Command::Bench(arguments) => bench::run(&context, &arguments).await,

@@ -2,6 +2,7 @@
 //!
 //! The field names are a contract with scripts: they are added to, never changed.
 
+mod drives;
 mod words;
 
 use dazaar::cards::Asset;
@@ -279,6 +280,24 @@ pub(crate) enum Event {
         figures: Figures,
         ratio: Option<f64>,
     },
+    /// A drive, and the names of its versions.
+    Drive { key: String, content: String, version: u64, tags: Vec<(String, u64)> },
+    /// A file, directory or link of a drive.
+    DriveEntry {
+        path: String,
+        kind: &'static str,
+        mode: String,
+        size: u64,
+        modified: String,
+        target: Option<String>,
+        mount: Option<String>,
+    },
+    /// What became of a file between a drive and the disk.
+    DriveFile { path: String, action: &'static str, bytes: u64, error: Option<String> },
+    /// What many of them came to.
+    DriveDone { key: String, version: u64, written: u64, unchanged: u64, failed: u64, bytes: u64 },
+    /// What has changed in a drive.
+    DriveChange { path: String, kind: &'static str, size: Option<u64> },
     /// Why the program ends early.
     Error { code: u8, error: String, hint: Option<String> },
     /// Text that stands for itself.
@@ -611,6 +630,11 @@ impl Event {
                 );
                 line.trim_end().to_owned()
             }
+            Self::Drive { .. }
+            | Self::DriveEntry { .. }
+            | Self::DriveFile { .. }
+            | Self::DriveDone { .. }
+            | Self::DriveChange { .. } => return drives::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })

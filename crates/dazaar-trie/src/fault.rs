@@ -25,6 +25,26 @@ pub enum Fault {
         /// Number of the field.
         field: u64,
     },
+    /// A number that JavaScript could not hold.
+    #[error("field {field} is {value}, at most 2^53 - 1 is read")]
+    Number {
+        /// Number of the field.
+        field: u64,
+        /// What it says.
+        value: u64,
+    },
+    /// Bytes that have to be text.
+    #[error("field {field} is not UTF-8")]
+    Text {
+        /// Number of the field.
+        field: u64,
+    },
+    /// A key of the wrong length.
+    #[error("field {field} is no key of 32 bytes")]
+    Key {
+        /// Number of the field.
+        field: u64,
+    },
     /// The key is no text.
     #[error("the key is not UTF-8")]
     KeyNotUtf8,

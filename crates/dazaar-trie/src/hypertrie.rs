@@ -41,9 +41,9 @@ mod snapshot;
 mod trie;
 mod watch;
 
-pub use batch::{Batch, Before, Options};
+pub use batch::{Batch, Before, Changed, Options};
 pub use diff::{Change, Diff, DiffOptions};
-pub use error::TrieError;
+pub use error::{Lack, TrieError};
 pub use extension::{EXTENSION, ExtensionMessage};
 pub use header::Header;
 pub use history::History;
@@ -54,6 +54,9 @@ pub use responder::{Responder, wanted_blocks};
 pub use snapshot::Snapshot;
 pub use trie::Trie;
 pub use watch::Watch;
+
+pub(crate) use lookup::{find, has_prefix};
+pub(crate) use trie::Nodes;
 
 #[cfg(test)]
 mod tests;

@@ -34,3 +34,15 @@ pub const MAX_WRITERS: usize = 256;
 
 /// Feeds that get a number in one map: its writers, and those that only lists name.
 pub const MAX_FEEDS_NAMED: usize = 16 * MAX_WRITERS;
+
+/// The largest integer that JavaScript holds.
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Links that are followed one after the other, as many as Linux does.
+pub const MAX_LINKS: usize = 40;
+
+/// Bytes of a path in a drive that is written, as many as Linux takes.
+pub const MAX_DRIVE_PATH_BYTES: usize = 4096;
+
+/// Entries that one change of a drive may move.
+pub const MAX_MOVED_ENTRIES: usize = 1 << 16;

@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 pub mod database;
 pub mod discovery;
+pub mod drive;
 mod expected;
 pub mod folder;
 mod group_commit;

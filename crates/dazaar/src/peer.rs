@@ -159,7 +159,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
                     self.connection.session().send_channel_extension(channel, &name, &answer)?;
                 }
             }
-            // A feed that the other side offers is opened when it is added here.
+            // Of a feed that they refused before, they may have heard since: the content of a drive, once its header was read.
+            Event::Offered { discovery_key } => {
+                let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
+                if let Some(key) = keys.into_iter().find(|key| key.discovery_key() == discovery_key) {
+                    self.connection.session().open(key)?;
+                }
+            }
+            // A feed that the other side offers otherwise is opened when it is added here.
             _ => {}
         }
         Ok(())

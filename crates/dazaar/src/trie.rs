@@ -6,8 +6,8 @@ use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, LogError};
 use dazaar_trie::Blocks;
 use dazaar_trie::hypertrie::{
-    Batch, EXTENSION, ExtensionMessage, Iter, IterOptions, Node, Options, Query, Responder, Trie, TrieError,
-    Watch, wanted_blocks,
+    Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query, Responder,
+    Trie, TrieError, Watch, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
@@ -94,18 +94,29 @@ impl TrieFeed {
         self.ask_peers(&mut None, ask).await
     }
 
+    /// The same, of what is in the trie.
+    pub(crate) async fn ask_of<T, E: Lack>(
+        &self,
+        ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.ask_peers(&mut None, ask).await
+    }
+
+    /// Asks the trie once, whether or not every block that it takes is here.
+    pub(crate) fn ask_here<T>(&self, ask: impl FnOnce(&Trie<FeedBlocks>) -> T) -> T {
+        ask(&self.core.trie())
+    }
+
     /// The same. If a block is missing, `question` goes to the peers, so that they name the blocks that will be needed.
-    async fn ask_peers<T>(
+    async fn ask_peers<T, E: Lack>(
         &self,
         question: &mut Option<ExtensionMessage>,
-        mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
-    ) -> Result<T, TrieError> {
+        mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut listener = None;
         loop {
-            let seq = match ask(&self.core.trie()) {
-                Err(TrieError::Missing { seq }) => seq,
-                answer => return answer,
-            };
+            let answer = ask(&self.core.trie());
+            let Some(seq) = answer.as_ref().err().and_then(Lack::missing) else { return answer };
             if let Some(question) = question.take() {
                 self.core.expected.ask();
                 self.feeds.ask(self.key(), &question.encode());
@@ -155,21 +166,30 @@ impl TrieFeed {
     /// What `change` returns, or why nothing was appended.
     pub async fn write<T>(
         &self,
-        mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
+        change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, TrieError>,
     ) -> Result<T, TrieError> {
+        self.write_as(&Header::default(), change).await
+    }
+
+    /// The same, of what is in the trie. If it has no block yet, `header` is the first.
+    pub(crate) async fn write_as<T, E: Lack>(
+        &self,
+        header: &Header,
+        mut change: impl FnMut(&mut Batch, &Trie<FeedBlocks>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let _one_at_a_time = self.writing.lock().await;
         loop {
             let make = |trie: &_| {
-                let mut batch = Batch::new(trie);
+                let mut batch = Batch::with_header(trie, header);
                 let changed = change(&mut batch, trie)?;
-                Ok((batch, changed))
+                Ok::<_, E>((batch, changed))
             };
-            let (batch, changed) = self.ask(make).await?;
+            let (batch, changed) = self.ask_of(make).await?;
             if batch.blocks().is_empty() {
                 return Ok(changed);
             }
             // Whoever else has the log may have appended: then the changes are made anew, to what there is now.
-            if self.core.log.append_at_length(batch.version(), batch.blocks())? {
+            if self.core.log.append_at_length(batch.version(), batch.blocks()).map_err(TrieError::from)? {
                 self.core.trie().keep(batch);
                 return Ok(changed);
             }

@@ -6,6 +6,7 @@
 mod accounts;
 mod discovery;
 mod doctor;
+mod drives;
 mod folders;
 mod forks;
 mod hostile;

@@ -42,8 +42,9 @@ pub struct Batch {
     nodes: Vec<Arc<Node>>,
 }
 
-/// A trie with the changes of a batch.
-struct Changed<'a, B> {
+/// A trie with the changes of a batch, as those who read what is not appended yet see it.
+#[derive(Debug)]
+pub struct Changed<'a, B> {
     trie: &'a Trie<B>,
     batch: &'a Batch,
 }
@@ -195,6 +196,11 @@ impl Batch {
         Ok(search(&changed, changed.head(self.next())?, &wanted, wanted.positions())?.here())
     }
 
+    /// The trie as it is after these changes, and its version.
+    pub(crate) const fn changed<'a, B: Blocks>(&'a self, trie: &'a Trie<B>) -> (Changed<'a, B>, u64) {
+        (Changed { trie, batch: self }, self.next())
+    }
+
     /// The blocks to append, all at once. Tell [`Trie::keep`] when that was done.
     pub fn blocks(&self) -> &[Vec<u8>] {
         &self.blocks
@@ -205,7 +211,7 @@ impl Batch {
     }
 
     /// Where the next node goes.
-    fn next(&self) -> u64 {
+    const fn next(&self) -> u64 {
         self.start + self.nodes.len() as u64
     }
 

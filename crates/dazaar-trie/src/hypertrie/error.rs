@@ -7,6 +7,21 @@ use dazaar_log::LogError;
 use crate::fault::{Fault, KeyError};
 use crate::limits::{MAX_INDEX_BYTES, MAX_SLOT, MAX_USER_FLAGS};
 
+/// An error that may only say that a block is not here.
+pub trait Lack: From<TrieError> {
+    /// The block to fetch before asking again.
+    fn missing(&self) -> Option<u64>;
+}
+
+impl Lack for TrieError {
+    fn missing(&self) -> Option<u64> {
+        match self {
+            Self::Missing { seq } => Some(*seq),
+            _ => None,
+        }
+    }
+}
+
 /// Why a trie was not read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

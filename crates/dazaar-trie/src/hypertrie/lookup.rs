@@ -87,3 +87,18 @@ pub(super) fn search_prefix(
     // The end mark is not compared.
     Ok(search(nodes, head, prefix, prefix.positions() - 1)?.here())
 }
+
+/// The entry of a key in a version of `nodes`.
+pub(crate) fn find(
+    nodes: &impl Nodes,
+    version: u64,
+    query: Query<'_>,
+) -> Result<Option<Arc<Node>>, TrieError> {
+    let wanted = query.node();
+    Ok(search(nodes, nodes.head(version)?, &wanted, wanted.positions())?.here())
+}
+
+/// Whether there is an entry at or below a key in a version of `nodes`.
+pub(crate) fn has_prefix(nodes: &impl Nodes, version: u64, query: Query<'_>) -> Result<bool, TrieError> {
+    Ok(search_prefix(nodes, nodes.head(version)?, &query.node())?.is_some())
+}

@@ -18,7 +18,7 @@ pub struct Trie<B> {
 }
 
 /// Where nodes come from.
-pub(super) trait Nodes {
+pub(crate) trait Nodes {
     /// The node in a block; none if it says that the trie is empty from there on.
     fn node(&self, seq: u64) -> Result<Option<Arc<Node>>, TrieError>;
 

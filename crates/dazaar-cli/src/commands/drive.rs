@@ -1,0 +1,129 @@
+//! `dazaar drive`: folders and files in two feeds, in a folder that npm hyperdrive 10 opens too.
+
+mod cat;
+mod change;
+mod diff;
+mod import;
+mod list;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
+use dazaar::log::FeedKey;
+use dazaar::maps::hyperdrive::{DriveError, DrivePath};
+
+use super::Context;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+
+/// Files in a hyperdrive: keep folders in feeds, with every version of them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Import(import::ImportArguments),
+    Export(import::ExportArguments),
+    Ls(list::ListArguments),
+    Cat(cat::Arguments),
+    Cp(change::CopyArguments),
+    Rm(change::RemoveArguments),
+    Diff(diff::Arguments),
+    Stat(list::StatArguments),
+}
+
+/// Which drive is read, and which version.
+#[derive(Debug, Args)]
+struct Source {
+    /// Folder of the drive
+    drive: PathBuf,
+
+    /// Key of the drive, if it is somebody else's
+    #[arg(long, value_name = "KEY")]
+    key: Option<FeedKey>,
+
+    /// An older version: its number, or the name of a tag
+    #[arg(long, value_name = "VERSION")]
+    at: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Import(arguments) => import::import(context, arguments).await,
+        Command::Export(arguments) => import::export(context, arguments).await,
+        Command::Ls(arguments) => list::list(context, arguments).await,
+        Command::Cat(arguments) => cat::run(context, arguments).await,
+        Command::Cp(arguments) => change::copy(context, arguments).await,
+        Command::Rm(arguments) => change::remove(context, arguments).await,
+        Command::Diff(arguments) => diff::run(context, arguments).await,
+        Command::Stat(arguments) => list::stat(context, arguments).await,
+    }
+}
+
+impl Source {
+    /// The drive, and the version that is meant.
+    async fn open(&self) -> Result<(Drive, u64), Failure> {
+        let drive = Drive::snapshot(&self.drive, self.key).await?;
+        let version = version(&drive, self.at.as_deref()).await?;
+        Ok((drive, version))
+    }
+}
+
+/// A version by number or tag, or the newest.
+async fn version(drive: &Drive, wanted: Option<&str>) -> Result<u64, Failure> {
+    let Some(wanted) = wanted else { return Ok(drive.version()) };
+    if let Ok(number) = wanted.parse() {
+        return Ok(number);
+    }
+    let tagged = drive.ask(|view| view.tag(wanted)).await?;
+    tagged.ok_or_else(|| Failure::input(format!("`{wanted}` is neither a version nor a tag")))
+}
+
+/// Our own drive, to write.
+async fn open_to_write(folder: &Path) -> Result<Drive, Failure> {
+    Ok(Drive::open(folder, None).await?)
+}
+
+/// Reports what became of a file.
+fn notify(context: &Context, notice: &FileNotice) -> std::io::Result<()> {
+    let (path, action, bytes, error) = match notice {
+        FileNotice::Written { path, bytes } => (path, "written", *bytes, None),
+        FileNotice::Unchanged { path } => (path, "unchanged", 0, None),
+        FileNotice::Failed { path, error } => (path, "failed", 0, Some(error.clone())),
+        _ => return Ok(()),
+    };
+    context.output.event(&Event::DriveFile { path: path.clone(), action, bytes, error })
+}
+
+/// Reports what many files came to. Files that were left out make the command fail.
+fn conclude(context: &Context, drive: &Drive, summary: Summary) -> Result<(), Failure> {
+    let Summary { written, unchanged, failed, bytes } = summary;
+    let (key, version) = (drive.key().to_string(), drive.version());
+    context.output.event(&Event::DriveDone { key, version, written, unchanged, failed, bytes })?;
+    match failed {
+        0 => Ok(()),
+        1 => Err(Failure::input("1 entry was left out")),
+        failed => Err(Failure::input(format!("{failed} entries were left out"))),
+    }
+}
+
+/// A path that was typed.
+fn path(text: &str) -> DrivePath {
+    DrivePath::new(text)
+}
+
+impl From<DriveAccessError> for Failure {
+    fn from(error: DriveAccessError) -> Self {
+        match error {
+            DriveAccessError::Folder { ref source, .. }
+                if source.kind() == std::io::ErrorKind::WouldBlock =>
+            {
+                Self::new(Kind::Busy, "another process is writing this drive")
+            }
+            DriveAccessError::NoDrive { .. } => {
+                Self::input(error).hint("make one: dazaar drive import <folder> <drive>")
+            }
+            DriveAccessError::Log(error) => error.into(),
+            DriveAccessError::Drive(DriveError::Trie(_)) => Self::new(Kind::General, error),
+            error => Self::input(error),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `dazaar drive import` and `export`: between a folder of the disk and a drive.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use dazaar::drive::{Drive, FileNotice, Summary};
+
+use super::{Source, conclude, notify, path};
+use crate::commands::Context;
+use crate::failure::{Failure, Kind};
+use crate::signals::Interruption;
+
+/// Write a folder, or a file, into a drive of mine, which is made if there is none
+///
+/// Keeps modes and times. Files of the same size and time as in the drive are passed over; nothing is deleted. Devices, sockets, pipes
+/// and links that lead out of the folder are left out and told of.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar drive import ./photos ./photos.drive")]
+pub(crate) struct ImportArguments {
+    /// What to import
+    source: PathBuf,
+
+    /// Folder of the drive
+    drive: PathBuf,
+
+    /// Where it goes in the drive [default: the root, or the name of the file]
+    #[arg(long, value_name = "PATH")]
+    into: Option<String>,
+}
+
+/// Write a drive into a folder
+///
+/// Nothing is written outside the folder. Files of the same size and time are passed over, so what was cut off goes on; nothing is
+/// deleted.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar drive export ./photos.drive ./copy --from /2026")]
+pub(crate) struct ExportArguments {
+    #[command(flatten)]
+    source: Source,
+
+    /// The folder to write into
+    folder: PathBuf,
+
+    /// What to export
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    from: String,
+}
+
+pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
+    let ImportArguments { source, drive, into } = arguments;
+    let into = match (into, source.is_dir()) {
+        (Some(into), _) => path(into),
+        (None, true) => path("/"),
+        (None, false) => match source.file_name().and_then(|name| name.to_str()) {
+            Some(name) => path(name),
+            None => return Err(Failure::input("this file needs a name in the drive").hint("use --into")),
+        },
+    };
+    // Whoever mistypes the source gets no empty drive.
+    if !source.exists() {
+        return Err(Failure::input(format!("{} does not exist", source.display())));
+    }
+    let drive = Drive::create(drive).await?;
+    let interruption = Interruption::listen()?;
+    let mut told = Ok(());
+    let work = async {
+        Ok::<Summary, Failure>(drive.import(source, &into, |notice| tell(context, notice, &mut told)).await?)
+    };
+    let Some(summary) = interruption.or(work).await? else {
+        drive.flush().await?;
+        return Err(Failure::new(Kind::Interrupted, "interrupted"));
+    };
+    told?;
+    conclude(context, &drive, summary)
+}
+
+pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Result<(), Failure> {
+    let (drive, version) = arguments.source.open().await?;
+    let interruption = Interruption::listen()?;
+    let mut told = Ok(());
+    let (from, folder) = (path(&arguments.from), &arguments.folder);
+    let work = async {
+        let notify = |notice: &FileNotice| tell(context, notice, &mut told);
+        Ok::<Summary, Failure>(drive.export(version, &from, folder, notify).await?)
+    };
+    let summary = interruption.or(work).await?;
+    let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;
+    told?;
+    conclude(context, &drive, summary)
+}
+
+/// Reports a file, and remembers the first report that nobody took.
+fn tell(context: &Context, notice: &FileNotice, told: &mut std::io::Result<()>) {
+    if told.is_ok() {
+        *told = notify(context, notice);
+    }
+}

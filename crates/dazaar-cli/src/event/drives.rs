@@ -1,0 +1,35 @@
+//! What events of drives say to a person.
+
+use dazaar::cards::extension::display_text;
+
+use super::Event;
+
+/// The line of an event of a drive; none if it says nothing.
+pub(super) fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Drive { key, content, version, tags } => {
+            let tags: String = tags
+                .iter()
+                .map(|(name, version)| format!("\n  tag      {} = {version}", display_text(name)))
+                .collect();
+            format!("Drive {key}\n  content  {content}\n  version  {version}{tags}")
+        }
+        Event::DriveEntry { path, kind, mode, size, modified, target, mount } => {
+            let target = target.as_ref().map(|target| format!(" -> {target}")).unwrap_or_default();
+            let mount = mount.as_ref().map(|mount| format!(" -> drive {mount}")).unwrap_or_default();
+            // Names come from strangers, and may hold what a terminal obeys.
+            let path = display_text(&format!("{path}{target}{mount}"));
+            format!("{mode} {kind:<9} {size:>12}  {modified}  {path}")
+        }
+        Event::DriveFile { path, error: Some(error), .. } => {
+            format!("Left out {}: {}", display_text(path), display_text(error))
+        }
+        Event::DriveDone { version, written, unchanged, bytes, .. } => {
+            let unchanged = if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
+            let bytes = indicatif::HumanBytes(*bytes);
+            format!("{written} entries written, {bytes}{unchanged}; the drive is at version {version}")
+        }
+        Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", display_text(path)),
+        _ => return None,
+    })
+}

@@ -1,0 +1,74 @@
+//! Drives from the command line.
+
+use std::fs;
+
+use crate::support::Scene;
+
+#[test]
+fn a_folder_goes_through_a_drive_and_comes_back() {
+    let scene = Scene::new();
+    let (source, drive, copy) = (scene.path("source"), scene.path("drive"), scene.path("copy"));
+    let [source_text, drive_text, copy_text] =
+        [&source, &drive, &copy].map(|path| path.to_str().expect("a path that is text").to_owned());
+    fs::create_dir_all(source.join("dir")).expect("a folder");
+    fs::write(source.join("dir/a"), "first").expect("a file");
+    fs::write(source.join("b"), "second").expect("a file");
+    let run = |arguments: &[&str]| {
+        let mut command = scene.dazaar("nobody", &[&["drive"], arguments].concat());
+        command.succeed();
+        command
+    };
+    let import = run(&["import", &source_text, &drive_text]);
+    let done = import.last("drive-done");
+    assert_eq!((&done["written"], &done["bytes"], &done["version"]), (&3.into(), &11.into(), &4.into()));
+    let list = run(&["ls", &drive_text, "--recursive"]);
+    let paths: Vec<_> = list
+        .seen()
+        .iter()
+        .filter(|event| event["event"] == "drive-entry")
+        .map(|event| (event["path"].clone(), event["kind"].clone(), event["size"].clone()))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            ("/b".into(), "file".into(), 6.into()),
+            ("/dir".into(), "directory".into(), 0.into()),
+            ("/dir/a".into(), "file".into(), 5.into())
+        ]
+    );
+    run(&["cp", &drive_text, "/b", "/dir/c"]);
+    run(&["rm", &drive_text, "b"]);
+    let diff = run(&["diff", &drive_text, "4"]);
+    let changes: Vec<_> = diff
+        .seen()
+        .iter()
+        .filter(|event| event["event"] == "drive-change")
+        .map(|event| format!("{} {}", event["kind"].as_str().unwrap_or_default(), event["path"]))
+        .collect();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert!(changes.contains(&"deleted \"/b\"".to_owned()), "{changes:?}");
+    let stat = run(&["stat", &drive_text, "/b", "--at", "4"]);
+    assert_eq!(stat.last("drive-entry")["size"], 6);
+    run(&["export", &drive_text, &copy_text]);
+    assert_eq!(fs::read(copy.join("dir/c")).expect("a file"), b"second");
+    assert!(!copy.join("b").exists());
+    run(&["rm", &drive_text, "/dir", "--recursive"]);
+    assert!(!run(&["ls", &drive_text]).seen().iter().any(|event| event["event"] == "drive-entry"));
+}
+
+#[test]
+fn mistakes_about_drives_have_their_exit_code() {
+    let scene = Scene::new();
+    let [folder, drive] = ["folder", "drive"].map(|name| scene.path(name).to_str().expect("text").to_owned());
+    scene.dazaar("nobody", &["drive", "ls", &drive]).fail_with(3);
+    scene.dazaar("nobody", &["drive", "import", &folder, &drive]).fail_with(3);
+    assert!(!scene.path("drive").exists());
+    fs::create_dir(scene.path("folder")).expect("a folder");
+    std::os::unix::fs::symlink("/etc", scene.path("folder/out")).expect("a link");
+    let mut import = scene.dazaar("nobody", &["drive", "import", &folder, &drive]);
+    import.fail_with(3);
+    for wrong in [["cat", "/none"], ["cat", "/"], ["rm", "/none"], ["ls", "/none"]] {
+        scene.dazaar("nobody", &["drive", wrong[0], &drive, wrong[1]]).fail_with(3);
+    }
+    scene.dazaar("nobody", &["drive", "ls", &drive, "--at", "99"]).fail_with(3);
+}

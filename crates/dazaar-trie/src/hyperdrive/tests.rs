@@ -1,0 +1,8 @@
+//! Vectors of npm hyperdrive, a model, and hostile metadata.
+
+mod hostile;
+mod model;
+mod paths;
+mod support;
+mod vectors;
+mod writing;

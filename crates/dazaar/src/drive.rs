@@ -1,0 +1,305 @@
+//! Drives: folders and files in two feeds, in a folder that npm hyperdrive 10 opens too.
+//!
+//! The metadata feed is a hypertrie; the content feed holds the bytes of the files. Of a drive that is not our own only those blocks
+//! are fetched that a question or a file needs.
+
+mod content;
+mod destination;
+mod error;
+mod export;
+mod import;
+mod notice;
+mod reader;
+mod store;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dazaar_log::{FeedKey, Log};
+use dazaar_trie::hyperdrive::{
+    DriveError, DrivePath, Edit, Entry, Extent, Kind, Stat, View, content_key, header,
+};
+use dazaar_trie::hypertrie::{Header, Trie, TrieError};
+use tokio::io::AsyncRead;
+use tokio::sync::OnceCell;
+
+use crate::folder::Folder;
+use crate::peer::FeedSet;
+use crate::shared_log::SharedLog;
+use crate::trie::{FeedBlocks, TrieFeed};
+
+pub use error::DriveAccessError;
+pub use notice::{FileNotice, Summary};
+pub use reader::FileReader;
+
+use content::Content;
+use store::{METADATA_NAME, Store, content_name};
+
+/// What a drive is read from.
+pub type DriveTrie = Trie<FeedBlocks>;
+
+/// A drive in a folder.
+#[derive(Debug)]
+pub struct Drive {
+    store: Store,
+    metadata: TrieFeed,
+    metadata_log: Arc<SharedLog>,
+    /// Known once the header of the metadata is here.
+    content: OnceCell<Content>,
+    feeds: Arc<FeedSet>,
+    /// Held while a file is written, so that its blocks lie one after the other.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Drive {
+    /// Opens our own drive in a folder, or makes one.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::Folder`] if the folder cannot be used, or another process has it open; what is wrong with a feed.
+    pub async fn create(folder: &Path) -> Result<Self, DriveAccessError> {
+        let store = Store::create(folder)?;
+        let metadata = store.named(METADATA_NAME)?;
+        Self::begin(store, metadata).await
+    }
+
+    /// Opens the drive in a folder: our own, or with `key` somebody else's, of which the folder may be empty yet.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::NoDrive`] if there is none and no key is given; as [`create`](Self::create).
+    pub async fn open(folder: &Path, key: Option<FeedKey>) -> Result<Self, DriveAccessError> {
+        let store = if key.is_some() { Store::create(folder)? } else { Store::open(folder)? };
+        let metadata = match key {
+            Some(key) => store.feed(key)?,
+            None => store.named(METADATA_NAME)?,
+        };
+        Self::begin(store, metadata).await
+    }
+
+    /// Opens the drive in a folder to read what is there now, whether or not somebody else is writing. Nothing is fetched.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn snapshot(folder: &Path, key: Option<FeedKey>) -> Result<Self, DriveAccessError> {
+        let store = Store::snapshot(folder)?;
+        let metadata = match key {
+            Some(key) => store.feed(key)?,
+            None => store.named(METADATA_NAME)?,
+        };
+        Self::begin(store, metadata).await
+    }
+
+    async fn begin(store: Store, metadata: Log<Folder>) -> Result<Self, DriveAccessError> {
+        let feeds = FeedSet::new();
+        let is_begun = metadata.length() > 0;
+        let is_writable = metadata.is_writable() && !store.is_snapshot();
+        let metadata_log = SharedLog::new(metadata);
+        let drive = Self {
+            store,
+            metadata: TrieFeed::new(Arc::clone(&metadata_log), &feeds),
+            metadata_log,
+            content: OnceCell::new(),
+            feeds,
+            writing: tokio::sync::Mutex::default(),
+        };
+        if !is_begun && is_writable {
+            // The content feed first, so that the header never names one whose key is lost.
+            let content = drive.store.named(&content_name(drive.key()))?;
+            let header = header(content.key());
+            let content = Content::new(content, &drive.feeds, false);
+            drive.metadata.write_as(&header, |_, _| Ok::<(), DriveError>(())).await?;
+            drive.content.set(content).ok();
+        } else if drive.metadata_log.lock().has(0) && !drive.store.is_snapshot() {
+            // Whoever replicates the drive asks for both feeds.
+            drive.content().await?;
+        }
+        Ok(drive)
+    }
+
+    /// The key of the drive: that of its metadata feed.
+    pub fn key(&self) -> FeedKey {
+        self.metadata.key()
+    }
+
+    /// The key of the content feed.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::Empty`] if nothing is here yet; as [`ask`](Self::ask).
+    pub async fn content_key(&self) -> Result<FeedKey, DriveAccessError> {
+        Ok(self.content().await?.key())
+    }
+
+    /// The version that is here: the length of the metadata feed.
+    pub fn version(&self) -> u64 {
+        self.metadata.version()
+    }
+
+    /// The feeds of the drive, to replicate.
+    pub const fn feeds(&self) -> &Arc<FeedSet> {
+        &self.feeds
+    }
+
+    /// Waits until a peer has told what there is, and returns the newest version.
+    pub async fn update(&self) -> u64 {
+        self.metadata.update().await
+    }
+
+    /// Whether files can be written.
+    pub fn is_writable(&self) -> bool {
+        !self.store.is_snapshot() && self.metadata_log.lock().is_writable()
+    }
+
+    /// Asks the drive as it is now, fetching each block of the metadata that is missing. Waits for as long as nobody has one.
+    ///
+    /// # Errors
+    /// Those of the question; [`DriveError::Trie`] with the missing block if this is a snapshot.
+    pub async fn ask<T>(
+        &self,
+        ask: impl FnMut(&View<'_, DriveTrie>) -> Result<T, DriveError>,
+    ) -> Result<T, DriveAccessError> {
+        self.ask_at(self.version(), ask).await
+    }
+
+    /// Asks an older version of the drive.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask); [`DriveAccessError::Version`] if there is no such version yet.
+    pub async fn ask_at<T>(
+        &self,
+        version: u64,
+        mut ask: impl FnMut(&View<'_, DriveTrie>) -> Result<T, DriveError>,
+    ) -> Result<T, DriveAccessError> {
+        let newest = self.version();
+        if version > newest {
+            return Err(DriveAccessError::Version { version, newest });
+        }
+        let mut ask = |trie: &DriveTrie| ask(&View::new(trie, version));
+        let answer = if self.store.is_snapshot() {
+            self.metadata.ask_here(ask)
+        } else {
+            self.metadata.ask_of(&mut ask).await
+        };
+        Ok(answer?)
+    }
+
+    /// What is directly in a directory, or everything below it, in a version, by path. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// As [`ask_at`](Self::ask_at).
+    pub async fn list(
+        &self,
+        version: u64,
+        directory: &DrivePath,
+        is_recursive: bool,
+    ) -> Result<Vec<Entry>, DriveAccessError> {
+        let mut list = self.ask_at(version, |view| view.readdir(directory, is_recursive)).await?;
+        let mut entries = Vec::new();
+        loop {
+            match self.ask_at(version, |view| list.next(view)).await {
+                Ok(Some(entry)) => entries.push(entry),
+                Ok(None) => break,
+                Err(DriveAccessError::Drive(DriveError::Stat { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    /// Makes changes of the metadata and appends them at once; they survive the end of this process.
+    ///
+    /// # Errors
+    /// What `change` returns, or why nothing was appended.
+    pub async fn write<T>(
+        &self,
+        mut change: impl FnMut(&mut Edit<'_, FeedBlocks>) -> Result<T, DriveError>,
+    ) -> Result<T, DriveAccessError> {
+        if !self.is_writable() {
+            return Err(DriveAccessError::ReadOnly);
+        }
+        let header = Header::default();
+        Ok(self.metadata.write_as(&header, |batch, trie| change(&mut Edit::new(batch, trie))).await?)
+    }
+
+    /// Writes a file from a stream. Of `stat` everything is kept but its size and its place. Returns what was written.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`DriveAccessError::Read`] if the stream fails: the file stays as it was.
+    pub async fn write_file(
+        &self,
+        path: &DrivePath,
+        stream: &mut (impl AsyncRead + Unpin),
+        stat: Stat,
+    ) -> Result<Stat, DriveAccessError> {
+        self.write(|edit| edit.check_place(path)).await?;
+        let _one_at_a_time = self.writing.lock().await;
+        let stat = self.content().await?.append(stream, stat).await?;
+        self.write(|edit| edit.put(path, &stat)).await?;
+        Ok(stat)
+    }
+
+    /// Reads a file, or that to which a link leads, in a version.
+    ///
+    /// # Errors
+    /// As [`ask_at`](Self::ask_at); [`DriveError::IsADirectory`], [`DriveError::NotAFile`]; [`DriveAccessError::Extent`] if the
+    /// metadata claims what cannot be.
+    pub async fn read(
+        &self,
+        version: u64,
+        path: &DrivePath,
+        range: std::ops::Range<u64>,
+    ) -> Result<FileReader<'_>, DriveAccessError> {
+        let entry = self.ask_at(version, |view| view.stat(path)).await?;
+        self.read_entry(path, &entry, range).await
+    }
+
+    /// Reads the file of an entry.
+    async fn read_entry(
+        &self,
+        path: &DrivePath,
+        entry: &Entry,
+        range: std::ops::Range<u64>,
+    ) -> Result<FileReader<'_>, DriveAccessError> {
+        if entry.is_mount || entry.stat.mount.is_some() {
+            return Err(DriveError::Mounted { path: path.clone(), mount: path.clone() }.into());
+        }
+        match entry.stat.kind() {
+            Kind::File => {}
+            Kind::Directory => return Err(DriveError::IsADirectory { path: path.clone() }.into()),
+            _ => return Err(DriveError::NotAFile { path: path.clone() }.into()),
+        }
+        let content = self.content().await?;
+        content.reach(entry.stat.offset, entry.stat.blocks).await?;
+        let extent = Extent::of(&entry.stat, content.length())
+            .map_err(|fault| DriveAccessError::Extent { path: path.clone(), fault })?;
+        FileReader::open(content, path.clone(), &extent, range).await
+    }
+
+    /// Makes everything that was written survive a power cut.
+    ///
+    /// # Errors
+    /// That of the disk.
+    pub async fn flush(&self) -> Result<(), DriveAccessError> {
+        if let Some(content) = self.content.get() {
+            // What the metadata speaks of has to be there first.
+            content.flush().await?;
+        }
+        Ok(self.metadata_log.flush().await?)
+    }
+
+    async fn content(&self) -> Result<&Content, DriveAccessError> {
+        let open = async || {
+            let header = self.header().await?.ok_or(DriveAccessError::Empty)?;
+            let log = self.store.feed(content_key(&header)?)?;
+            Ok(Content::new(log, &self.feeds, self.store.is_snapshot()))
+        };
+        self.content.get_or_try_init(open).await
+    }
+
+    async fn header(&self) -> Result<Option<Header>, TrieError> {
+        if self.store.is_snapshot() {
+            self.metadata.ask_here(Trie::header)
+        } else {
+            self.metadata.ask(Trie::header).await
+        }
+    }
+}

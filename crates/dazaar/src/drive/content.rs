@@ -1,0 +1,166 @@
+//! The content feed of a drive: the bytes of its files, one file after the other.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dazaar_log::{Feed, FeedKey, Log, LogError};
+use dazaar_trie::hyperdrive::Stat;
+use dazaar_wire::replication::{self, Download};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::Notify;
+
+use super::error::DriveAccessError;
+use crate::folder::Folder;
+use crate::peer::FeedSet;
+use crate::replicator::Replicator;
+use crate::shared_log::SharedLog;
+
+/// Bytes of a block, the last of a file apart: what npm hyperdrive gathers before it writes one.
+pub(super) const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Blocks of one append, which takes one signature.
+const APPEND_BLOCKS: usize = 16;
+
+/// Blocks that are asked for before they are needed.
+const BLOCKS_AHEAD: u64 = 16;
+
+/// The content feed of a drive.
+#[derive(Debug)]
+pub(super) struct Content {
+    log: Arc<SharedLog>,
+    replicator: Arc<Replicator>,
+    /// Whether somebody might send what is missing.
+    is_fetched: bool,
+}
+
+impl Content {
+    pub(super) fn new(log: Log<Folder>, feeds: &FeedSet, is_snapshot: bool) -> Self {
+        let is_fetched = !log.is_writable() && !is_snapshot;
+        let download = if is_fetched { Download::Sparse } else { Download::None };
+        let log = SharedLog::new(log);
+        let options = replication::Options { download, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
+        feeds.add(Arc::clone(&replicator), None);
+        Self { log, replicator, is_fetched }
+    }
+
+    pub(super) fn key(&self) -> FeedKey {
+        self.log.key()
+    }
+
+    /// Blocks that are known of.
+    pub(super) fn length(&self) -> u64 {
+        self.log.lock().length()
+    }
+
+    /// Appends a stream, and returns the stat with its place. Nobody else may append meanwhile.
+    pub(super) async fn append(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        mut stat: Stat,
+    ) -> Result<Stat, DriveAccessError> {
+        (stat.offset, stat.byte_offset) = {
+            let log = self.log.lock();
+            (log.length(), log.byte_length())
+        };
+        (stat.size, stat.blocks) = (0, 0);
+        let mut is_at_end = false;
+        while !is_at_end {
+            let mut blocks = Vec::new();
+            while blocks.len() < APPEND_BLOCKS && !is_at_end {
+                let block = read_block(stream).await?;
+                is_at_end = block.len() < BLOCK_BYTES;
+                if !block.is_empty() {
+                    stat.size += block.len() as u64;
+                    blocks.push(block);
+                }
+            }
+            if blocks.is_empty() {
+                break;
+            }
+            if !self.log.append_at_length(stat.offset + stat.blocks, &blocks)? {
+                return Err(DriveAccessError::Interrupted);
+            }
+            stat.blocks += blocks.len() as u64;
+        }
+        Ok(stat)
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), LogError> {
+        self.log.flush().await
+    }
+
+    /// Fetches the first block of a file, if there is nothing yet that proves that the feed is that long.
+    pub(super) async fn reach(&self, offset: u64, blocks: u64) -> Result<(), DriveAccessError> {
+        let Some(last) = offset.checked_add(blocks).and_then(|end| end.checked_sub(1)) else { return Ok(()) };
+        if self.is_fetched && blocks > 0 && last >= self.length() {
+            // Nobody can be asked for what is beyond the feed, so it is first known how long that is.
+            let changed = self.listen();
+            while !self.replicator.is_informed() {
+                changed.notified().await;
+            }
+            if last < self.replicator.progress().length {
+                self.block(last).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A block, which is fetched if it is missing, and with it those before `end` that are needed next.
+    pub(super) async fn block_and(&self, block: u64, end: u64) -> Result<Bytes, DriveAccessError> {
+        let mut listener = None;
+        loop {
+            if let Some(bytes) = self.log.lock().block(block)? {
+                if self.is_fetched {
+                    self.replicator.want(block..end.min(block + BLOCKS_AHEAD));
+                }
+                return Ok(bytes);
+            }
+            if !self.is_fetched {
+                return Err(DriveAccessError::Missing { block });
+            }
+            match &listener {
+                None => {
+                    // What came before somebody listened is looked at once more.
+                    listener = Some(self.listen());
+                    self.replicator.want(block..end.min(block + BLOCKS_AHEAD));
+                }
+                Some(changed) => changed.notified().await,
+            }
+        }
+    }
+
+    pub(super) async fn block(&self, block: u64) -> Result<Bytes, DriveAccessError> {
+        self.block_and(block, block + 1).await
+    }
+
+    /// The first byte of a block, which is fetched if nothing tells.
+    pub(super) async fn start_of(&self, block: u64) -> Result<u64, DriveAccessError> {
+        let known = self.log.lock().byte_offset(block)?;
+        if let Some(start) = known {
+            return Ok(start);
+        }
+        self.block(block).await?;
+        let start = self.log.lock().byte_offset(block)?;
+        start.ok_or(DriveAccessError::Missing { block })
+    }
+
+    /// The block of a byte, if the tree tells.
+    pub(super) fn seek(&self, byte: u64) -> Result<Option<(u64, u64)>, LogError> {
+        self.log.lock().seek(byte)
+    }
+
+    fn listen(&self) -> Arc<Notify> {
+        let changed = Arc::new(Notify::new());
+        self.log.listen(&changed);
+        changed
+    }
+}
+
+/// Reads up to a whole block; a shorter one is the last.
+async fn read_block(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, DriveAccessError> {
+    let mut block = Vec::new();
+    let mut rest = stream.take(BLOCK_BYTES as u64);
+    rest.read_to_end(&mut block).await.map_err(DriveAccessError::Read)?;
+    Ok(block)
+}

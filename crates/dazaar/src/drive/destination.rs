@@ -1,0 +1,233 @@
+//! A folder of the disk that is written into, and never left, whatever the names say.
+//!
+//! Every folder on the way is opened below the one before it, without following links. A file is written under another name
+//! first, and then takes its own, so that nobody sees a part of it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
+
+use dazaar_trie::hyperdrive::Stat;
+
+/// Bytes of a name, as most file systems allow.
+const NAME_BYTES: usize = 255;
+
+/// Levels of folders, so that nobody makes a tree that other programs cannot remove.
+const LEVELS: usize = 256;
+
+/// How files begin and end that are not whole yet.
+const PART: (&str, &str) = (".dazaar-", ".part");
+
+/// Permissions that are kept: no file of somebody else's becomes one that runs with the rights of its owner.
+const PERMISSIONS: u32 = 0o777;
+
+/// A folder that is written into.
+#[derive(Debug)]
+pub(super) struct Destination {
+    root: OwnedFd,
+    /// The folder that was used last.
+    last: Option<(Vec<String>, OwnedFd)>,
+}
+
+/// A place in the destination: a name in a folder that exists.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    folder: &'a OwnedFd,
+    name: String,
+}
+
+impl Destination {
+    /// Opens a folder, and makes it if it is missing.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        let root = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { root, last: None })
+    }
+
+    /// The place of a path, names with `/` between them. Folders on the way are made.
+    pub(super) fn place(&mut self, path: &str) -> io::Result<Place<'_>> {
+        let mut names: Vec<String> = path.split('/').map(str::to_owned).collect();
+        if names.len() > LEVELS {
+            return Err(io::Error::other(format!("more than {LEVELS} levels of folders")));
+        }
+        names.iter().try_for_each(|name| check(name))?;
+        let name = names.pop().unwrap_or_default();
+        if self.last.as_ref().is_none_or(|(last, _)| *last != names) {
+            let mut folder = self.root.try_clone()?;
+            for name in &names {
+                folder = enter(&folder, name)?;
+            }
+            self.last = Some((names, folder));
+        }
+        let (_, folder) = self.last.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(Place { folder, name })
+    }
+}
+
+impl Place<'_> {
+    /// Whether there is a file of this size and time already. Only its permissions are set then.
+    pub(super) fn is_same(&self, stat: &Stat) -> io::Result<bool> {
+        let Ok(found) = rustix::fs::statat(self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return Ok(false);
+        };
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let modified = i128::from(found.st_mtime) * 1000 + i128::from(found.st_mtime_nsec) / 1_000_000;
+        if !is_file || found.st_size as u64 != stat.size || modified != i128::from(stat.mtime_ms) {
+            return Ok(false);
+        }
+        if found.st_mode & 0o7777 != stat.permissions() & PERMISSIONS {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(self.folder, &self.name, flags, Mode::empty())?;
+            rustix::fs::fchmod(file, permissions(stat))?;
+        }
+        Ok(true)
+    }
+
+    /// Begins a file that nobody sees yet. `number` tells it from others that are not whole.
+    pub(super) fn begin(&self, number: u64) -> io::Result<(File, String)> {
+        let part = format!("{}{number:x}{}", PART.0, PART.1);
+        // What is left of an attempt that was cut off.
+        match rustix::fs::unlinkat(self.folder, &part, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(self.folder, &part, flags, Mode::from_raw_mode(0o600))?;
+        Ok((file.into(), part))
+    }
+
+    /// Gives a file that is whole its permissions, its time and its name.
+    pub(super) fn finish(&self, file: &File, part: &str, stat: &Stat) -> io::Result<()> {
+        rustix::fs::fchmod(file, permissions(stat))?;
+        rustix::fs::futimens(file, &times(stat))?;
+        // A file of this name and time has all its bytes, even after a power cut.
+        file.sync_all()?;
+        Ok(rustix::fs::renameat(self.folder, part, self.folder, &self.name)?)
+    }
+
+    /// Takes a file away that did not become whole.
+    pub(super) fn abandon(&self, part: &str) {
+        // A part that stays is overwritten by the next attempt.
+        let _ = rustix::fs::unlinkat(self.folder, part, AtFlags::empty());
+    }
+
+    /// Makes a link, in place of another link or file. False if it is there.
+    pub(super) fn link(&self, target: &str, number: u64) -> io::Result<bool> {
+        let found = rustix::fs::readlinkat(self.folder, &self.name, Vec::new());
+        if found.is_ok_and(|found| found.as_bytes() == target.as_bytes()) {
+            return Ok(false);
+        }
+        let part = format!("{}{number:x}{}", PART.0, PART.1);
+        self.abandon(&part);
+        rustix::fs::symlinkat(target, self.folder, &part)?;
+        let renamed = rustix::fs::renameat(self.folder, &part, self.folder, &self.name);
+        if renamed.is_err() {
+            self.abandon(&part);
+        }
+        renamed?;
+        Ok(true)
+    }
+
+    /// Makes a folder. False if it is there.
+    pub(super) fn folder(&self) -> io::Result<bool> {
+        match rustix::fs::mkdirat(self.folder, &self.name, Mode::from_raw_mode(0o777)) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::EXIST) => open_folder(self.folder, &self.name).map(|_| false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives a folder its permissions and its time, once nothing is written into it any more.
+    pub(super) fn finish_folder(&self, stat: &Stat) -> io::Result<()> {
+        let folder = open_folder(self.folder, &self.name)?;
+        rustix::fs::fchmod(&folder, permissions(stat))?;
+        Ok(rustix::fs::futimens(&folder, &times(stat))?)
+    }
+}
+
+/// Checks that a name means a file in its folder and nothing else.
+fn check(name: &str) -> io::Result<()> {
+    let fault = match name {
+        "" => "a name is empty",
+        "." | ".." => "`.` and `..` are no names",
+        _ if name.contains(['/', '\0']) => "a name has a zero byte",
+        _ if name.len() > NAME_BYTES => "a name has more than 255 bytes",
+        _ if name.starts_with(PART.0) && name.ends_with(PART.1) => "the name is for files that are not whole",
+        _ => return Ok(()),
+    };
+    Err(io::Error::other(fault))
+}
+
+/// Opens a folder in a folder, and makes it if it is missing.
+fn enter(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => open_folder(folder, name),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_folder(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(|error| match error {
+        rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => {
+            io::Error::new(io::ErrorKind::NotADirectory, format!("{name} is in the way, which is no folder"))
+        }
+        error => error.into(),
+    })
+}
+
+const fn permissions(stat: &Stat) -> Mode {
+    Mode::from_raw_mode(stat.permissions() & PERMISSIONS)
+}
+
+fn times(stat: &Stat) -> Timestamps {
+    let time = Timespec {
+        tv_sec: i64::try_from(stat.mtime_ms / 1000).unwrap_or(0),
+        tv_nsec: (stat.mtime_ms % 1000 * 1_000_000) as _,
+    };
+    Timestamps { last_access: time, last_modification: time }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        let scene = tempfile::tempdir().unwrap();
+        let mut destination = Destination::open(&scene.path().join("to")).unwrap();
+        let long = "x".repeat(256);
+        for path in ["../up", "a/../../up", "/etc", "a//b", "", ".", "a\0b", ".dazaar-1.part", &long] {
+            assert!(destination.place(path).is_err(), "{path:?}");
+        }
+        assert!(destination.place(&vec!["x"; 257].join("/")).is_err());
+        assert_eq!(fs::read_dir(scene.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn links_on_the_way_are_not_followed() {
+        let scene = tempfile::tempdir().unwrap();
+        let (outside, to) = (scene.path().join("outside"), scene.path().join("to"));
+        fs::create_dir(&outside).unwrap();
+        let mut destination = Destination::open(&to).unwrap();
+        symlink(&outside, to.join("dir")).unwrap();
+        symlink(outside.join("file"), to.join("file")).unwrap();
+        assert!(destination.place("dir/x").is_err());
+        assert!(destination.place("dir").unwrap().folder().is_err());
+        assert!(destination.place("dir").unwrap().finish_folder(&Stat::directory(0o700)).is_err());
+        // A link in the place of a file is replaced, and not written through.
+        let place = destination.place("file").unwrap();
+        assert!(!place.is_same(&Stat::file(0o644)).unwrap());
+        let (file, part) = place.begin(1).unwrap();
+        place.finish(&file, &part, &Stat::file(0o4644)).unwrap();
+        let made = fs::symlink_metadata(to.join("file")).unwrap();
+        assert!(made.is_file());
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&made.permissions()) & 0o7777, 0o644);
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a drive was not opened, read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+use dazaar_log::{FeedKey, LogError};
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, ExtentError};
+use dazaar_trie::hypertrie::TrieError;
+
+/// Why a drive was not opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveAccessError {
+    /// A file or a folder on the disk cannot be used.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no drive in the folder.
+    #[error("there is no drive in {}", path.display())]
+    NoDrive {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing of the drive is here yet.
+    #[error("nothing of this drive is here yet")]
+    Empty,
+    /// Somebody else's drive, or a snapshot.
+    #[error("this drive can only be read here")]
+    ReadOnly,
+    /// A version that does not exist yet.
+    #[error("there is no version {version}: the newest is {newest}")]
+    Version {
+        /// What was asked for.
+        version: u64,
+        /// What there is.
+        newest: u64,
+    },
+    /// The metadata is wrong, or the change.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// A feed cannot be read or written.
+    #[error("the feed {feed}: {source}")]
+    Feed {
+        /// The feed.
+        feed: FeedKey,
+        /// What is wrong.
+        source: LogError,
+    },
+    /// A feed cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The metadata claims bytes that cannot be.
+    #[error("{path}: {fault}")]
+    Extent {
+        /// The file.
+        path: DrivePath,
+        /// Why.
+        fault: ExtentError,
+    },
+    /// The bytes are not where the metadata says.
+    #[error("{path}: its bytes are not where the metadata says")]
+    Misplaced {
+        /// The file.
+        path: DrivePath,
+    },
+    /// A block of the content is neither here nor to be had.
+    #[error("block {block} of the content is not here")]
+    Missing {
+        /// Its index.
+        block: u64,
+    },
+    /// What was to be written cannot be read.
+    #[error("the source cannot be read: {0}")]
+    Read(io::Error),
+    /// Somebody else appended to the content feed while a file was written.
+    #[error("another program wrote into the content feed meanwhile")]
+    Interrupted,
+}
+
+impl From<TrieError> for DriveAccessError {
+    fn from(error: TrieError) -> Self {
+        Self::Drive(error.into())
+    }
+}

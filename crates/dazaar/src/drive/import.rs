@@ -1,0 +1,317 @@
+//! A folder of the disk into a drive.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, Stat};
+
+use super::Drive;
+use super::error::DriveAccessError;
+use super::notice::{FileNotice, Summary};
+use super::store::at;
+
+/// Entries that are appended to the metadata at once.
+const ENTRIES_AT_ONCE: usize = 256;
+
+/// Bytes of files whose entries wait at most.
+const BYTES_AT_ONCE: u64 = 64 * 1024 * 1024;
+
+/// A folder that is being imported.
+struct Import<'a, F> {
+    drive: &'a Drive,
+    notify: F,
+    summary: Summary,
+    /// Entries whose files are in the content feed, and which are not written yet.
+    waiting: Vec<(DrivePath, Stat)>,
+    waiting_bytes: u64,
+}
+
+impl Drive {
+    /// Writes what is below a folder of the disk, or a single file, at a path of the drive: files, directories, and links that stay
+    /// within it, with their modes and times. Files of the same size and time as in the drive are passed over. What cannot be kept is
+    /// told of and left out. Nothing is deleted.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::Folder`] if `source` cannot be read; why the drive cannot be written.
+    pub async fn import(
+        &self,
+        source: &Path,
+        into: &DrivePath,
+        notify: impl FnMut(&FileNotice),
+    ) -> Result<Summary, DriveAccessError> {
+        let mut import = Import {
+            drive: self,
+            notify,
+            summary: Summary::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        };
+        let metadata = fs::metadata(source).map_err(at(source))?;
+        if metadata.is_dir() {
+            import.folder(source, into).await?;
+        } else {
+            import.tell_failure(into, import.file(source, into, &metadata).await)?;
+        }
+        import.write_waiting().await?;
+        self.flush().await?;
+        Ok(import.summary)
+    }
+}
+
+/// What became of a file of the source.
+enum Read {
+    Notice(FileNotice),
+    Entry(DrivePath, Stat),
+}
+
+impl<F: FnMut(&FileNotice)> Import<'_, F> {
+    async fn folder(&mut self, source: &Path, into: &DrivePath) -> Result<(), DriveAccessError> {
+        let mut folders = vec![(source.to_owned(), into.clone())];
+        while let Some((folder, place)) = folders.pop() {
+            let names = match names(&folder) {
+                Ok(names) => names,
+                Err(error) if folder != source => {
+                    self.tell(FileNotice::Failed { path: place.to_string(), error: error.to_string() });
+                    continue;
+                }
+                Err(error) => return Err(at(&folder)(error)),
+            };
+            for (name, path) in names {
+                let inner = match name.and_then(|name| writable(&place, &name)) {
+                    Ok(inner) => inner,
+                    Err(error) => {
+                        let path = path.display().to_string();
+                        self.tell(FileNotice::Failed { path, error });
+                        continue;
+                    }
+                };
+                let read = self.entry(&path, &inner, into).await;
+                let is_folder = matches!(&read, Ok((_, true)));
+                self.tell_failure(&inner, read.map(|(read, _)| read))?;
+                if is_folder {
+                    folders.push((path, inner));
+                }
+                if self.waiting.len() >= ENTRIES_AT_ONCE || self.waiting_bytes >= BYTES_AT_ONCE {
+                    self.write_waiting().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file, directory or link, and tells whether there is more below it.
+    async fn entry(
+        &self,
+        path: &Path,
+        inner: &DrivePath,
+        into: &DrivePath,
+    ) -> Result<(Read, bool), DriveAccessError> {
+        let metadata = fs::symlink_metadata(path).map_err(at(path))?;
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            return Ok((self.directory(inner, &metadata).await?, true));
+        }
+        let read = if kind.is_symlink() {
+            self.link(path, inner, into, &metadata).await?
+        } else {
+            self.file(path, inner, &metadata).await?
+        };
+        Ok((read, false))
+    }
+
+    async fn file(
+        &self,
+        path: &Path,
+        inner: &DrivePath,
+        metadata: &Metadata,
+    ) -> Result<Read, DriveAccessError> {
+        let kind = metadata.file_type();
+        if !kind.is_file() {
+            let kind = match () {
+                () if kind.is_socket() => "a socket",
+                () if kind.is_fifo() => "a pipe",
+                () => "a device",
+            };
+            return Ok(failed(inner, format!("it is {kind}; only files, directories and links are kept")));
+        }
+        let wanted = stat_of(metadata, Stat::file(metadata.mode()));
+        let known = self.known(inner).await?.filter(|known| known.kind() == wanted.kind());
+        if let Some(known) =
+            known.filter(|known| (known.size, known.mtime_ms) == (metadata.len(), wanted.mtime_ms))
+        {
+            if known.permissions() == wanted.permissions() {
+                return Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }));
+            }
+            let mut stat = known;
+            stat.set_permissions(wanted.permissions());
+            stat.ctime_ms = wanted.ctime_ms;
+            return Ok(Read::Entry(inner.clone(), stat));
+        }
+        self.drive.write(|edit| edit.check_place(inner)).await?;
+        let mut file = tokio::fs::File::open(path).await.map_err(at(path))?;
+        let _one_at_a_time = self.drive.writing.lock().await;
+        let stat = self.drive.content().await?.append(&mut file, wanted).await?;
+        Ok(Read::Entry(inner.clone(), stat))
+    }
+
+    async fn directory(&self, inner: &DrivePath, metadata: &Metadata) -> Result<Read, DriveAccessError> {
+        let wanted = stat_of(metadata, Stat::directory(metadata.mode()));
+        match self.known(inner).await? {
+            Some(known) if known.is_directory() && known.mode == wanted.mode => {
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+            }
+            Some(known) if !known.is_directory() => {
+                Err(DriveError::NotADirectory { path: inner.clone() }.into())
+            }
+            _ => Ok(Read::Entry(inner.clone(), wanted)),
+        }
+    }
+
+    async fn link(
+        &self,
+        path: &Path,
+        inner: &DrivePath,
+        into: &DrivePath,
+        metadata: &Metadata,
+    ) -> Result<Read, DriveAccessError> {
+        let target = fs::read_link(path).map_err(at(path))?;
+        let Some(target) = target.to_str().filter(|target| !target.is_empty() && !target.contains('\\'))
+        else {
+            return Ok(failed(inner, "it leads to a name that cannot be kept".to_owned()));
+        };
+        if !stays_within(inner, target, into) {
+            return Ok(failed(inner, format!("it leads to {target}, which is not in what is imported")));
+        }
+        let wanted = stat_of(metadata, Stat::symlink(target));
+        match self.known(inner).await? {
+            Some(known) if known.linkname == wanted.linkname => {
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+            }
+            _ => Ok(Read::Entry(inner.clone(), wanted)),
+        }
+    }
+
+    /// What the drive has at a path.
+    async fn known(&self, inner: &DrivePath) -> Result<Option<Stat>, DriveAccessError> {
+        match self.drive.ask(|view| view.lstat(inner)).await {
+            Ok(entry) if entry.is_mount => {
+                Err(DriveError::Mounted { path: inner.clone(), mount: inner.clone() }.into())
+            }
+            // A directory without entry gets one.
+            Ok(entry) if entry.seq.is_none() && entry.stat.is_directory() => Ok(None),
+            Ok(entry) => Ok(Some(entry.stat)),
+            Err(DriveAccessError::Drive(DriveError::NotFound { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tell_failure(
+        &mut self,
+        inner: &DrivePath,
+        read: Result<Read, DriveAccessError>,
+    ) -> Result<(), DriveAccessError> {
+        match read {
+            Ok(Read::Notice(notice)) => self.tell(notice),
+            Ok(Read::Entry(path, stat)) => {
+                self.waiting_bytes += stat.size;
+                self.waiting.push((path, stat));
+            }
+            // What is wrong with one file is no reason to leave out the others.
+            Err(
+                error @ (DriveAccessError::Folder { .. }
+                | DriveAccessError::Read(_)
+                | DriveAccessError::Drive(
+                    DriveError::IsADirectory { .. }
+                    | DriveError::NotADirectory { .. }
+                    | DriveError::Mounted { .. }
+                    | DriveError::Path { .. }
+                    | DriveError::Stat { .. },
+                )),
+            ) => self.tell(FileNotice::Failed { path: inner.to_string(), error: error.to_string() }),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, notice: FileNotice) {
+        self.summary.count(&notice);
+        (self.notify)(&notice);
+    }
+
+    /// Writes the entries that wait, whose bytes survive a power cut before anything speaks of them.
+    async fn write_waiting(&mut self) -> Result<(), DriveAccessError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        self.drive.content().await?.flush().await?;
+        let write = |edit: &mut dazaar_trie::hyperdrive::Edit<'_, _>| {
+            waiting.iter().try_for_each(|(path, stat)| edit.replace(path, stat).map(|_| ()))
+        };
+        self.drive.write(write).await?;
+        for (path, stat) in &waiting {
+            self.tell(FileNotice::Written { path: path.to_string(), bytes: stat.size });
+        }
+        Ok(())
+    }
+}
+
+fn failed(inner: &DrivePath, error: String) -> Read {
+    Read::Notice(FileNotice::Failed { path: inner.to_string(), error })
+}
+
+/// The names in a folder, sorted; an error for each that is no text.
+fn names(folder: &Path) -> std::io::Result<Vec<(Result<String, String>, PathBuf)>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|_| "its name is not UTF-8".to_owned());
+        names.push((name, entry.path()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The path of a name in a directory of the drive.
+fn writable(directory: &DrivePath, name: &str) -> Result<DrivePath, String> {
+    if name.contains('\\') {
+        return Err("its name has a backslash, which is a slash in a drive".to_owned());
+    }
+    let path = directory.join(name);
+    path.check_writable().map(|()| path).map_err(|error| error.to_string())
+}
+
+/// Whether a link of the disk leads to something below the folder that is imported.
+fn stays_within(link: &DrivePath, target: &str, into: &DrivePath) -> bool {
+    if target.starts_with('/') {
+        return false;
+    }
+    let Some(mut depth) = link.below(into).map(|below| below.split('/').count() - 1) else { return false };
+    for name in target.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return false,
+            },
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+/// Owner and times of a file of the disk.
+fn stat_of(metadata: &Metadata, stat: Stat) -> Stat {
+    let ms = |seconds: i64, nanos: i64| {
+        u64::try_from(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000)).unwrap_or(0)
+    };
+    Stat {
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        mtime_ms: ms(metadata.mtime(), metadata.mtime_nsec()),
+        ctime_ms: ms(metadata.ctime(), metadata.ctime_nsec()),
+        ..stat
+    }
+}
