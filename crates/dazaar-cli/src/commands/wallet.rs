@@ -190,9 +190,8 @@ fn budget(context: &Context, arguments: &BudgetArguments) -> Result<(), Failure>
         })?;
     }
     let mut budgets = market.database().budgets()?;
-    budgets.retain(|budget| {
-        [budget.for_order, budget.for_seller, budget.for_day].iter().any(Option::is_some)
-    });
+    budgets
+        .retain(|budget| [budget.for_order, budget.for_seller, budget.for_day].iter().any(Option::is_some));
     if budgets.is_empty() {
         context.output.remark("There is no limit yet, but for --max-spend of each command");
     }

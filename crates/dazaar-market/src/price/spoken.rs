@@ -172,7 +172,9 @@ pub enum SpokenError {
         text: String,
     },
     /// A price in a token.
-    #[error("a price by {method} names the token's `contract` and `chain`, so it stands in the `prices` of a card")]
+    #[error(
+        "a price by {method} names the token's `contract` and `chain`, so it stands in the `prices` of a card"
+    )]
     Token {
         /// The way to pay.
         method: String,
