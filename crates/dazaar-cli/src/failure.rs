@@ -70,18 +70,26 @@ impl Failure {
 
     /// What is wrong with the feed in a folder.
     pub(crate) fn of_log(folder: &Path, error: &LogError) -> Self {
+        let kind = Self::kind_of_log(error);
         let failure =
-            |kind| Self::new(kind, format!("the feed in {}: {}", folder.display(), dazaar::explain(error)));
+            Self::new(kind, format!("the feed in {}: {}", folder.display(), dazaar::explain(error)));
+        match kind {
+            Kind::Damaged => failure.hint(format!("dazaar doctor {} --repair", folder.display())),
+            _ => failure,
+        }
+    }
+
+    /// Whether a feed is damaged, or something else hinders.
+    pub(crate) const fn kind_of_log(error: &LogError) -> Kind {
         match error {
             LogError::Corrupt { .. }
             | LogError::Header { .. }
             | LogError::MissingNode { .. }
             | LogError::SecretKey { .. }
             | LogError::Truncated { .. }
-            | LogError::Unproven { .. } => {
-                failure(Kind::Damaged).hint(format!("dazaar doctor {} --repair", folder.display()))
-            }
-            _ => failure(Kind::General),
+            | LogError::Unproven { .. } => Kind::Damaged,
+            LogError::Forked { .. } => Kind::Forked,
+            _ => Kind::General,
         }
     }
 

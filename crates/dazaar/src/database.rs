@@ -24,7 +24,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
     Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderLimits, OrderPayment,
-    OrderRecord, Receipt, Redeemed, RefundName, Refunded, Used, Voucher, VoucherError,
+    OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use purchases::Purchase;

@@ -70,6 +70,8 @@ impl Drive {
         let store = if key.is_some() { Store::create(folder)? } else { Store::open(folder)? };
         let metadata = match key {
             Some(key) => store.feed(key)?,
+            // Somebody else's drive may be here, and no drive of ours.
+            None if !store.has(METADATA_NAME) => return Err(store.no_drive()),
             None => store.named(METADATA_NAME)?,
         };
         Self::begin(store, metadata).await
@@ -125,7 +127,8 @@ impl Drive {
     /// # Errors
     /// [`DriveAccessError::Empty`] if nothing is here yet; as [`ask`](Self::ask).
     pub async fn content_key(&self) -> Result<FeedKey, DriveAccessError> {
-        Ok(self.content().await?.key())
+        let header = self.header().await?.ok_or(DriveAccessError::Empty)?;
+        Ok(content_key(&header)?)
     }
 
     /// The version that is here: the length of the metadata feed.
@@ -232,7 +235,10 @@ impl Drive {
     ) -> Result<Stat, DriveAccessError> {
         self.write(|edit| edit.check_place(path)).await?;
         let _one_at_a_time = self.writing.lock().await;
-        let stat = self.content().await?.append(stream, stat).await?;
+        let content = self.content().await?;
+        let stat = content.append(stream, stat).await?;
+        // Or else a power cut could leave an entry whose blocks are those of the next file.
+        content.flush().await?;
         self.write(|edit| edit.put(path, &stat)).await?;
         Ok(stat)
     }
@@ -289,7 +295,11 @@ impl Drive {
     async fn content(&self) -> Result<&Content, DriveAccessError> {
         let open = async || {
             let header = self.header().await?.ok_or(DriveAccessError::Empty)?;
-            let log = self.store.feed(content_key(&header)?)?;
+            let log = self.store.feed(content_key(&header)?).map_err(|error| match error {
+                // The metadata is here, and nothing of the content yet.
+                DriveAccessError::NoDrive { .. } => DriveAccessError::Missing { block: 0 },
+                error => error,
+            })?;
             Ok(Content::new(log, &self.feeds, self.store.is_snapshot()))
         };
         self.content.get_or_try_init(open).await

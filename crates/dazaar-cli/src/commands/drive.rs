@@ -9,9 +9,11 @@ mod list;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use dazaar::cards::extension::printable;
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
 use dazaar::log::FeedKey;
 use dazaar::maps::hyperdrive::{DriveError, DrivePath};
+use dazaar::maps::hypertrie::TrieError;
 
 use super::Context;
 use crate::event::Event;
@@ -94,9 +96,9 @@ fn notify(context: &Context, notice: &FileNotice) -> std::io::Result<()> {
 }
 
 /// Reports what many files came to. Files that were left out make the command fail.
-fn conclude(context: &Context, drive: &Drive, summary: Summary) -> Result<(), Failure> {
+fn conclude(context: &Context, (drive, version): (&Drive, u64), summary: Summary) -> Result<(), Failure> {
     let Summary { written, unchanged, failed, bytes } = summary;
-    let (key, version) = (drive.key().to_string(), drive.version());
+    let key = drive.key().to_string();
     context.output.event(&Event::DriveDone { key, version, written, unchanged, failed, bytes })?;
     match failed {
         0 => Ok(()),
@@ -110,6 +112,21 @@ fn path(text: &str) -> DrivePath {
     DrivePath::new(text)
 }
 
+/// What kind of failure it is: of the disk, of damage, or of what was asked.
+const fn kind(error: &DriveAccessError) -> Kind {
+    match error {
+        DriveAccessError::Folder { .. } | DriveAccessError::Read(_) | DriveAccessError::Interrupted => {
+            Kind::General
+        }
+        DriveAccessError::Log(error)
+        | DriveAccessError::Feed { source: error, .. }
+        | DriveAccessError::Drive(DriveError::Trie(TrieError::Log(error))) => Failure::kind_of_log(error),
+        DriveAccessError::Drive(DriveError::Trie(TrieError::Missing { .. })) => Kind::Input,
+        DriveAccessError::Drive(DriveError::Trie(_)) => Kind::General,
+        _ => Kind::Input,
+    }
+}
+
 impl From<DriveAccessError> for Failure {
     fn from(error: DriveAccessError) -> Self {
         match error {
@@ -121,9 +138,8 @@ impl From<DriveAccessError> for Failure {
             DriveAccessError::NoDrive { .. } => {
                 Self::input(error).hint("make one: dazaar drive import <folder> <drive>")
             }
-            DriveAccessError::Log(error) => error.into(),
-            DriveAccessError::Drive(DriveError::Trie(_)) => Self::new(Kind::General, error),
-            error => Self::input(error),
+            // A stranger may have chosen the names in it.
+            _ => Self::new(kind(&error), printable(&error.to_string())),
         }
     }
 }

@@ -6,7 +6,7 @@ mod coins;
 use clap::{Args, Subcommand};
 use dazaar::Market;
 use dazaar::cards::{Asset, Money};
-use dazaar::database::{Budget, Spending};
+use dazaar::database::{Budget, Spending, SpendingState};
 
 use super::Context;
 use super::money::{currency, money};
@@ -48,7 +48,7 @@ pub(crate) struct RemoveArguments {
     /// Which
     name: String,
 
-    /// Even though buyers may still pay what it was asked for: nobody will look for that
+    /// Even though orders, refunds or payments are under way with it: nobody will go on with them
     #[arg(long)]
     force: bool,
 }
@@ -105,7 +105,7 @@ fn all(context: &Context, market: &Market) -> Result<Vec<Wallet>, Failure> {
     Ok(wallets)
 }
 
-/// Forgets a wallet, unless buyers were told to pay it and may do so still.
+/// Forgets a wallet, unless something is under way with it.
 fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
     let market = context.market()?;
     let RemoveArguments { name, force } = arguments;
@@ -114,10 +114,25 @@ fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure>
         let orders = market.database().open_orders(&listing.feed)?;
         waiting += orders.iter().filter(|order| order.wallet.as_ref() == Some(name)).count();
     }
-    if waiting > 0 && !force {
-        let orders = if waiting == 1 { "one order".to_owned() } else { format!("{waiting} orders") };
-        return Err(Failure::input(format!("{orders} may still be paid to `{name}`"))
-            .hint("nobody will look for that money if it is removed all the same: --force"));
+    let refunds = market.database().refunds_waiting(name)?;
+    let is_paying = |spending: &Spending| {
+        let wallet = spending.request.as_ref().map(|request| &request.wallet);
+        spending.state == SpendingState::Open && wallet == Some(name)
+    };
+    let payments = market.database().spendings(None)?.iter().filter(|spending| is_paying(spending)).count();
+    let busy = [
+        (waiting, "orders of buyers may still be paid to it"),
+        (refunds, "refunds are still to be given by it"),
+        (payments, "payments of mine are still being made by it"),
+    ];
+    let busy: Vec<String> = busy
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{what}: {count}"))
+        .collect();
+    if !busy.is_empty() && !force {
+        return Err(Failure::input(format!("`{name}` is needed: {}", busy.join("; ")))
+            .hint("nobody will go on with them if it is removed all the same: --force"));
     }
     Ok(market.remove_wallet(name)?)
 }

@@ -153,13 +153,17 @@ impl Bolt11 {
         if request.is_expired(now_ms()) {
             return Err(PaymentError::refused(RequestError::Expired.to_string()));
         }
-        // What the wallet does not tell, the payment itself will.
-        if self.wallet.about().await.is_ok_and(|about| !about.can_pay) {
-            return Err(cannot_pay());
-        }
         let spend =
             Spend { invoice: request.invoice.clone(), hash: request.hash, msat: request.msat, fee_max_msat };
-        settled(self.wallet.pay(&spend).await?)?.ok_or_else(on_its_way)
+        match self.wallet.pay(&spend).await {
+            // Asked afterwards: trying out what a key may do can use up what it may do.
+            Err(PaymentError::Refused { .. })
+                if self.wallet.about().await.is_ok_and(|about| !about.can_pay) =>
+            {
+                Err(cannot_pay())
+            }
+            outgoing => settled(outgoing?)?.ok_or_else(on_its_way),
+        }
     }
 }
 

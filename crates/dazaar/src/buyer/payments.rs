@@ -228,6 +228,8 @@ impl Shared {
         let bill = Bill { memo: made.memo, expires_ms: made.expires_ms, ..bill };
         let Some(NamedPayer { payer, .. }) = self.options.payer_of(&bill, Some(&made.wallet)) else {
             let error = format!("wallet `{}` began to pay this, and is not here", made.wallet);
+            // It stays on record for a program that has that wallet.
+            self.payments().retain(|payment| payment.order != order);
             return self.refuse(order.to_owned(), pay::UNAVAILABLE, error);
         };
         let mut pause = PAUSE_FIRST;

@@ -22,7 +22,7 @@ pub use charges::Used;
 pub(super) use charges::time_credit_of;
 pub use orders::{Order, OrderId, OrderLimits, OrderPayment, OrderRecord};
 pub use receipts::{Applied, Finality, Receipt};
-pub use refunds::{RefundName, Refunded};
+pub use refunds::{RefundName, RefundRecord, Refunded};
 pub use report::{LedgerLine, LedgerTotal};
 pub use vouchers::{Redeemed, Voucher, VoucherError};
 

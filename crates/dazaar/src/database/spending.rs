@@ -168,12 +168,14 @@ impl Database {
         Ok(())
     }
 
-    /// A payment is over.
+    /// A payment is over. One that was sent cannot fail any more, and one that counts stays so.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
     pub fn end_spending(&self, order: &OrderId, state: SpendingState) -> Result<(), DatabaseError> {
-        let sql = "UPDATE spending SET state = ?2 WHERE id = ?1";
+        // What another process knows of it since is not forgotten: what was sent is not failed, and what counts is done.
+        let sql = "UPDATE spending SET state = ?2 WHERE id = ?1 AND (?2 = 'done'
+            OR (?2 = 'refused' AND state <> 'done') OR (state = 'open' AND reference IS NULL))";
         self.connection().execute(sql, params![order, state.name()])?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dazaar_log::{Feed, FeedKey, Log, LogError};
+use dazaar_log::{Feed, Log, LogError};
 use dazaar_trie::hyperdrive::Stat;
 use dazaar_wire::replication::{self, Download};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -42,10 +42,6 @@ impl Content {
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         feeds.add(Arc::clone(&replicator), None);
         Self { log, replicator, is_fetched }
-    }
-
-    pub(super) fn key(&self) -> FeedKey {
-        self.log.key()
     }
 
     /// Blocks that are known of.

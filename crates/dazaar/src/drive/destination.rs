@@ -12,6 +12,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 
 use dazaar_trie::hyperdrive::Stat;
 
+use super::store::FolderId;
+
 /// Bytes of a name, as most file systems allow.
 const NAME_BYTES: usize = 255;
 
@@ -28,6 +30,8 @@ const PERMISSIONS: u32 = 0o777;
 #[derive(Debug)]
 pub(super) struct Destination {
     root: OwnedFd,
+    /// A folder that is not entered: that of the drive, with its secret keys.
+    closed: FolderId,
     /// The folder that was used last.
     last: Option<(Vec<String>, OwnedFd)>,
 }
@@ -41,10 +45,10 @@ pub(super) struct Place<'a> {
 
 impl Destination {
     /// Opens a folder, and makes it if it is missing.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, closed: FolderId) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let root = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root, last: None })
+        Ok(Self { root, closed, last: None })
     }
 
     /// The place of a path, names with `/` between them. Folders on the way are made.
@@ -59,6 +63,10 @@ impl Destination {
             let mut folder = self.root.try_clone()?;
             for name in &names {
                 folder = enter(&folder, name)?;
+                let found = rustix::fs::fstat(&folder)?;
+                if FolderId::new(found.st_dev, found.st_ino) == self.closed {
+                    return Err(io::Error::other("the drive itself is there"));
+                }
             }
             self.last = Some((names, folder));
         }
@@ -131,9 +139,10 @@ impl Place<'_> {
         Ok(true)
     }
 
-    /// Makes a folder. False if it is there.
-    pub(super) fn folder(&self) -> io::Result<bool> {
-        match rustix::fs::mkdirat(self.folder, &self.name, Mode::from_raw_mode(0o777)) {
+    /// Makes a folder, which is as closed to others as it will be. False if it is there.
+    pub(super) fn folder(&self, stat: &Stat) -> io::Result<bool> {
+        let mode = permissions(stat) | Mode::RWXU;
+        match rustix::fs::mkdirat(self.folder, &self.name, mode) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::EXIST) => open_folder(self.folder, &self.name).map(|_| false),
             Err(error) => Err(error.into()),
@@ -200,7 +209,8 @@ mod tests {
     #[test]
     fn names_that_lead_elsewhere_are_refused() {
         let scene = tempfile::tempdir().unwrap();
-        let mut destination = Destination::open(&scene.path().join("to")).unwrap();
+        let mut destination =
+            Destination::open(&scene.path().join("to"), FolderId::of(scene.path()).unwrap()).unwrap();
         let long = "x".repeat(256);
         for path in ["../up", "a/../../up", "/etc", "a//b", "", ".", "a\0b", ".dazaar-1.part", &long] {
             assert!(destination.place(path).is_err(), "{path:?}");
@@ -214,11 +224,11 @@ mod tests {
         let scene = tempfile::tempdir().unwrap();
         let (outside, to) = (scene.path().join("outside"), scene.path().join("to"));
         fs::create_dir(&outside).unwrap();
-        let mut destination = Destination::open(&to).unwrap();
+        let mut destination = Destination::open(&to, FolderId::of(scene.path()).unwrap()).unwrap();
         symlink(&outside, to.join("dir")).unwrap();
         symlink(outside.join("file"), to.join("file")).unwrap();
         assert!(destination.place("dir/x").is_err());
-        assert!(destination.place("dir").unwrap().folder().is_err());
+        assert!(destination.place("dir").unwrap().folder(&Stat::directory(0o755)).is_err());
         assert!(destination.place("dir").unwrap().finish_folder(&Stat::directory(0o700)).is_err());
         // A link in the place of a file is replaced, and not written through.
         let place = destination.place("file").unwrap();

@@ -19,6 +19,12 @@ pub enum DriveAccessError {
         /// What the system said.
         source: io::Error,
     },
+    /// The folder of the drive was to be imported into it, or to be exported to.
+    #[error("{} is the drive itself, or in it", path.display())]
+    Itself {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is no drive in the folder.
     #[error("there is no drive in {}", path.display())]
     NoDrive {

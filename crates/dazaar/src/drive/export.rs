@@ -25,7 +25,8 @@ impl Drive {
     /// goes on. What cannot be written is told of and left out. Nothing is deleted.
     ///
     /// # Errors
-    /// [`DriveAccessError::Folder`] if `to` cannot be written; as [`ask_at`](Self::ask_at).
+    /// [`DriveAccessError::Folder`] if `to` cannot be written, [`DriveAccessError::Itself`] if it is in the drive's own folder; as
+    /// [`ask_at`](Self::ask_at).
     pub async fn export(
         &self,
         version: u64,
@@ -39,7 +40,10 @@ impl Drive {
             summary.count(&notice);
             notify(&notice);
         };
-        let destination = Destination::open(to).map_err(at(to))?;
+        let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
+        if self.store.contains(to)? {
+            return Err(DriveAccessError::Itself { path: to.to_owned() });
+        }
         let place = DrivePath::new(&found.path);
         if !found.is_mount && !found.stat.is_directory() {
             let from = place.parent().unwrap_or_default();
@@ -64,7 +68,10 @@ impl Drive {
         loop {
             match self.ask_at(version, |view| list.next(view)).await {
                 Ok(Some(entry)) if entry.stat.is_directory() && !entry.is_mount => {
-                    export.finish_folder(&entry)
+                    if let Err(error) = export.finish_folder(&entry) {
+                        let (path, error) = (format!("/{}", entry.path), error.to_string());
+                        tell(FileNotice::Failed { path, error });
+                    }
                 }
                 Ok(Some(_)) | Err(DriveAccessError::Drive(DriveError::Stat { .. })) => {}
                 Ok(None) => break,
@@ -100,13 +107,12 @@ impl Export<'_> {
     }
 
     fn folder(&mut self, entry: &Entry) -> io::Result<Option<u64>> {
-        Ok(self.destination.place(below(&self.from, &entry.path))?.folder()?.then_some(0))
+        Ok(self.destination.place(below(&self.from, &entry.path))?.folder(&entry.stat)?.then_some(0))
     }
 
-    fn finish_folder(&mut self, entry: &Entry) {
-        // Whatever hinders this was told when the folder was made.
+    fn finish_folder(&mut self, entry: &Entry) -> io::Result<()> {
         let below = below(&self.from, &entry.path);
-        let _ = self.destination.place(below).and_then(|place| place.finish_folder(&entry.stat));
+        self.destination.place(below)?.finish_folder(&entry.stat)
     }
 
     fn link(&mut self, entry: &Entry) -> Result<Option<u64>, Refusal> {
@@ -115,6 +121,11 @@ impl Export<'_> {
         let Some(inside) = place.below(&self.from) else {
             return Err(Refusal::Of(format!("it leads to {place}, which is not in what is exported")));
         };
+        // A key with backslashes in it is one name on this disk and a path in a drive, so it would lead elsewhere here.
+        let is_plain = |path: &str| !path.split('/').any(|name| matches!(name, "." | ".."));
+        if link.as_str() != entry.path || !is_plain(inside) {
+            return Err(Refusal::Of("it has a name that cannot be kept".to_owned()));
+        }
         // From its folder up to where the export begins, and down again: so it stays within the destination.
         let below = below(&self.from, &entry.path);
         let mut target = "../".repeat(below.matches('/').count());
@@ -185,5 +196,27 @@ enum Refusal {
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         Self::Of(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dazaar_trie::hyperdrive::Stat;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_whose_key_has_backslashes_leads_nowhere() {
+        let scene = tempfile::tempdir().unwrap();
+        let drive = Drive::create(&scene.path().join("drive")).await.unwrap();
+        let to = scene.path().join("to");
+        let destination = Destination::open(&to, drive.store.identity().unwrap()).unwrap();
+        let mut export = Export { drive: &drive, destination, from: DrivePath::default() };
+        for key in ["..\\..\\..\\x", "d\\..\\..\\x", "a\\x"] {
+            let stat = Stat::symlink("etc/passwd");
+            let entry = Entry { path: key.to_owned(), stat, is_mount: false, seq: Some(1) };
+            assert!(export.link(&entry).is_err(), "{key}");
+        }
+        assert_eq!(std::fs::read_dir(to).unwrap().count(), 0);
     }
 }

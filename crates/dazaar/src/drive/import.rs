@@ -1,15 +1,18 @@
 //! A folder of the disk into a drive.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, Stat};
+use rustix::fs::{Mode, OFlags};
+use tokio::io::AsyncReadExt as _;
 
 use super::Drive;
 use super::error::DriveAccessError;
 use super::notice::{FileNotice, Summary};
-use super::store::at;
+use super::store::{FolderId, at};
 
 /// Entries that are appended to the metadata at once.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -20,10 +23,12 @@ const BYTES_AT_ONCE: u64 = 64 * 1024 * 1024;
 /// A folder that is being imported.
 struct Import<'a, F> {
     drive: &'a Drive,
+    /// The folder of the drive, in which its secret keys are.
+    own: FolderId,
     notify: F,
     summary: Summary,
-    /// Entries whose files are in the content feed, and which are not written yet.
-    waiting: Vec<(DrivePath, Stat)>,
+    /// Entries whose files are in the content feed, and which are not written yet; with the bytes that were written for each.
+    waiting: Vec<(DrivePath, Stat, u64)>,
     waiting_bytes: u64,
 }
 
@@ -33,15 +38,21 @@ impl Drive {
     /// told of and left out. Nothing is deleted.
     ///
     /// # Errors
-    /// [`DriveAccessError::Folder`] if `source` cannot be read; why the drive cannot be written.
+    /// [`DriveAccessError::Folder`] if `source` cannot be read, [`DriveAccessError::Itself`] if it is in the drive's own folder; why
+    /// the drive cannot be written.
     pub async fn import(
         &self,
         source: &Path,
         into: &DrivePath,
         notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
+        let source = &fs::canonicalize(source).map_err(at(source))?;
+        if self.store.contains(source)? {
+            return Err(DriveAccessError::Itself { path: source.clone() });
+        }
         let mut import = Import {
             drive: self,
+            own: self.store.identity()?,
             notify,
             summary: Summary::default(),
             waiting: Vec::new(),
@@ -62,7 +73,8 @@ impl Drive {
 /// What became of a file of the source.
 enum Read {
     Notice(FileNotice),
-    Entry(DrivePath, Stat),
+    /// With the bytes that were written for it.
+    Entry(DrivePath, Stat, u64),
 }
 
 impl<F: FnMut(&FileNotice)> Import<'_, F> {
@@ -109,6 +121,9 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     ) -> Result<(Read, bool), DriveAccessError> {
         let metadata = fs::symlink_metadata(path).map_err(at(path))?;
         let kind = metadata.file_type();
+        if kind.is_dir() && FolderId::of_metadata(&metadata) == self.own {
+            return Ok((failed(inner, "it is the drive itself".to_owned()), false));
+        }
         if kind.is_dir() {
             return Ok((self.directory(inner, &metadata).await?, true));
         }
@@ -146,13 +161,22 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             let mut stat = known;
             stat.set_permissions(wanted.permissions());
             stat.ctime_ms = wanted.ctime_ms;
-            return Ok(Read::Entry(inner.clone(), stat));
+            return Ok(Read::Entry(inner.clone(), stat, 0));
         }
         self.drive.write(|edit| edit.check_place(inner)).await?;
-        let mut file = tokio::fs::File::open(path).await.map_err(at(path))?;
+        let file = open(path).map_err(at(path))?;
+        // It may be another one now than that which was looked at.
+        let metadata = file.metadata().map_err(at(path))?;
+        if !metadata.is_file() {
+            return Ok(failed(inner, "it is no file any more".to_owned()));
+        }
+        let wanted = stat_of(&metadata, Stat::file(metadata.mode()));
+        // What is appended meanwhile comes with the next import.
+        let mut file = tokio::fs::File::from_std(file).take(metadata.len());
         let _one_at_a_time = self.drive.writing.lock().await;
         let stat = self.drive.content().await?.append(&mut file, wanted).await?;
-        Ok(Read::Entry(inner.clone(), stat))
+        let bytes = stat.size;
+        Ok(Read::Entry(inner.clone(), stat, bytes))
     }
 
     async fn directory(&self, inner: &DrivePath, metadata: &Metadata) -> Result<Read, DriveAccessError> {
@@ -164,7 +188,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             Some(known) if !known.is_directory() => {
                 Err(DriveError::NotADirectory { path: inner.clone() }.into())
             }
-            _ => Ok(Read::Entry(inner.clone(), wanted)),
+            _ => Ok(Read::Entry(inner.clone(), wanted, 0)),
         }
     }
 
@@ -188,7 +212,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             Some(known) if known.linkname == wanted.linkname => {
                 Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
             }
-            _ => Ok(Read::Entry(inner.clone(), wanted)),
+            _ => Ok(Read::Entry(inner.clone(), wanted, 0)),
         }
     }
 
@@ -213,23 +237,22 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     ) -> Result<(), DriveAccessError> {
         match read {
             Ok(Read::Notice(notice)) => self.tell(notice),
-            Ok(Read::Entry(path, stat)) => {
-                self.waiting_bytes += stat.size;
-                self.waiting.push((path, stat));
+            Ok(Read::Entry(path, stat, bytes)) => {
+                self.waiting_bytes += bytes;
+                self.waiting.push((path, stat, bytes));
             }
             // What is wrong with one file is no reason to leave out the others.
-            Err(
-                error @ (DriveAccessError::Folder { .. }
-                | DriveAccessError::Read(_)
-                | DriveAccessError::Drive(
-                    DriveError::IsADirectory { .. }
-                    | DriveError::NotADirectory { .. }
-                    | DriveError::Mounted { .. }
-                    | DriveError::Path { .. }
-                    | DriveError::Stat { .. },
-                )),
-            ) => self.tell(FileNotice::Failed { path: inner.to_string(), error: error.to_string() }),
-            Err(error) => return Err(error),
+            Err(error) => {
+                let is_of_one = match &error {
+                    DriveAccessError::Folder { .. } | DriveAccessError::Read(_) => true,
+                    DriveAccessError::Drive(error) => is_of_one(error),
+                    _ => false,
+                };
+                if !is_of_one {
+                    return Err(error);
+                }
+                self.tell(FileNotice::Failed { path: inner.to_string(), error: error.to_string() });
+            }
         }
         Ok(())
     }
@@ -248,14 +271,37 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         }
         self.drive.content().await?.flush().await?;
         let write = |edit: &mut dazaar_trie::hyperdrive::Edit<'_, _>| {
-            waiting.iter().try_for_each(|(path, stat)| edit.replace(path, stat).map(|_| ()))
+            let replaced = waiting.iter().map(|(path, stat, bytes)| match edit.replace(path, stat) {
+                Ok(_) => Ok(FileNotice::Written { path: path.to_string(), bytes: *bytes }),
+                Err(error) if is_of_one(&error) => {
+                    Ok(FileNotice::Failed { path: path.to_string(), error: error.to_string() })
+                }
+                Err(error) => Err(error),
+            });
+            replaced.collect::<Result<Vec<_>, _>>()
         };
-        self.drive.write(write).await?;
-        for (path, stat) in &waiting {
-            self.tell(FileNotice::Written { path: path.to_string(), bytes: stat.size });
-        }
+        let notices = self.drive.write(write).await?;
+        notices.into_iter().for_each(|notice| self.tell(notice));
         Ok(())
     }
+}
+
+/// Whether something is wrong with one entry only.
+const fn is_of_one(error: &DriveError) -> bool {
+    matches!(
+        error,
+        DriveError::IsADirectory { .. }
+            | DriveError::NotADirectory { .. }
+            | DriveError::Mounted { .. }
+            | DriveError::Path { .. }
+            | DriveError::Stat { .. }
+    )
+}
+
+/// Opens a file and nothing else: no link is followed, and no pipe is waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 fn failed(inner: &DrivePath, error: String) -> Read {
@@ -263,7 +309,7 @@ fn failed(inner: &DrivePath, error: String) -> Read {
 }
 
 /// The names in a folder, sorted; an error for each that is no text.
-fn names(folder: &Path) -> std::io::Result<Vec<(Result<String, String>, PathBuf)>> {
+fn names(folder: &Path) -> io::Result<Vec<(Result<String, String>, PathBuf)>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

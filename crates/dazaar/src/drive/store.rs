@@ -4,9 +4,9 @@
 //! keeps no secret key then; we write it, where npm corestore does not look as long as there is a name.
 //! Source: docs/structures.md, folder of a drive.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use dazaar_log::codec::varint;
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::error::DriveAccessError;
 use crate::folder::Folder;
+use crate::keystore::{KeystoreError, write_once};
 
 /// What npm corestore calls the first feed of a folder, which is the metadata of a drive.
 pub(super) const METADATA_NAME: &str = "default";
@@ -32,6 +33,24 @@ pub(super) fn content_name(drive: FeedKey) -> String {
     format!("{drive}-content")
 }
 
+/// A folder of the disk, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FolderId(u64, u64);
+
+impl FolderId {
+    pub(super) fn of(path: &Path) -> Result<Self, DriveAccessError> {
+        fs::metadata(path).map(|metadata| Self::of_metadata(&metadata)).map_err(at(path))
+    }
+
+    pub(super) fn of_metadata(metadata: &fs::Metadata) -> Self {
+        Self::new(metadata.dev(), metadata.ino())
+    }
+
+    pub(super) const fn new(device: u64, number: u64) -> Self {
+        Self(device, number)
+    }
+}
+
 /// The feeds in a folder.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -45,16 +64,12 @@ impl Store {
     pub(super) fn create(folder: &Path) -> Result<Self, DriveAccessError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
         let path = folder.join(MASTER_KEY);
-        if !path.exists() {
-            let begun = path.with_extension("new");
-            let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&begun).map_err(at(&begun))?;
-            file.write_all(&*key).and_then(|()| file.sync_all()).map_err(at(&begun))?;
-            fs::rename(&begun, &path).map_err(at(&path))?;
+        let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
+        match write_once(&path, &*key) {
+            // The first one stays.
+            Ok(()) | Err(KeystoreError::Exists { .. }) => Self::open(folder),
+            Err(error) => Err(at(&path)(io::Error::other(error))),
         }
-        Self::open(folder)
     }
 
     /// Opens a folder that has a master key.
@@ -87,6 +102,22 @@ impl Store {
 
     pub(super) const fn is_snapshot(&self) -> bool {
         self.is_snapshot
+    }
+
+    /// Which folder of the disk this is.
+    pub(super) fn identity(&self) -> Result<FolderId, DriveAccessError> {
+        FolderId::of(&self.folder)
+    }
+
+    /// Whether a folder of the disk is this one, or in it: what is there is secret, or being written.
+    pub(super) fn contains(&self, folder: &Path) -> Result<bool, DriveAccessError> {
+        let [own, other] = [&self.folder, folder].map(|path| fs::canonicalize(path).map_err(at(path)));
+        Ok(other?.starts_with(own?))
+    }
+
+    /// Whether a feed of this name was begun.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.pair(name).is_some_and(|pair| Folder::is_begun(&self.folder_of(pair.public())))
     }
 
     /// The feed of a name, which is made if it is not here.
@@ -131,7 +162,7 @@ impl Store {
         Log::open(storage).map_err(|source| DriveAccessError::Feed { feed: key, source })
     }
 
-    fn no_drive(&self) -> DriveAccessError {
+    pub(super) fn no_drive(&self) -> DriveAccessError {
         DriveAccessError::NoDrive { path: self.folder.clone() }
     }
 

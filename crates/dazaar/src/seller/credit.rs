@@ -18,8 +18,8 @@ const LATE_MIN: Duration = Duration::from_secs(60 * 60);
 /// The shortest time from one look for a payment to the next.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest.
-const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The longest. A buyer who asks is answered at once.
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// An order is looked for again when it has become older by this part of its age.
 const LOOK_AGE_PART: u32 = 20;
@@ -120,8 +120,10 @@ impl Shared {
             let is_idle = open.is_empty() && looks.is_empty();
             let is_due = |record: &OrderRecord| waits.get(&record.order.id).is_none_or(Wait::is_over);
             let room = LOOKED_FOR_AT_ONCE_MAX.saturating_sub(looks.len());
-            let due: Vec<OrderRecord> = open.into_iter().filter(is_due).take(room).collect();
-            for record in due {
+            let mut due: Vec<OrderRecord> = open.into_iter().filter(is_due).collect();
+            // New ones first, and then whichever has waited longest: many old ones hide no other.
+            due.sort_by_key(|record| waits.get(&record.order.id).and_then(|wait| wait.until));
+            for record in due.into_iter().take(room) {
                 let wait = waits.entry(record.order.id).or_default();
                 wait.is_looked_for = true;
                 let (seller, failed) = (Arc::clone(&self), wait.failures > 0);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{NamedPayee, SellerNotice, Shared};
 use crate::clock::now_ms;
-use crate::database::{self, Account, DatabaseError, RefundName};
+use crate::database::{self, Account, DatabaseError, RefundName, RefundRecord};
 use crate::payment::PaymentError;
 use crate::validator::Question;
 
@@ -61,14 +61,12 @@ impl Shared {
         &self,
         buyer: &IdentityKey,
         method: Method,
-        name: &[u8],
+        known: Option<RefundRecord>,
     ) -> Result<(Price, &NamedPayee), String> {
-        let known =
-            self.market.database().refund_on_record(method.name(), name).map_err(|error| broken(&error))?;
-        if let Some((account, wallet)) = known {
+        if let Some(known) = known {
             // Another wallet would give it a second time.
-            let named = self.payee_named(&wallet).ok_or("the wallet that gives this back is gone")?;
-            return Ok((account.price, named));
+            let named = self.payee_named(&known.wallet).ok_or("the wallet that gives this back is gone")?;
+            return Ok((known.account.price, named));
         }
         let way = self.refundable(buyer)?.into_iter().find_map(|account| {
             let named = self.payee_for(method.name(), account.asset());
@@ -93,14 +91,28 @@ impl Shared {
         let Ok(_permit) = self.refunding.try_acquire() else {
             return Ok(RefundAnswer::pending("another refund is under way"));
         };
-        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, &name)?;
+        let known =
+            self.market.database().refund_on_record(method.name(), &name).map_err(|error| broken(&error))?;
+        if let Some(RefundRecord { account, to, outcome, .. }) = &known {
+            if (&account.feed, &account.buyer, to) != (&self.feed(), &buyer, &question.to) {
+                return Err("another refund has this name".to_owned());
+            }
+            // What is over needs no wallet.
+            match outcome {
+                database::Refunded::Sent { units, proof } => {
+                    return self.sent(&buyer, account.asset(), *units, proof.clone());
+                }
+                database::Refunded::Failed { .. } => return Err(FAILED.to_owned()),
+                database::Refunded::New { .. } | database::Refunded::Again { .. } => {}
+            }
+        }
+        let is_new = known.is_none();
+        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, known)?;
         let most = question.units.unwrap_or(u64::MAX);
         // Each costs a fee: whoever comes back again and again takes at least half.
         let has_less =
             |balance: &RefundBalance| balance.asset == price.asset.to_string() && most < balance.units / 2;
-        if self.market.database().refund_on_record(method.name(), &name).is_ok_and(|known| known.is_none())
-            && self.balances(&buyer)?.iter().any(has_less)
-        {
+        if is_new && self.balances(&buyer)?.iter().any(has_less) {
             return Err("at least half of what is left is given back at once".to_owned());
         }
         let (reference, to) = (name.as_slice(), question.to.as_str());

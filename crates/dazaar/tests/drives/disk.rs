@@ -231,3 +231,72 @@ async fn a_stream_that_fails_leaves_the_file_as_it_was() {
     let denied = drive.write_file(&path("a/b"), &mut &b"x"[..], Stat::file(0o644)).await;
     assert!(matches!(denied, Err(DriveAccessError::Drive(DriveError::NotADirectory { .. }))));
 }
+
+#[tokio::test]
+async fn a_drive_is_not_imported_into_itself_and_not_exported_over_itself() {
+    let scene = TempDir::new().unwrap();
+    let source = scene.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("fine"), "x").unwrap();
+    let folder = source.join("inner.drive");
+    let drive = create(&folder).await;
+    let (summary, notices) = import(&drive, &source, "/").await;
+    assert_eq!((summary.written, failures(&notices)), (1, vec![("/inner.drive", "it is the drive itself")]));
+    let itself = drive.import(&folder, &path("/"), |_| {}).await;
+    assert!(matches!(itself, Err(DriveAccessError::Itself { .. })));
+    assert_eq!(all(&drive).await, ["fine"]);
+
+    let key = fs::read(folder.join("master_key")).unwrap();
+    write(&drive, "inner.drive/master_key", &[1; 32]).await;
+    let into = drive.export(drive.version(), &path("/"), &folder, |_| {}).await;
+    assert!(matches!(into, Err(DriveAccessError::Itself { .. })));
+    let (_, notices) = export(&drive, "/", &source).await;
+    assert_eq!(failures(&notices), [("/inner.drive/master_key", "the drive itself is there")]);
+    assert_eq!(fs::read(folder.join("master_key")).unwrap(), key);
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_one_entry_holds_up_no_other() {
+    let scene = TempDir::new().unwrap();
+    let source = scene.path().join("source");
+    fs::create_dir_all(source.join("dir")).unwrap();
+    fs::write(source.join("dir/file"), "x").unwrap();
+    let drive = create(&scene.path().join("drive")).await;
+    import(&drive, &source, "/").await;
+    fs::remove_dir_all(source.join("dir")).unwrap();
+    fs::write(source.join("other"), "x").unwrap();
+    symlink("other", source.join("dir")).unwrap();
+    let (summary, notices) = import(&drive, &source, "/").await;
+    assert_eq!((summary.written, summary.failed), (1, 1));
+    assert_eq!(failures(&notices)[0].0, "/dir");
+    assert_eq!(all(&drive).await, ["dir", "dir/file", "other"]);
+}
+
+#[tokio::test]
+async fn a_folder_is_closed_to_others_from_the_beginning() {
+    let scene = TempDir::new().unwrap();
+    let source = scene.path().join("source");
+    fs::create_dir_all(source.join("private")).unwrap();
+    fs::write(source.join("private/file"), "x").unwrap();
+    fs::set_permissions(source.join("private"), fs::Permissions::from_mode(0o700)).unwrap();
+    let drive = create(&scene.path().join("drive")).await;
+    import(&drive, &source, "/").await;
+    let to = scene.path().join("to");
+    let mut modes = Vec::new();
+    let look = |notice: &FileNotice| {
+        if matches!(notice, FileNotice::Written { path, .. } if path == "/private/file") {
+            modes.push(fs::metadata(to.join("private")).unwrap().permissions().mode() & 0o777);
+        }
+    };
+    drive.export(drive.version(), &path("/"), &to, look).await.unwrap();
+    assert_eq!(modes, [0o700]);
+}
+
+#[tokio::test]
+async fn where_somebody_elses_drive_is_none_of_ours_begins() {
+    let scene = TempDir::new().unwrap();
+    let theirs = create(&scene.path().join("theirs")).await;
+    let folder = scene.path().join("copy");
+    drop(reader(&folder, theirs.key()).await);
+    assert!(matches!(Drive::open(&folder, None).await, Err(DriveAccessError::NoDrive { .. })));
+}

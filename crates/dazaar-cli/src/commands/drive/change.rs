@@ -46,7 +46,7 @@ pub(super) async fn copy(context: &Context, arguments: &CopyArguments) -> Result
     let (from, to) = (path(&arguments.from), path(&arguments.to));
     drive.write(|edit| edit.copy(&from, &to)).await?;
     drive.flush().await?;
-    conclude(context, &drive, Summary { written: 1, ..Summary::default() })
+    conclude(context, (&drive, drive.version()), Summary { written: 1, ..Summary::default() })
 }
 
 pub(super) async fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
@@ -61,7 +61,7 @@ pub(super) async fn remove(context: &Context, arguments: &RemoveArguments) -> Re
         drive.write(|edit| edit.unlink(&path)).await?;
     }
     drive.flush().await?;
-    conclude(context, &drive, Summary { written, ..Summary::default() })
+    conclude(context, (&drive, drive.version()), Summary { written, ..Summary::default() })
 }
 
 async fn remove_all(

@@ -71,7 +71,7 @@ pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Re
         return Err(Failure::new(Kind::Interrupted, "interrupted"));
     };
     told?;
-    conclude(context, &drive, summary)
+    conclude(context, (&drive, drive.version()), summary)
 }
 
 pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Result<(), Failure> {
@@ -86,7 +86,7 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
     let summary = interruption.or(work).await?;
     let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;
     told?;
-    conclude(context, &drive, summary)
+    conclude(context, (&drive, version), summary)
 }
 
 /// Reports a file, and remembers the first report that nobody took.

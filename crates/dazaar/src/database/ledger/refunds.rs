@@ -22,6 +22,19 @@ pub struct RefundName<'a> {
     pub to: &'a str,
 }
 
+/// A refund that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRecord {
+    /// From which account.
+    pub account: Account,
+    /// The wallet that gives it.
+    pub wallet: String,
+    /// Where to.
+    pub to: String,
+    /// What became of it.
+    pub outcome: Refunded,
+}
+
 /// What became of the wish for a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refunded {
@@ -89,7 +102,7 @@ impl Database {
         Ok(Refunded::New { units })
     }
 
-    /// The account of a refund on record, and the wallet that gives it.
+    /// A refund on record.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
@@ -97,10 +110,28 @@ impl Database {
         &self,
         method: &str,
         reference: &[u8],
-    ) -> Result<Option<(Account, String)>, DatabaseError> {
+    ) -> Result<Option<RefundRecord>, DatabaseError> {
         let connection = self.connection();
-        let found = refund_of(&connection, method, reference)?;
-        found.map(|found| Ok((account(&connection, found.account)?, found.wallet))).transpose()
+        let Some(found) = refund_of(&connection, method, reference)? else { return Ok(None) };
+        let account = account(&connection, found.account)?;
+        let outcome = outcome(&connection, method, reference, found.units)?;
+        Ok(Some(RefundRecord { account, wallet: found.wallet, to: found.to, outcome }))
+    }
+
+    /// How many refunds a wallet is still to give.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn refunds_waiting(&self, wallet: &str) -> Result<usize, DatabaseError> {
+        let connection = self.connection();
+        let sql =
+            "SELECT evidence FROM entry WHERE kind = 'refund' AND NOT EXISTS (SELECT 1 FROM entry AS later
+            WHERE later.method = entry.method AND later.reference = entry.reference
+                AND later.kind IN ('refund-sent', 'refund-failed'))";
+        let mut statement = connection.prepare_cached(sql)?;
+        let ways = statement.query_map([], |row| row.get::<_, Option<Vec<u8>>>(0))?;
+        let ways = ways.collect::<Result<Vec<_>, _>>()?;
+        Ok(ways.into_iter().filter(|way| way_of(way.as_deref()).0 == wallet).count())
     }
 
     /// The money of a refund left, and this shows it. The first proof stays.
@@ -187,6 +218,13 @@ fn evidence(
     Ok(found.optional()?.map(Option::unwrap_or_default))
 }
 
+/// The wallet and the destination in the evidence of a refund.
+fn way_of(evidence: Option<&[u8]>) -> (String, String) {
+    let text = String::from_utf8_lossy(evidence.unwrap_or_default());
+    let (wallet, to) = text.split_once('\n').unwrap_or_default();
+    (wallet.to_owned(), to.to_owned())
+}
+
 fn refund_of(
     connection: &Connection,
     method: &str,
@@ -196,14 +234,8 @@ fn refund_of(
         "SELECT account, units, evidence FROM entry WHERE method = ?1 AND reference = ?2 AND kind = 'refund'";
     let found = connection.prepare_cached(sql)?.query_row(params![method, reference], |row| {
         let way: Option<Vec<u8>> = row.get(2)?;
-        let way = String::from_utf8_lossy(&way.unwrap_or_default()).into_owned();
-        let (wallet, to) = way.split_once('\n').unwrap_or_default();
-        Ok(Recorded {
-            account: row.get(0)?,
-            units: row.get::<_, i64>(1)?.unsigned_abs(),
-            wallet: wallet.to_owned(),
-            to: to.to_owned(),
-        })
+        let (wallet, to) = way_of(way.as_deref());
+        Ok(Recorded { account: row.get(0)?, units: row.get::<_, i64>(1)?.unsigned_abs(), wallet, to })
     });
     Ok(found.optional()?)
 }

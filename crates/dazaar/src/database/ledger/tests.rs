@@ -453,8 +453,10 @@ fn a_refund_is_off_the_balance_before_it_is_sent() {
     let from_another = RefundName { wallet: "till", ..chain(b"a") };
     let other = books.database.refund((&FEED, &ANNA, &sats()), 1, from_another, 5);
     assert!(matches!(other, Err(DatabaseError::RefundDiffers)), "one wallet gives it");
-    let (_, wallet) = books.database.refund_on_record("chain", b"a").unwrap().unwrap();
-    assert_eq!(wallet, "purse");
+    let record = books.database.refund_on_record("chain", b"a").unwrap().unwrap();
+    assert_eq!((record.wallet.as_str(), &record.outcome), ("purse", &Refunded::Again { units: 30 }));
+    let waiting = ["purse", "till"].map(|wallet| books.database.refunds_waiting(wallet).unwrap());
+    assert_eq!(waiting, [1, 0], "one of the two was not sent: {:?}", books.database.ledger(0, i64::MAX));
     assert!(!books.database.refund_failed("chain", b"x", 6).unwrap(), "no such refund");
     let account = books.account(&ANNA, &sats());
     assert_eq!((account.paid, account.refunded, account.meter.balance), (100, 30, 70));
