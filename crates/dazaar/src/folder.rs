@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dazaar_log::storage::{FileName, Storage};
 use rustix::fs::{FallocateFlags, FlockOperation};
@@ -23,6 +24,24 @@ pub struct Folder {
     has_new_files: bool,
     /// Shared with whoever syncs them meanwhile: another descriptor for that may not be had.
     files: [Option<Arc<File>>; FileName::ALL.len()],
+}
+
+/// How often a lock is tried that somebody has.
+const LOCK_TRIES: u32 = 20;
+
+/// Pause from one try to the next.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Locks a file. Whoever had it open in this process may have it a moment longer: a checkpoint until it ends, and a process that another
+/// thread starts until it is another program.
+fn lock(file: &File) -> io::Result<()> {
+    for _ in 1..LOCK_TRIES {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            locked => return Ok(locked?),
+        }
+    }
+    Ok(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +60,7 @@ impl Folder {
     pub fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let mut folder = Self::with_files(path, Access::Exclusive)?;
-        let bitfield = folder.file_to_write(FileName::Bitfield)?;
-        rustix::fs::flock(bitfield, FlockOperation::NonBlockingLockExclusive)?;
+        lock(folder.file_to_write(FileName::Bitfield)?)?;
         Ok(folder)
     }
 
@@ -68,7 +86,7 @@ impl Folder {
             return Err(io::ErrorKind::NotFound.into());
         }
         if let Some(bitfield) = folder.file(FileName::Bitfield) {
-            rustix::fs::flock(bitfield, FlockOperation::NonBlockingLockExclusive)?;
+            lock(bitfield)?;
         }
         Ok(folder)
     }

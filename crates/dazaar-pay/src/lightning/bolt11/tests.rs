@@ -106,6 +106,9 @@ impl LightningWallet for Arc<Model> {
             let mut state = self.state();
             state.fee_max_msat = spend.fee_max_msat;
             let fate = state.fate;
+            if !state.can_pay {
+                return Err(PaymentError::refused("the key may not"));
+            }
             match fate {
                 Fate::IsDown => return lost(),
                 Fate::Refuses => return Err(PaymentError::refused("the wallet is locked")),
@@ -294,7 +297,7 @@ fn a_check_tries_what_the_wallet_is_wanted_for() {
 }
 
 #[test]
-fn a_wallet_that_only_receives_says_so_before_anything_is_sent() {
+fn a_wallet_that_only_receives_says_so() {
     let (bill, wallet) = (bill(), Model::new(Fate::Pays));
     let (request, bolt11) = (invoice(&Draft::of(&bill)), wallet.bolt11());
     wallet.state().can_pay = false;
