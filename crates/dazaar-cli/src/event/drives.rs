@@ -1,6 +1,6 @@
 //! What events of drives say to a person.
 
-use dazaar::cards::extension::display_text;
+use dazaar::cards::extension::{display_text, printable};
 
 use super::Event;
 
@@ -18,18 +18,19 @@ pub(super) fn line(event: &Event) -> Option<String> {
             let target = target.as_ref().map(|target| format!(" -> {target}")).unwrap_or_default();
             let mount = mount.as_ref().map(|mount| format!(" -> drive {mount}")).unwrap_or_default();
             // Names come from strangers, and may hold what a terminal obeys.
-            let path = display_text(&format!("{path}{target}{mount}"));
+            let path = printable(&format!("{path}{target}{mount}"));
             format!("{mode} {kind:<9} {size:>12}  {modified}  {path}")
         }
         Event::DriveFile { path, error: Some(error), .. } => {
-            format!("Left out {}: {}", display_text(path), display_text(error))
+            format!("Left out {}: {}", printable(path), display_text(error))
         }
         Event::DriveDone { version, written, unchanged, bytes, .. } => {
             let unchanged = if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
             let bytes = indicatif::HumanBytes(*bytes);
-            format!("{written} entries written, {bytes}{unchanged}; the drive is at version {version}")
+            let entries = if *written == 1 { "entry" } else { "entries" };
+            format!("{written} {entries} written, {bytes}{unchanged}; the drive is at version {version}")
         }
-        Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", display_text(path)),
+        Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,
     })
 }

@@ -40,10 +40,13 @@ impl Drive {
             summary.count(&notice);
             notify(&notice);
         };
-        let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
-        if self.store.contains(to)? {
+        // Looked at before anything is made.
+        if let Some(there) = to.ancestors().find(|path| path.exists())
+            && self.store.contains(there)?
+        {
             return Err(DriveAccessError::Itself { path: to.to_owned() });
         }
+        let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
         let place = DrivePath::new(&found.path);
         if !found.is_mount && !found.stat.is_directory() {
             let from = place.parent().unwrap_or_default();
