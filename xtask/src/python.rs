@@ -10,8 +10,8 @@ use crate::run::{Outcome, WALLETS, cargo, complete, program, root};
 
 /// Tests the package as cargo builds it along with everything else.
 pub(crate) fn test() -> Outcome {
-    // All at once, as for the other tests: alone, each would be built with other features of what it uses.
-    cargo(&["build", "--features", WALLETS])?;
+    // All at once and with an example, so that everything has the features that it has in the other tests, and is not built again.
+    cargo(&["build", "--lib", "--bins", "--examples", "--features", WALLETS])?;
     let package = root().join("target/python");
     let copied = package.join("dazaar");
     fs::create_dir_all(&copied).map_err(|error| format!("{}: {error}", copied.display()))?;
