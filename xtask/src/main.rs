@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use run::{Outcome, Report, WALLETS};
 
-/// How long building and running all tests may take: twice what it takes on two cores from nothing.
+/// How long building and running all tests may take, on two cores and from nothing, before something must hang.
 const TESTS_MAX: Duration = Duration::from_secs(50 * 60);
 
 const USAGE: &str = "\

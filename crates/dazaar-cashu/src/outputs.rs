@@ -84,7 +84,8 @@ pub(crate) fn renewed(seed: &Seed, old: &[Output], first: u32) -> Result<Vec<Out
         let (nonce, r) = derive(seed, output.keyset, counter)?;
         let secret = match serde_json::from_str::<Value>(&output.secret.to_string()) {
             Ok(mut lock @ Value::Array(_)) => {
-                lock[1]["nonce"] = nonce.to_string().into();
+                let place = lock.pointer_mut("/1/nonce");
+                *place.ok_or(EcashError::Damaged { what: "the lock of a coin" })? = nonce.to_string().into();
                 Secret::new(lock.to_string())
             }
             _ if output.is_given => unlocked_secret(&nonce),

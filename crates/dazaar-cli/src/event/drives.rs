@@ -26,9 +26,10 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::DriveDone { version, written, unchanged, bytes, .. } => {
             let unchanged = if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
-            let bytes = indicatif::HumanBytes(*bytes);
+            let bytes =
+                if *bytes == 0 { String::new() } else { format!(", {}", indicatif::HumanBytes(*bytes)) };
             let entries = if *written == 1 { "entry" } else { "entries" };
-            format!("{written} {entries} written, {bytes}{unchanged}; the drive is at version {version}")
+            format!("{written} {entries} written{bytes}{unchanged}; the drive is at version {version}")
         }
         Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,

@@ -111,7 +111,7 @@ impl Buyers {
         self.lock().get_mut(buyer).map_or(0, BuyerState::take_served_ms)
     }
 
-    /// What this buyer may be sent, on all connections together; nothing if they are gone.
+    /// What this buyer may be sent, on all connections together. Of one who is gone it limits nothing, and nobody sends anything by it.
     pub(super) fn allowance(&self, buyer: &IdentityKey) -> Arc<Allowance> {
         self.lock().get(buyer).map(|state| Arc::clone(&state.allowance)).unwrap_or_default()
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dazaar::drive::Summary;
+use dazaar::drive::{Drive, Summary};
+use dazaar::maps::hyperdrive::DrivePath;
 
 use super::{conclude, open_to_write, path};
 use crate::commands::Context;
@@ -64,10 +65,7 @@ pub(super) async fn remove(context: &Context, arguments: &RemoveArguments) -> Re
     conclude(context, (&drive, drive.version()), Summary { written, ..Summary::default() })
 }
 
-async fn remove_all(
-    drive: &dazaar::drive::Drive,
-    path: &dazaar::maps::hyperdrive::DrivePath,
-) -> Result<u64, Failure> {
+async fn remove_all(drive: &Drive, path: &DrivePath) -> Result<u64, Failure> {
     let mut removed = 0;
     loop {
         let some = drive.write(|edit| edit.remove(path, ENTRIES_AT_ONCE)).await?;
