@@ -39,6 +39,7 @@ pub fn buyer_extension(data: &[u8]) {
     let config = BuyerConfig {
         seller: someone(1),
         known_feed: Some(known_feed()),
+        known_members: Vec::new(),
         acceptance: None,
         vet_seller: false,
         validate_interval: Duration::from_secs(1),

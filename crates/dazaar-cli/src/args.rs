@@ -43,6 +43,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(commands::key::Command),
     Sell(commands::sell::Arguments),
+    /// Give data to everybody, who may pass it on, until Ctrl-C: `dazaar sell --free`
+    Share(commands::sell::Arguments),
     Serve(commands::serve::Arguments),
     #[command(subcommand)]
     Card(commands::card::Command),

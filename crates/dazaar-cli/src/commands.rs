@@ -96,6 +96,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Init(arguments) => init::run(&context, &arguments),
         Command::Key(command) => key::run(&context, &command),
         Command::Sell(arguments) => sell::run(&context, arguments).await,
+        Command::Share(arguments) => sell::run(&context, arguments.free()?).await,
         Command::Serve(arguments) => serve::run(&context, &arguments).await,
         Command::Card(command) => card::run(&context, &command),
         Command::Buy(arguments) => buy::run(&context, &arguments).await,

@@ -127,6 +127,9 @@ pub(crate) fn buyer_event(seller: &str, notice: BuyerNotice) -> Event {
                 Event::Terms { text, hash }
             }
             BuyerEvent::FeedOpened { key } => Event::Feed { feed: key.to_string() },
+            BuyerEvent::MemberOpened(member) => {
+                Event::Member { feed: member.feed.to_string(), key: member.key.to_string() }
+            }
             BuyerEvent::FeedChanged { known, offered } => Event::Note {
                 text: format!(
                     "the seller now offers feed {offered}; the feed that was bought, {known}, stays"

@@ -9,18 +9,21 @@
 //! Source: classic protocol, sections 7.5 and 9 (1).
 
 mod action;
+mod members;
 mod vetting;
 
 use std::time::Duration;
 
-use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_log::{DiscoveryKey, FeedKey, IdentityKey};
 use serde_json::Value;
 
 use crate::extension::{self, Extension};
 use crate::limits::{ACTIONS_QUEUED_MAX, TERMS_BYTES_MAX};
+use crate::member::{self, Member};
 use crate::session::{Actions, PeerFault, SendError, Verdict};
 use crate::terms::{Acceptance, TermsHash};
 pub use action::{BuyerAction, BuyerEvent, EndReason};
+use members::Members;
 use vetting::Vetting;
 
 /// What a buyer tells a session.
@@ -30,6 +33,8 @@ pub struct BuyerConfig {
     pub seller: IdentityKey,
     /// The feed that is stored for this seller.
     pub known_feed: Option<FeedKey>,
+    /// The feeds that are stored as coming with it.
+    pub known_members: Vec<Member>,
     /// The terms that the buyer accepts, signed for this seller.
     pub acceptance: Option<Acceptance>,
     /// Whether the buyer validates the seller before downloading.
@@ -44,6 +49,7 @@ pub struct BuyerConfig {
 pub struct BuyerSession {
     config: BuyerConfig,
     stage: Stage,
+    members: Members,
     vetting: Option<Vetting>,
     has_accepted: bool,
     has_settled_terms: bool,
@@ -68,9 +74,11 @@ impl BuyerSession {
     /// A session on which no handshake has ended yet.
     pub fn new(config: BuyerConfig) -> Self {
         let vetting = config.vet_seller.then(|| Vetting::new(config.seller, config.validate_interval));
+        let members = Members::new(&config.known_members);
         Self {
             config,
             stage: Stage::Handshake,
+            members,
             vetting,
             has_accepted: false,
             has_settled_terms: false,
@@ -103,6 +111,7 @@ impl BuyerSession {
         match extension {
             Extension::TermsOfUse => return self.handle_terms(payload),
             Extension::OneTimeFeed => return self.handle_one_time_feed(payload),
+            Extension::Feeds => return self.handle_feeds(payload),
             Extension::SellerId => {
                 if let Ok(id) = payload.try_into() {
                     self.notify(BuyerEvent::SellerId(id));
@@ -128,9 +137,13 @@ impl BuyerSession {
         Ok(())
     }
 
-    /// The feed of the last [`BuyerAction::OpenFeed`] is open, with a valid capability.
-    pub fn handle_feed_opened(&mut self) {
-        let Stage::Opening { key } = self.stage else { return };
+    /// The feed of a [`BuyerAction::OpenFeed`] is open, with a valid capability.
+    pub fn handle_feed_opened(&mut self, opened: &FeedKey) {
+        let key = match self.stage {
+            Stage::Opening { key } if key == *opened => key,
+            Stage::Ended => return,
+            _ => return self.members.handle_opened(opened, &mut self.actions),
+        };
         self.stage = Stage::Open { key };
         if self.config.known_feed.is_none() {
             self.config.known_feed = Some(key);
@@ -139,9 +152,13 @@ impl BuyerSession {
         self.notify(BuyerEvent::FeedOpened { key });
     }
 
-    /// The seller closed the feed of the last [`BuyerAction::OpenFeed`] instead of opening it.
-    pub fn handle_feed_refused(&mut self) {
-        let Stage::Opening { key } = self.stage else { return };
+    /// The seller closed the feed of a [`BuyerAction::OpenFeed`] instead of opening it.
+    pub fn handle_feed_refused(&mut self, refused: &DiscoveryKey) {
+        let key = match self.stage {
+            Stage::Opening { key } if key.discovery_key() == *refused => key,
+            Stage::Ended => return,
+            _ => return self.members.handle_refused(refused, &mut self.actions),
+        };
         match self.config.known_feed {
             Some(_) => self.notify(BuyerEvent::FeedRefused { key }),
             None => self.end(EndReason::FeedRefused { key }),
@@ -194,6 +211,11 @@ impl BuyerSession {
         Ok(())
     }
 
+    /// What the data calls the feed that is bought under `key`; `None` if it is the first, or none of this seller's.
+    pub fn member(&self, key: &FeedKey) -> Option<FeedKey> {
+        self.members.feed_of(key)
+    }
+
     /// Whether terms of use don't stand between us and the trade: whatever is sent now comes after the acceptance, if one was asked
     /// for.
     pub const fn has_settled_terms(&self) -> bool {
@@ -236,6 +258,16 @@ impl BuyerSession {
             self.open(known.unwrap_or(offered));
         }
         Ok(())
+    }
+
+    fn handle_feeds(&mut self, payload: &[u8]) -> Result<(), PeerFault> {
+        let offered = member::decode(payload)?;
+        match self.stage {
+            Stage::Opening { key } | Stage::Open { key } => {
+                self.members.handle_offer(key, &offered, &mut self.actions)
+            }
+            Stage::Handshake | Stage::Waiting | Stage::Ended => Ok(()),
+        }
     }
 
     fn open(&mut self, key: FeedKey) {

@@ -14,6 +14,8 @@ use crate::session::PeerFault;
 /// An extension message of the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extension {
+    /// The feeds that come with the `one-time-feed`: see [`Member`](crate::Member).
+    Feeds,
     /// A validation failed: `{"error": text}`.
     Invalid,
     /// The key of the feed that this buyer may open: 32 bytes.
@@ -32,7 +34,8 @@ pub enum Extension {
 
 impl Extension {
     /// Every message, in the order in which the wire announces them: by name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Feeds,
         Self::Invalid,
         Self::OneTimeFeed,
         Self::SellerId,
@@ -45,6 +48,7 @@ impl Extension {
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Feeds => "dazaar/feeds",
             Self::Invalid => "dazaar/invalid",
             Self::OneTimeFeed => "dazaar/one-time-feed",
             Self::SellerId => "dazaar/seller-id",

@@ -45,6 +45,9 @@ pub const JSON_BYTES_MAX: usize = 64 * 1024;
 /// Characters of a remote's error text that reach a human; the rest is cut off.
 pub const REASON_CHARS_MAX: usize = 400;
 
+/// Feeds that come with one that is sold.
+pub const MEMBERS_MAX: usize = 63;
+
 /// Actions that wait for the driver of a session. Beyond it nothing more is taken from the peer, nor from the user.
 pub const ACTIONS_QUEUED_MAX: usize = 64;
 

@@ -47,6 +47,11 @@ impl MasterKey {
         FeedKeyPair::from_seed(&self.seed(&format!("hypercore-seed/{name}")))
     }
 
+    /// The master key of the own drive called `name`.
+    pub fn drive(&self, name: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.seed(&format!("drives/{name}"))
+    }
+
     /// The secret with which a market's wallets are encrypted.
     pub fn wallets(&self) -> Zeroizing<[u8; KEY_BYTES]> {
         self.seed("wallets")

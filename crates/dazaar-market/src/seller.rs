@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::extension::{self, Extension};
 use crate::limits::ACTIONS_QUEUED_MAX;
+use crate::member::Member;
 use crate::session::{Actions, PeerFault, SendError, Verdict};
 use crate::terms::{Acceptance, Terms, TermsAccepted, VerifiedAcceptance};
 pub use crate::terms::{PeerKind, UnsignedTerms};
@@ -24,7 +25,7 @@ pub use action::{SellerAction, SellerEvent};
 use trade::Trade;
 
 /// How a feed is sold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sale {
     /// Every buyer gets a feed with a key of their own, if the validator admits them.
     Unique,
@@ -32,6 +33,8 @@ pub enum Sale {
     Free {
         /// Its key.
         feed: FeedKey,
+        /// The feeds that come with it.
+        members: Vec<FeedKey>,
     },
 }
 
@@ -102,7 +105,7 @@ impl SellerSession {
             self.send(Extension::TermsOfUse, text);
         }
         match self.settled_terms(buyer, peer, stored) {
-            Some(terms) => self.begin_trade(now, terms, buyer),
+            Some(terms) => self.begin_trade(now, terms, (buyer, peer)),
             None => self.await_acceptance(buyer, peer),
         }
     }
@@ -136,7 +139,7 @@ impl SellerSession {
                     self.notify(SellerEvent::BuyerInvalid { reason });
                 }
             }
-            Extension::OneTimeFeed | Extension::SellerId | Extension::TermsOfUse => {}
+            Extension::Feeds | Extension::OneTimeFeed | Extension::SellerId | Extension::TermsOfUse => {}
         }
         Ok(())
     }
@@ -144,7 +147,10 @@ impl SellerSession {
     /// The acceptance of the last [`SellerAction::StoreAcceptance`] is stored.
     pub fn handle_acceptance_stored(&mut self, now: Duration) {
         match std::mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Storing { buyer, acceptance } => self.begin_trade(now, acceptance.stored(), buyer),
+            // Only our software signs.
+            Stage::Storing { buyer, acceptance } => {
+                self.begin_trade(now, acceptance.stored(), (buyer, PeerKind::Native));
+            }
             other => self.stage = other,
         }
     }
@@ -171,10 +177,11 @@ impl SellerSession {
         }
     }
 
-    /// The feed of the last [`SellerAction::PrepareFeed`] is ready to be opened.
-    pub fn handle_feed(&mut self, now: Duration, key: FeedKey) {
+    /// The feed of the last [`SellerAction::PrepareFeed`] is ready to be opened, and so are those that come with it, at most
+    /// [`MEMBERS_MAX`](crate::limits::MEMBERS_MAX).
+    pub fn handle_feed(&mut self, now: Duration, key: FeedKey, members: &[Member]) {
         if let Stage::Trade(trade) = &mut self.stage {
-            trade.handle_feed(now, key, &mut self.actions);
+            trade.handle_feed(now, key, members, &mut self.actions);
         }
     }
 
@@ -189,12 +196,14 @@ impl SellerSession {
         if self.actions.is_full() {
             return Err(PeerFault::TooManyMessages { max: ACTIONS_QUEUED_MAX });
         }
-        let free = match (&self.stage, self.config.sale) {
-            (Stage::Trade(_), Sale::Free { feed }) if feed.discovery_key() == discovery_key => Some(feed),
+        let free = match (&self.stage, &self.config.sale) {
+            (Stage::Trade(_), Sale::Free { feed, members }) => {
+                std::iter::once(feed).chain(members).find(|feed| feed.discovery_key() == discovery_key)
+            }
             _ => None,
         };
         self.actions.push(match free {
-            Some(key) => SellerAction::OpenFeed { key },
+            Some(&key) => SellerAction::OpenFeed { key },
             None => SellerAction::RefuseOffer { discovery_key },
         });
         Ok(())
@@ -268,7 +277,7 @@ impl SellerSession {
         Some(waived)
     }
 
-    fn begin_trade(&mut self, now: Duration, terms: TermsAccepted, buyer: IdentityKey) {
+    fn begin_trade(&mut self, now: Duration, terms: TermsAccepted, buyer: (IdentityKey, PeerKind)) {
         let trade = Trade::begin(now, terms, buyer, &self.config, &mut self.actions);
         self.stage = Stage::Trade(trade);
     }

@@ -56,6 +56,12 @@ pub enum PeerFault {
     /// An acceptance that does not verify.
     #[error("the acceptance of the terms: {0}")]
     Acceptance(#[from] AcceptanceError),
+    /// More feeds together than anybody sells.
+    #[error("more than {max} feeds come with one")]
+    TooManyFeeds {
+        /// Feeds allowed.
+        max: usize,
+    },
     /// Messages come faster than they can be acted upon.
     #[error("more than {max} messages wait to be acted upon")]
     TooManyMessages {

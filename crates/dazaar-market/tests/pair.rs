@@ -51,8 +51,14 @@ impl Pair {
             unsigned_terms: UnsignedTerms::Refuse,
             validate_interval: TICK,
         };
-        let buyer_config =
-            BuyerConfig { seller, known_feed: None, acceptance, vet_seller: false, validate_interval: TICK };
+        let buyer_config = BuyerConfig {
+            seller,
+            known_feed: None,
+            known_members: Vec::new(),
+            acceptance,
+            vet_seller: false,
+            validate_interval: TICK,
+        };
         Self {
             now: Duration::ZERO,
             seller: SellerSession::new(seller_config),
@@ -122,7 +128,7 @@ impl Pair {
                 self.stored_acceptance = Some(acceptance);
                 self.seller.handle_acceptance_stored(self.now);
             }
-            SellerAction::PrepareFeed { .. } => self.seller.handle_feed(self.now, self.unique),
+            SellerAction::PrepareFeed { .. } => self.seller.handle_feed(self.now, self.unique, &[]),
             SellerAction::Upload(uploading) => self.uploading = uploading,
             SellerAction::OpenFeed { key } => assert_eq!(key, self.unique),
             SellerAction::RefuseOffer { .. } | SellerAction::Notify(_) => {}
@@ -135,15 +141,18 @@ impl Pair {
                 self.wire.push(format!("< {}", name.trim_start_matches("dazaar/")));
                 self.seller.handle_extension(name, &payload).expect("the buyer keeps to the rules");
             }
-            BuyerAction::OpenFeed { key } if key == self.unique => self.buyer.handle_feed_opened(),
-            BuyerAction::OpenFeed { .. } => self.buyer.handle_feed_refused(),
+            BuyerAction::OpenFeed { key } if key == self.unique => self.buyer.handle_feed_opened(&key),
+            BuyerAction::OpenFeed { key } => self.buyer.handle_feed_refused(&key.discovery_key()),
             BuyerAction::StoreFeed { key } => self.stored_feed = Some(key),
             BuyerAction::End(reason) => {
                 self.ended = Some(reason);
                 self.seller.handle_closed();
             }
             BuyerAction::Notify(BuyerEvent::Invalid { reason }) => self.wire.push(format!("({reason})")),
-            BuyerAction::Download(_) | BuyerAction::Validate { .. } | BuyerAction::Notify(_) => {}
+            BuyerAction::StoreMember(_)
+            | BuyerAction::Download(_)
+            | BuyerAction::Validate { .. }
+            | BuyerAction::Notify(_) => {}
         }
     }
 }

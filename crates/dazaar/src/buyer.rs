@@ -4,14 +4,16 @@ mod candidates;
 mod payments;
 mod session;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::pay::lnd;
 use dazaar_market::pay::{Due, Receipt, Refusal};
-use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
+use dazaar_market::{
+    Acceptance, Address, Asset, Link, Member, Method, Money, PriceTerms, TermsHash, VoucherCode,
+};
 use dazaar_wire::replication::{Download, Options};
 use dazaar_wire::session::SecurityPolicy;
 use futures_util::StreamExt as _;
@@ -116,6 +118,8 @@ struct Shared {
     acceptance: Option<Acceptance>,
     /// Known from the moment when the seller gave us a feed.
     replicator: OnceLock<Arc<Replicator>>,
+    /// The feeds that come with it, as the data names them.
+    members: Mutex<BTreeMap<FeedKey, Arc<Replicator>>>,
     notices: broadcast::Sender<BuyerNotice>,
     outbox: Mutex<VecDeque<(String, Value)>>,
     outbox_filled: Arc<Notify>,
@@ -174,6 +178,7 @@ impl Buyer {
             options,
             acceptance,
             replicator: OnceLock::new(),
+            members: Mutex::default(),
             notices: broadcast::Sender::new(NOTICES_MAX),
             outbox: Mutex::default(),
             outbox_filled: Arc::default(),
@@ -182,6 +187,9 @@ impl Buyer {
         buyer.0.resume_payments()?;
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
+            for member in buyer.0.market.database().purchase_members(&seller)? {
+                buyer.0.begin_member(member)?;
+            }
         }
         Ok(buyer)
     }
@@ -191,9 +199,19 @@ impl Buyer {
         self.0.order.link.seller
     }
 
+    /// What the seller's link calls it.
+    pub fn name(&self) -> Option<&str> {
+        self.0.order.link.name.as_deref()
+    }
+
     /// The feed, once the seller has given us one.
     pub fn feed(&self) -> Option<&Arc<Replicator>> {
         self.0.replicator.get()
+    }
+
+    /// The feeds that come with it, by the keys that the data calls them.
+    pub fn members(&self) -> BTreeMap<FeedKey, Arc<Replicator>> {
+        self.0.members().clone()
     }
 
     /// What happens from now on.
@@ -394,6 +412,23 @@ impl Shared {
         let options = Options { download: self.options.download, seed: rand::random() };
         let replicator = Replicator::new(log, Feed::own(*feed), options);
         Ok(Arc::clone(self.replicator.get_or_init(|| replicator)))
+    }
+
+    /// The same of a feed that comes with it.
+    fn begin_member(&self, member: Member) -> Result<Arc<Replicator>, MarketError> {
+        let mut members = self.members();
+        if let Some(replicator) = members.get(&member.feed) {
+            return Ok(Arc::clone(replicator));
+        }
+        let log = self.market.purchased_feed(&member.key)?;
+        let options = Options { download: self.options.download, seed: rand::random() };
+        let replicator = Replicator::new(log, Feed::own(member.key), options);
+        members.insert(member.feed, Arc::clone(&replicator));
+        Ok(replicator)
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Arc<Replicator>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,6 +7,7 @@ mod grants;
 mod ledger;
 mod listings;
 mod marks;
+mod members;
 mod purchases;
 mod receipts;
 mod sales;
@@ -27,16 +28,18 @@ pub use ledger::{
     OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Used, Voucher, VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
+pub use members::ListedMember;
 pub use purchases::Purchase;
 pub use sales::Sale;
 pub use spending::{Budget, BudgetError, Spending, SpendingRequest, SpendingState};
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("database/schema-1.sql"),
     include_str!("database/schema-2.sql"),
     include_str!("database/schema-3.sql"),
     include_str!("database/schema-4.sql"),
+    include_str!("database/schema-5.sql"),
 ];
 
 /// How long a writer waits for another process.

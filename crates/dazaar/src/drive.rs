@@ -3,27 +3,30 @@
 //! The metadata feed is a hypertrie; the content feed holds the bytes of the files. Of a drive that is not our own only those blocks
 //! are fetched that a question or a file needs.
 
+mod bought;
 mod content;
 mod destination;
 mod error;
 mod export;
 mod import;
 mod notice;
+mod prune;
 mod reader;
 mod store;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dazaar_log::{FeedKey, Log};
+use dazaar_log::FeedKey;
+use dazaar_log::key::KEY_BYTES;
 use dazaar_trie::hyperdrive::{
     DriveError, DrivePath, Edit, Entry, Extent, Kind, Stat, View, content_key, header,
 };
 use dazaar_trie::hypertrie::{Header, Trie, TrieError};
 use tokio::io::AsyncRead;
 use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
 
-use crate::folder::Folder;
 use crate::peer::FeedSet;
 use crate::shared_log::SharedLog;
 use crate::trie::{FeedBlocks, TrieFeed};
@@ -37,6 +40,17 @@ use store::{METADATA_NAME, Store, content_name};
 
 /// What a drive is read from.
 pub type DriveTrie = Trie<FeedBlocks>;
+
+/// A feed of a drive.
+#[derive(Debug, Clone)]
+pub struct DrivePart {
+    /// Its key.
+    pub feed: FeedKey,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What is in it.
+    pub log: Arc<SharedLog>,
+}
 
 /// A drive in a folder.
 #[derive(Debug)]
@@ -60,6 +74,29 @@ impl Drive {
         let store = Store::create(folder)?;
         let metadata = store.named(METADATA_NAME)?;
         Self::begin(store, metadata).await
+    }
+
+    /// The same, with keys that follow from this one, if the folder has no master key yet.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub async fn create_from(
+        folder: &Path,
+        master: &Zeroizing<[u8; KEY_BYTES]>,
+    ) -> Result<Self, DriveAccessError> {
+        let store = Store::create_from(folder, master)?;
+        let metadata = store.named(METADATA_NAME)?;
+        Self::begin(store, metadata).await
+    }
+
+    /// Whether there is a drive of our own in a folder.
+    pub fn is_in(folder: &Path) -> bool {
+        Store::snapshot(folder).is_ok_and(|store| store.has(METADATA_NAME))
+    }
+
+    /// The folder of the drive of which this is the folder of a feed.
+    pub fn folder_of_part(folder: &Path) -> Option<&Path> {
+        folder.ancestors().nth(3).filter(|folder| Self::is_in(folder))
     }
 
     /// Opens the drive in a folder: our own, or with `key` somebody else's, of which the folder may be empty yet.
@@ -90,11 +127,12 @@ impl Drive {
         Self::begin(store, metadata).await
     }
 
-    async fn begin(store: Store, metadata: Log<Folder>) -> Result<Self, DriveAccessError> {
+    async fn begin(store: Store, metadata_log: Arc<SharedLog>) -> Result<Self, DriveAccessError> {
         let feeds = FeedSet::new();
-        let is_begun = metadata.length() > 0;
-        let is_writable = metadata.is_writable() && !store.is_snapshot();
-        let metadata_log = SharedLog::new(metadata);
+        let (is_begun, is_writable) = {
+            let log = metadata_log.lock();
+            (log.length() > 0, log.is_writable() && !store.is_snapshot())
+        };
         let drive = Self {
             store,
             metadata: TrieFeed::new(Arc::clone(&metadata_log), &feeds),
@@ -139,6 +177,20 @@ impl Drive {
     /// The feeds of the drive, to replicate.
     pub const fn feeds(&self) -> &Arc<FeedSet> {
         &self.feeds
+    }
+
+    /// The feeds of a drive of our own, to be sold: the metadata first.
+    ///
+    /// # Errors
+    /// As [`content_key`](Self::content_key).
+    pub async fn parts(&self) -> Result<Vec<DrivePart>, DriveAccessError> {
+        let content = self.content().await?.log();
+        let part = |log: &Arc<SharedLog>| DrivePart {
+            feed: log.key(),
+            folder: self.store.folder_of(log.key()),
+            log: Arc::clone(log),
+        };
+        Ok(vec![part(&self.metadata_log), part(content)])
     }
 
     /// Waits until a peer has told what there is, and returns the newest version.

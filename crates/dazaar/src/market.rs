@@ -4,6 +4,7 @@
 //! master.key       everything that can be derived from one secret
 //! market.db        records: listings, sales, purchases, grants, acceptances
 //! feeds/<feed>/    feeds that I made
+//! drives/<drive>/  drives that I made, two feeds each
 //! buys/<feed>/     feeds that I bought
 //! ```
 
@@ -142,6 +143,11 @@ impl Market {
         self.dir.join("feeds").join(feed.to_string())
     }
 
+    /// Folder of a drive that I made under this name.
+    pub fn drive_folder(&self, name: &str) -> PathBuf {
+        self.dir.join("drives").join(self.master.feed(name).public().to_string())
+    }
+
     /// Folder of a feed that I buy.
     pub fn purchase_folder(&self, feed: &FeedKey) -> PathBuf {
         self.dir.join("buys").join(feed.to_string())
@@ -171,6 +177,12 @@ impl Market {
             &folder,
             |storage| if exists { Log::open(storage) } else { Log::create_reader(storage, *feed) },
         )
+    }
+
+    /// Takes a log that is open already for that of a folder, as long as somebody uses it.
+    pub fn adopt(&self, folder: &Path, log: &Arc<SharedLog>) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.insert(folder.to_owned(), Arc::downgrade(log));
     }
 
     fn log_with(

@@ -6,7 +6,9 @@ mod orders;
 mod payments;
 mod refunds;
 mod session;
+mod uploads;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +94,8 @@ struct Shared {
     listing: Listing,
     identity: IdentityKeyPair,
     log: Arc<SharedLog>,
+    /// The feeds that come with it, by their own keys.
+    members: BTreeMap<FeedKey, Arc<SharedLog>>,
     validator: Arc<dyn Validator>,
     config: SellerConfig,
     options: SellerOptions,
@@ -181,9 +185,13 @@ impl Seller {
     /// Gets a listing ready to be served.
     pub fn new(market: Arc<Market>, listing: Listing, options: SellerOptions) -> Result<Self, MarketError> {
         let log = market.log(&listing.folder)?;
+        let mut members = BTreeMap::new();
+        for member in market.database().listing_members(&listing.feed)? {
+            members.insert(member.feed, market.log(&member.folder)?);
+        }
         let identity = market.seller_identity(&listing);
         let sale = match listing.admission {
-            Admission::Free => Sale::Free { feed: listing.feed },
+            Admission::Free => Sale::Free { feed: listing.feed, members: members.keys().copied().collect() },
             _ => Sale::Unique,
         };
         let terms = Terms::new(listing.terms.as_deref().unwrap_or_default())?;
@@ -202,6 +210,7 @@ impl Seller {
             listing,
             identity,
             log,
+            members,
             validator,
             config,
             options,
@@ -268,8 +277,8 @@ impl Seller {
 
     /// Under what a seller is found: its own key, and that of the feed if it is sold as it is.
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
-        let feed = match self.0.config.sale {
-            Sale::Free { feed } => Some(feed.discovery_key()),
+        let feed = match &self.0.config.sale {
+            Sale::Free { feed, .. } => Some(feed.discovery_key()),
             Sale::Unique => None,
         };
         std::iter::once(self.key().discovery_key()).chain(feed)
@@ -368,6 +377,11 @@ impl Shared {
 
     fn feed(&self) -> FeedKey {
         self.listing.feed
+    }
+
+    /// The log of a feed that is sold, by its own key.
+    fn log_of(&self, feed: &FeedKey) -> Option<&Arc<SharedLog>> {
+        if *feed == self.feed() { Some(&self.log) } else { self.members.get(feed) }
     }
 }
 

@@ -2,13 +2,18 @@
 
 mod choose;
 mod deliver;
+mod destination;
+mod files;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dazaar::cards::extension::printable;
 use dazaar::wire::replication::Download;
+use dazaar::{Buyer, Market};
 
 use self::choose::Chosen;
+use self::destination::Destination;
 use super::Context;
 use super::purchase::{PaymentArguments, Purchase, SellerArguments};
 use crate::blocks::Blocks;
@@ -20,6 +25,7 @@ use crate::signals::Interruption;
 #[command(after_help = "Examples:
   dazaar buy 'dazaar:4f1c...?at=203.0.113.7:49737' --to trades.csv
   dazaar buy card.json --live --to -          history, then every new row as it comes
+  dazaar buy 'dazaar:77ab...' --to ./copy      the files of a drive
   dazaar buy card.json --sparse --blocks 0..100,5000
   dazaar buy card.json --pay 1h --max-spend '500 sats' --top-up
   dazaar buy card.json --voucher              asks for the code of a voucher that the seller gave you")]
@@ -40,7 +46,7 @@ pub(crate) struct Arguments {
     blocks: Option<Blocks>,
 
     /// Write the rows, in order, to a file or (-) to standard output; those of a table as csv, jsonl, parquet or arrow, by the
-    /// name of the file
+    /// name of the file. The files of a drive go into a folder
     #[arg(long, short = 'o', visible_alias = "output", value_name = "FILE")]
     to: Option<PathBuf>,
 
@@ -69,7 +75,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }
-    let outcome = Interruption::listen()?.or(purchase.follow(context, Chosen::new(arguments)?)).await;
+    let destination = Destination::new(arguments, market.dir(), name_of(&market, purchase.buyer())?)?;
+    let chosen = Chosen::new(arguments, purchase.buyer(), destination)?;
+    let outcome = Interruption::listen()?.or(purchase.follow(context, chosen)).await;
     purchase.flush().await?;
     match outcome? {
         Some(()) => Ok(()),
@@ -90,6 +98,13 @@ impl Arguments {
             (false, None) => Download::All,
         }
     }
+}
+
+/// By what this purchase is found again: its name, or who sells.
+fn name_of(market: &Market, buyer: &Buyer) -> Result<String, Failure> {
+    let purchase = market.database().purchase(&buyer.seller())?;
+    let name = purchase.and_then(|purchase| purchase.name).or_else(|| buyer.name().map(str::to_owned));
+    Ok(name.map_or_else(|| buyer.seller().to_string(), |name| printable(&name)))
 }
 
 fn message(text: &str) -> Result<(String, serde_json::Value), Failure> {

@@ -9,15 +9,18 @@ mod list;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use dazaar::Market;
 use dazaar::cards::extension::printable;
+use dazaar::database::Purchase;
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
 use dazaar::log::FeedKey;
 use dazaar::maps::hyperdrive::{DriveError, DrivePath};
 use dazaar::maps::hypertrie::TrieError;
 
-use super::Context;
+use super::{Context, find_listing};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
+use crate::output::Output;
 
 /// Files in a hyperdrive: keep folders in feeds, with every version of them
 #[derive(Debug, Subcommand)]
@@ -35,7 +38,7 @@ pub(crate) enum Command {
 /// Which drive is read, and which version.
 #[derive(Debug, Args)]
 struct Source {
-    /// Folder of the drive
+    /// Folder of the drive, or the name of one that I bought or sell
     drive: PathBuf,
 
     /// Key of the drive, if it is somebody else's
@@ -62,10 +65,42 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
 
 impl Source {
     /// The drive, and the version that is meant.
-    async fn open(&self) -> Result<(Drive, u64), Failure> {
-        let drive = Drive::snapshot(&self.drive, self.key).await?;
+    async fn open(&self, context: &Context) -> Result<(Drive, u64), Failure> {
+        let known = match self.drive.to_str().filter(|_| self.key.is_none() && !self.drive.exists()) {
+            Some(name) => known(context, name).await?,
+            None => None,
+        };
+        let drive = match known {
+            Some(drive) => drive,
+            None => Drive::snapshot(&self.drive, self.key).await?,
+        };
         let version = version(&drive, self.at.as_deref()).await?;
         Ok((drive, version))
+    }
+}
+
+/// The drive that I bought or sell, by its name, or the seller's or the drive's key.
+async fn known(context: &Context, name: &str) -> Result<Option<Drive>, Failure> {
+    if !Market::keystore(&context.dir).exists() {
+        return Ok(None);
+    }
+    let market = context.market()?;
+    let purchases = market.database().purchases()?;
+    let is_meant = |purchase: &&Purchase| {
+        let keys = [Some(purchase.seller.to_string()), purchase.feed.map(|feed| feed.to_string())];
+        keys.iter().flatten().any(|key| key == name)
+    };
+    let is_called = |purchase: &&Purchase| purchase.name.as_deref() == Some(name);
+    // Keys first: a name may come from a stranger, and must not pass for a key.
+    let purchase = purchases.iter().find(is_meant);
+    if let (None, Ok(listing)) = (purchase, find_listing(&market, Some(name)))
+        && let Some(folder) = Drive::folder_of_part(&listing.folder)
+    {
+        return Ok(Some(Drive::snapshot(folder, Some(listing.feed)).await?));
+    }
+    match purchase.or_else(|| purchases.iter().find(is_called)) {
+        Some(purchase) => Ok(Some(Drive::bought(&market, &purchase.seller).await?)),
+        None => Ok(None),
     }
 }
 
@@ -85,22 +120,37 @@ async fn open_to_write(folder: &Path) -> Result<Drive, Failure> {
 }
 
 /// Reports what became of a file.
-fn notify(context: &Context, notice: &FileNotice) -> std::io::Result<()> {
+pub(super) fn report(output: &Output, notice: &FileNotice) -> std::io::Result<()> {
     let (path, action, bytes, error) = match notice {
         FileNotice::Written { path, bytes } => (path, "written", *bytes, None),
         FileNotice::Unchanged { path } => (path, "unchanged", 0, None),
+        FileNotice::Deleted { path } => (path, "deleted", 0, None),
         FileNotice::Failed { path, error } => (path, "failed", 0, Some(error.clone())),
         _ => return Ok(()),
     };
-    context.output.event(&Event::DriveFile { path: path.clone(), action, bytes, error })
+    output.event(&Event::DriveFile { path: path.clone(), action, bytes, error })
 }
 
-/// Reports what many files came to. Files that were left out make the command fail.
-fn conclude(context: &Context, (drive, version): (&Drive, u64), summary: Summary) -> Result<(), Failure> {
-    let Summary { written, unchanged, failed, bytes } = summary;
+/// Reports what many files came to.
+pub(super) fn tell_done(
+    output: &Output,
+    (drive, version): (&Drive, u64),
+    summary: Summary,
+) -> std::io::Result<()> {
+    let Summary { written, unchanged, deleted, failed, bytes } = summary;
     let key = drive.key().to_string();
-    context.output.event(&Event::DriveDone { key, version, written, unchanged, failed, bytes })?;
-    match failed {
+    output.event(&Event::DriveDone { key, version, written, unchanged, deleted, failed, bytes })
+}
+
+/// The same; [`left_out`] files make the command fail.
+fn conclude(context: &Context, drive: (&Drive, u64), summary: Summary) -> Result<(), Failure> {
+    tell_done(&context.output, drive, summary)?;
+    left_out(summary)
+}
+
+/// Files that were left out make a command fail.
+pub(super) fn left_out(summary: Summary) -> Result<(), Failure> {
+    match summary.failed {
         0 => Ok(()),
         1 => Err(Failure::input("1 entry was left out")),
         failed => Err(Failure::input(format!("{failed} entries were left out"))),

@@ -1,12 +1,14 @@
 //! Keeps a purchase going and reports on it, until everything that was asked for is there.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::BuyerEvent;
 use dazaar::cards::pay::Refusal;
+use dazaar::log::FeedKey;
 use dazaar::wire::replication::Progress;
 use dazaar::{Buyer, BuyerNotice, Replicator, buyer::BuyerEnd};
 use tokio::sync::Notify;
@@ -25,6 +27,28 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) trait Deliver {
     /// Hands over what has arrived, and asks for more; true when there is no more to come.
     fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure>;
+}
+
+/// How far a feed is, and those that come with it.
+#[derive(Debug, Clone, Copy)]
+struct Total {
+    have: u64,
+    length: u64,
+    bytes: u64,
+}
+
+impl Total {
+    fn of(feed: &Replicator, members: &BTreeMap<FeedKey, Arc<Replicator>>) -> Self {
+        let of_one = |feed: &Replicator| {
+            let Progress { have, length, bytes_down, .. } = feed.progress();
+            Self { have, length, bytes: bytes_down }
+        };
+        members.values().map(|member| of_one(member)).fold(of_one(feed), |sum, next| Self {
+            have: sum.have + next.have,
+            length: sum.length + next.length,
+            bytes: sum.bytes + next.bytes,
+        })
+    }
 }
 
 /// A purchase and how to see it through.
@@ -85,6 +109,7 @@ impl<'a> Follow<'a> {
         if let Some(feed) = &feed {
             feed.log().listen(&changed);
         }
+        let mut heard = BTreeSet::new();
         let mut last_report = None;
         let mut is_complete = false;
         let mut give_up = self.patience.map(|patience| Instant::now() + patience);
@@ -120,8 +145,14 @@ impl<'a> Follow<'a> {
                 feed = Some(Arc::clone(begun));
             }
             let Some(feed) = &feed else { continue };
+            let members = self.buyer.members();
+            for (name, member) in &members {
+                if heard.insert(*name) {
+                    member.log().listen(&changed);
+                }
+            }
             // Whoever reads the report may count on these blocks being handed over.
-            let progress = feed.progress();
+            let progress = Total::of(feed, &members);
             is_complete = is_complete || delivery.advance(feed, self.output)?;
             // Whoever hands over a payment wants to know what became of it.
             let is_done = is_complete && !self.is_paying.get();
@@ -129,7 +160,7 @@ impl<'a> Follow<'a> {
                 self.report(progress, &mut last_report)?;
             }
             if is_done {
-                let progress = feed.progress();
+                let progress = Total::of(feed, &members);
                 self.report(progress, &mut last_report)?;
                 self.output.finish_progress();
                 return Ok(self
@@ -217,11 +248,11 @@ impl<'a> Follow<'a> {
             .hint("is it running, and is the address right? --connect host:port tries another, --bootstrap host:port looks in a DHT")
     }
 
-    fn report(&self, progress: Progress, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
+    fn report(&self, progress: Total, last: &mut Option<(u64, u64)>) -> Result<(), Failure> {
         let now = (progress.have, progress.length);
         if progress.length > 0 && last.replace(now) != Some(now) {
             let (have, length) = now;
-            self.output.event(&Event::Progress { have, length, bytes: progress.bytes_down })?;
+            self.output.event(&Event::Progress { have, length, bytes: progress.bytes })?;
         }
         Ok(())
     }

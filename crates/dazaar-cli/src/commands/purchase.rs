@@ -198,10 +198,10 @@ impl<'a> Purchase<'a> {
 
     /// Makes what was downloaded survive a power cut.
     pub(super) async fn flush(&self) -> Result<(), Failure> {
-        match self.buyer.feed() {
-            Some(feed) => Ok(feed.log().flush().await?),
-            None => Ok(()),
+        for feed in self.buyer.feed().into_iter().cloned().chain(self.buyer.members().into_values()) {
+            feed.log().flush().await?;
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `dazaar sell`: turns data into a feed, lists it and serves it.
 
+mod drive;
 mod import;
 mod lines;
 mod source;
@@ -11,14 +12,14 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use dazaar::cards::{Card, SpokenPrice};
 use dazaar::database::{Admission, Listing, Retention};
-use dazaar::log::IdentityKey;
+use dazaar::log::{FeedKey, IdentityKey};
 use dazaar::{Market, Offer, SharedLog, now_ms};
 use dazaar_data::{CARD_FIELD, Free, described};
 use serde_json::{Map, Value};
 
 use self::source::Source;
 use super::{Context, serve};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// Bytes of the largest card or terms file.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
@@ -30,9 +31,10 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
   dazaar sell trades.csv --price '100 sats/hour'      to whoever pays, with a wallet: dazaar wallet
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
   tail -F ticks.log | dazaar sell - --name ticks --follow
-  dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made")]
+  dazaar sell ./photos                        a folder; buyers get a copy of it
+  dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made, or a drive")]
 pub(crate) struct Arguments {
-    /// CSV, JSON lines or other text (.gz too), the folder of a feed, or - for standard input
+    /// CSV, JSON lines or other text (.gz too), a folder with files, that of a feed or drive, or - for standard input
     source: PathBuf,
 
     /// What to call it [default: the file's name]
@@ -47,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     blocks: Option<BlocksMode>,
 
-    /// Go on reading when the file or standard input grows, and publish each row at once
+    /// Go on reading when the file or standard input grows, and publish each row at once; look again and again for changes of a folder
     #[arg(long)]
     follow: bool,
 
@@ -181,24 +183,18 @@ enum UnsignedTerms {
 }
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let card = arguments.card.as_deref().map(read_fields).transpose()?;
-    let terms = arguments.terms.as_deref().map(read_text).transpose()?;
     let source = Source::new(&arguments)?;
+    // What is wrong with these is found before anything is made.
+    let (card, terms) = (arguments.card()?, arguments.terms()?);
     let market = context.market_or_new()?;
     let name = arguments.name.clone().unwrap_or_else(|| source.name());
+    if let Source::Drive { path } | Source::Files { path } = &source {
+        let path = (path.as_path(), matches!(source, Source::Files { .. }));
+        return drive::run(context, &market, &arguments, path, &name).await;
+    }
     let (log, folder) = open_feed(&market, &source, &name)?;
 
-    let offer = Offer {
-        feed: log.key(),
-        name,
-        folder,
-        card,
-        terms,
-        unsigned_terms: arguments.unsigned_terms == UnsignedTerms::Serve,
-        admission: arguments.admission.admission(),
-        listen: arguments.serving.listen(),
-        keep: Retention { age_ms: arguments.keep.keep, bytes: arguments.keep.keep_bytes },
-    };
+    let offer = Offer { card, terms, ..arguments.offer(log.key(), name, folder) };
     let is_described = card_describes(&offer);
     let mut listing = market.draft(offer, now_ms())?;
     let mut follower = match arguments.mode(&source) {
@@ -209,20 +205,11 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     if let (false, Some(data)) = (is_described, described(&log.lock())) {
         market.describe(&mut listing, "data", data)?;
     }
-    if !arguments.price.is_empty() {
-        let entries = arguments.price.iter().map(|price| Value::Object(price.entry().clone())).collect();
-        market.describe(&mut listing, "prices", entries)?;
-    }
     if !arguments.preview.is_empty() {
         let rules = arguments.preview.iter().map(ToString::to_string).collect();
         market.describe(&mut listing, CARD_FIELD, rules)?;
     }
-    tell_changes(context, &market, &listing)?;
-    market.database().put_listing(&listing)?;
-    for buyer in &arguments.allow {
-        let id = format!("{}-{:016x}", now_ms(), dazaar::random_number());
-        market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
-    }
+    record(context, &market, &mut listing, &arguments)?;
     log.flush().await?;
     if arguments.no_serve {
         let finished = follower.finished().await;
@@ -239,7 +226,61 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     served.and(stopped)
 }
 
+/// Puts a listing on record: its prices, and whom it admits at once.
+fn record(
+    context: &Context,
+    market: &Market,
+    listing: &mut Listing,
+    arguments: &Arguments,
+) -> Result<(), Failure> {
+    if !arguments.price.is_empty() {
+        let entries = arguments.price.iter().map(|price| Value::Object(price.entry().clone())).collect();
+        market.describe(listing, "prices", entries)?;
+    }
+    tell_changes(context, market, listing)?;
+    market.database().put_listing(listing)?;
+    for buyer in &arguments.allow {
+        let id = format!("{}-{:016x}", now_ms(), dazaar::random_number());
+        market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
+    }
+    Ok(())
+}
+
 impl Arguments {
+    /// The same for everybody, who may pass it on.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if something else is asked of buyers.
+    pub(crate) fn free(mut self) -> Result<Self, Failure> {
+        if !self.price.is_empty()
+            || !self.allow.is_empty()
+            || self.admission.admission() != Admission::Granted
+        {
+            let failure = Failure::new(Kind::Usage, "what is shared is free, for everybody");
+            return Err(failure.hint("to ask for something: dazaar sell"));
+        }
+        self.admission.free = true;
+        Ok(self)
+    }
+
+    fn card(&self) -> Result<Option<Map<String, Value>>, Failure> {
+        self.card.as_deref().map(read_fields).transpose()
+    }
+
+    fn terms(&self) -> Result<Option<String>, Failure> {
+        self.terms.as_deref().map(read_text).transpose()
+    }
+
+    /// What is offered, but for card and terms.
+    fn offer(&self, feed: FeedKey, name: String, folder: PathBuf) -> Offer {
+        Offer {
+            unsigned_terms: self.unsigned_terms == UnsignedTerms::Serve,
+            listen: self.serving.listen(),
+            keep: Retention { age_ms: self.keep.keep, bytes: self.keep.keep_bytes },
+            ..Offer::new(feed, &name, folder, self.admission.admission())
+        }
+    }
+
     /// How rows become blocks. A feed that is there already stays as it is.
     fn mode(&self, source: &Source) -> BlocksMode {
         match (self.blocks, source.format()) {

@@ -24,12 +24,16 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::DriveFile { path, error: Some(error), .. } => {
             format!("Left out {}: {}", printable(path), display_text(error))
         }
-        Event::DriveDone { version, written, unchanged, bytes, .. } => {
-            let unchanged = if *unchanged == 0 { String::new() } else { format!(", {unchanged} unchanged") };
+        Event::DriveDone { version, written, unchanged, deleted, bytes, .. } => {
+            let count =
+                |count: u64, what| if count == 0 { String::new() } else { format!(", {count} {what}") };
+            let (unchanged, deleted) = (count(*unchanged, "unchanged"), count(*deleted, "deleted"));
             let bytes =
                 if *bytes == 0 { String::new() } else { format!(", {}", indicatif::HumanBytes(*bytes)) };
             let entries = if *written == 1 { "entry" } else { "entries" };
-            format!("{written} {entries} written{bytes}{unchanged}; the drive is at version {version}")
+            format!(
+                "{written} {entries} written{bytes}{unchanged}{deleted}; the drive is at version {version}"
+            )
         }
         Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,

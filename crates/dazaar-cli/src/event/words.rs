@@ -75,3 +75,23 @@ pub(crate) fn duration(ms: i64) -> String {
     let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000);
     indicatif::FormattedDuration(std::time::Duration::from_secs(seconds)).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn b15_both_ways_to_say_free_are_understood() {
+        for info in [
+            json!({ "type": "free" }),
+            json!({ "type": "free", "uniqueFeed": false }),
+            json!({ "free": true }),
+        ] {
+            assert_eq!(describe(&info), ", free", "{info}");
+        }
+        assert_eq!(describe(&json!({ "free": false })), ": {\"free\":false}");
+        assert_eq!(describe(&json!({ "type": "bytes", "remaining": 7 })), ", 7 bytes left");
+    }
+}

@@ -5,6 +5,8 @@
 use dazaar_log::{FeedKey, IdentityKey};
 use serde_json::Value;
 
+use crate::member::Member;
+
 /// What the driver of a buyer session must do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BuyerAction {
@@ -18,7 +20,7 @@ pub enum BuyerAction {
     /// Open this feed on the session and replicate it, then call
     /// [`handle_feed_opened`](super::BuyerSession::handle_feed_opened) or
     /// [`handle_feed_refused`](super::BuyerSession::handle_feed_refused). Unless told otherwise it downloads.
-    /// Until [`StoreFeed`](Self::StoreFeed), a key that was not known is unproven: nothing of it may outlive the
+    /// Until [`StoreFeed`](Self::StoreFeed) or [`StoreMember`](Self::StoreMember), a key that was not known is unproven: nothing of it may outlive the
     /// session.
     OpenFeed {
         /// Its key.
@@ -29,7 +31,9 @@ pub enum BuyerAction {
         /// Its key.
         key: FeedKey,
     },
-    /// Start or stop downloading. Comes only if the seller is vetted: first together with
+    /// Remember that this feed comes with the one that is bought.
+    StoreMember(Member),
+    /// Start or stop downloading all feeds. Comes only if the seller is vetted: first together with
     /// [`OpenFeed`](Self::OpenFeed), before anything may be asked for.
     Download(bool),
     /// Ask the validator about the seller, then call [`handle_verdict`](super::BuyerSession::handle_verdict).
@@ -58,6 +62,8 @@ pub enum BuyerEvent {
         /// Its key.
         key: FeedKey,
     },
+    /// A feed that comes with it is open.
+    MemberOpened(Member),
     /// The seller offers another feed than the one that is bought from them. The known one stays.
     FeedChanged {
         /// What is bought.

@@ -1,10 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use dazaar_log::{FeedKeyPair, IdentityKeyPair};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::identity_signature::NONCE_BYTES;
-use crate::limits::JSON_BYTES_MAX;
+use crate::limits::{JSON_BYTES_MAX, MEMBERS_MAX};
 use crate::session::VALIDATE_INTERVAL;
 
 fn seller() -> IdentityKey {
@@ -24,6 +26,7 @@ fn config() -> BuyerConfig {
     BuyerConfig {
         seller: seller(),
         known_feed: None,
+        known_members: Vec::new(),
         acceptance: None,
         vet_seller: false,
         validate_interval: VALIDATE_INTERVAL,
@@ -42,22 +45,36 @@ fn notify(event: BuyerEvent) -> BuyerAction {
     BuyerAction::Notify(event)
 }
 
+fn member(name: u8, key: u8) -> Member {
+    Member { feed: feed(name), key: feed(key) }
+}
+
+fn feeds(members: &[(u8, u8)]) -> Vec<u8> {
+    member::encode(&members.iter().map(|&(name, key)| member(name, key)).collect::<Vec<_>>())
+}
+
 fn open(key: FeedKey) -> BuyerAction {
     BuyerAction::OpenFeed { key }
 }
 
-/// A session with a driver that does nothing but look at what it should do.
-struct Buyer(BuyerSession);
+/// A session with a driver that does nothing but look at what it should do, and the feed that it should have opened last.
+struct Buyer(BuyerSession, Option<FeedKey>);
 
 impl Buyer {
     fn connected(config: BuyerConfig) -> Self {
         let mut session = BuyerSession::new(config);
         session.handle_connected();
-        Self(session)
+        Self(session, None)
     }
 
     fn drain(&mut self) -> Vec<BuyerAction> {
-        std::iter::from_fn(|| self.0.poll_action()).collect()
+        let actions: Vec<_> = std::iter::from_fn(|| self.0.poll_action()).collect();
+        let opens = actions.iter().rev().find_map(|action| match action {
+            BuyerAction::OpenFeed { key } => Some(*key),
+            _ => None,
+        });
+        self.1 = opens.or(self.1);
+        actions
     }
 
     fn extension(&mut self, name: &str, payload: &[u8]) -> Result<Vec<BuyerAction>, PeerFault> {
@@ -68,13 +85,17 @@ impl Buyer {
         self.extension("dazaar/one-time-feed", &key.0).unwrap()
     }
 
+    fn feeds(&mut self, members: &[(u8, u8)]) -> Vec<BuyerAction> {
+        self.extension("dazaar/feeds", &feeds(members)).unwrap()
+    }
+
     fn opened(&mut self) -> Vec<BuyerAction> {
-        self.0.handle_feed_opened();
+        self.0.handle_feed_opened(&self.1.unwrap_or(feed(1)));
         self.drain()
     }
 
     fn refused(&mut self) -> Vec<BuyerAction> {
-        self.0.handle_feed_refused();
+        self.0.handle_feed_refused(&self.1.unwrap_or(feed(1)).discovery_key());
         self.drain()
     }
 
@@ -251,7 +272,7 @@ fn a_flood_ends_the_session_instead_of_filling_memory() {
 
 #[test]
 fn user_messages_go_to_the_seller() {
-    let mut buyer = Buyer(BuyerSession::new(config()));
+    let mut buyer = Buyer(BuyerSession::new(config()), None);
     assert_eq!(buyer.0.send_user_message("ping", &json!({ "n": 1 })), Err(SendError::NotConnected));
     assert_eq!(buyer.extension("dazaar/valid", b"{}"), Ok(vec![]), "before the handshake");
     buyer.0.handle_connected();
@@ -305,13 +326,66 @@ fn nothing_happens_after_the_end() {
     assert_eq!(buyer.extension("dazaar/valid", b"{}"), Ok(vec![]));
 }
 
+#[test]
+fn feeds_that_come_with_one_are_opened_and_then_stored() {
+    let mut buyer = Buyer::connected(config());
+    assert_eq!(buyer.feeds(&[(2, 3)]), [], "nothing is bought yet");
+    buyer.one_time_feed(feed(1));
+    assert_eq!(buyer.feeds(&[(2, 3), (4, 5)]), [open(feed(3)), open(feed(5))]);
+    let stored = |member| [BuyerAction::StoreMember(member), notify(BuyerEvent::MemberOpened(member))];
+    assert_eq!(buyer.opened(), stored(member(4, 5)));
+    buyer.1 = Some(feed(3));
+    assert_eq!(buyer.opened(), stored(member(2, 3)));
+    assert_eq!(buyer.opened(), []);
+    buyer.1 = Some(feed(1));
+    assert_eq!(buyer.opened().len(), 2);
+    assert_eq!(buyer.feeds(&[(2, 3), (4, 5)]), []);
+    assert_eq!((buyer.0.member(&feed(3)), buyer.0.member(&feed(1))), (Some(feed(2)), None));
+}
+
+#[test]
+fn a_known_member_wins_and_a_damaged_one_is_never_stored() {
+    let mut buyer = Buyer::connected(BuyerConfig {
+        known_feed: Some(feed(1)),
+        known_members: vec![member(2, 3)],
+        ..config()
+    });
+    buyer.one_time_feed(feed(1));
+    let changed = notify(BuyerEvent::FeedChanged { known: feed(3), offered: feed(9) });
+    assert_eq!(buyer.feeds(&[(2, 9), (4, 5)]), [changed, open(feed(3)), open(feed(5))]);
+    let refused = [notify(BuyerEvent::FeedRefused { key: feed(5) })];
+    assert_eq!(buyer.refused(), refused);
+    assert_eq!(buyer.opened(), []);
+    assert_eq!(buyer.feeds(&[(4, 6)]), [open(feed(6))], "nothing is known of the one that was refused");
+    buyer.1 = Some(feed(3));
+    assert_eq!(buyer.opened(), [notify(BuyerEvent::MemberOpened(member(2, 3)))]);
+}
+
+#[test]
+fn a_feed_has_one_channel_whatever_it_is_called() {
+    let mut buyer = Buyer::connected(config());
+    buyer.one_time_feed(feed(1));
+    assert_eq!(buyer.feeds(&[(2, 1), (3, 4), (5, 4)]), [open(feed(4))]);
+}
+
+#[test]
+fn more_feeds_than_are_allowed_end_the_session() {
+    let mut buyer = Buyer::connected(config());
+    buyer.one_time_feed(feed(200));
+    let members: Vec<_> = (0..MEMBERS_MAX as u8).map(|name| (name, name)).collect();
+    assert_eq!(buyer.feeds(&members).len(), MEMBERS_MAX);
+    let more = buyer.extension("dazaar/feeds", &feeds(&[(100, 100)]));
+    assert_eq!(more, Err(PeerFault::TooManyFeeds { max: MEMBERS_MAX }));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Extension(Extension, Vec<u8>),
     OneTimeFeed(u8),
+    Feeds(Vec<(u8, u8)>),
     Terms(bool),
-    Opened,
-    Refused,
+    Opened(u8),
+    Refused(u8),
     Verdict(bool),
     Wait(u64),
 }
@@ -321,24 +395,27 @@ fn step() -> impl Strategy<Value = Step> {
         (prop::sample::select(&Extension::ALL[..]), any::<Vec<u8>>())
             .prop_map(|(extension, payload)| Step::Extension(extension, payload)),
         (1..4_u8).prop_map(Step::OneTimeFeed),
+        proptest::collection::vec((1..6_u8, 1..6_u8), 0..4).prop_map(Step::Feeds),
         prop::bool::weighted(0.9).prop_map(Step::Terms),
-        Just(Step::Opened),
-        Just(Step::Refused),
+        (1..6_u8).prop_map(Step::Opened),
+        (1..6_u8).prop_map(Step::Refused),
         any::<bool>().prop_map(Step::Verdict),
         (0..2_500_u64).prop_map(Step::Wait),
     ]
 }
 
 proptest! {
-    /// At most one feed is opened and stored, only after it opened, never against the known one, and none after the end.
+    /// A feed is stored only after it opened, never against a known one, one for each name, and none after the end.
     #[test]
     fn no_order_of_events_stores_an_unproven_feed(
         knows: bool, vet_seller: bool, steps in proptest::collection::vec(step(), 0..50),
     ) {
         let known_feed = knows.then(|| feed(1));
-        let mut buyer =
-            Buyer::connected(BuyerConfig { known_feed, vet_seller, acceptance: Some(acceptance("be nice")), ..config() });
-        let (mut opening, mut opened, mut stored, mut ended, mut now) = (None, false, 0, false, 0);
+        let known_members = if knows { vec![member(4, 5)] } else { Vec::new() };
+        let acceptance = Some(acceptance("be nice"));
+        let mut buyer = Buyer::connected(BuyerConfig { known_feed, known_members, vet_seller, acceptance, ..config() });
+        let (mut opening, mut opened, mut stored) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let (mut first, mut ended, mut now) = (None, false, 0);
         for step in steps {
             match step {
                 Step::Extension(extension, payload) => {
@@ -347,15 +424,21 @@ proptest! {
                     }
                 }
                 Step::OneTimeFeed(seed) => buyer.0.handle_extension("dazaar/one-time-feed", &feed(seed).0).unwrap(),
+                Step::Feeds(members) => buyer.0.handle_extension("dazaar/feeds", &feeds(&members)).unwrap(),
                 Step::Terms(right) => {
                     let text: &[u8] = if right { b"be nice" } else { b"be good" };
                     buyer.0.handle_extension("dazaar/terms-of-use", text).unwrap();
                 }
-                Step::Opened => {
-                    opened |= opening.is_some();
-                    buyer.0.handle_feed_opened();
+                Step::Opened(seed) => {
+                    if opening.remove(&feed(seed)) {
+                        opened.insert(feed(seed));
+                    }
+                    buyer.0.handle_feed_opened(&feed(seed));
                 }
-                Step::Refused => buyer.0.handle_feed_refused(),
+                Step::Refused(seed) => {
+                    opening.remove(&feed(seed));
+                    buyer.0.handle_feed_refused(&feed(seed).discovery_key());
+                }
                 Step::Verdict(true) => buyer.0.handle_verdict(at(now), Verdict::Admit { info: None }),
                 Step::Verdict(false) => buyer.0.handle_verdict(at(now), Verdict::Refuse { reason: String::new() }),
                 Step::Wait(ms) => {
@@ -367,12 +450,17 @@ proptest! {
                 prop_assert!(!ended, "{action:?} after the end");
                 match action {
                     BuyerAction::OpenFeed { key } => {
-                        prop_assert_eq!(opening.replace(key), None);
-                        prop_assert!(known_feed.is_none_or(|known| known == key));
+                        prop_assert!(!opened.contains(&key) && opening.insert(key), "opened twice");
+                        prop_assert!(known_feed.is_none_or(|known| first.is_some() || known == key));
+                        first.get_or_insert(key);
                     }
                     BuyerAction::StoreFeed { key } => {
-                        stored += 1;
-                        prop_assert!(stored == 1 && opened && !knows && opening == Some(key));
+                        prop_assert!(opened.contains(&key) && first == Some(key) && !knows);
+                    }
+                    BuyerAction::StoreMember(member) => {
+                        prop_assert!(opened.contains(&member.key) && first != Some(member.key));
+                        prop_assert!(!knows || member.feed != feed(4));
+                        prop_assert_eq!(stored.insert(member.feed, member.key), None);
                     }
                     BuyerAction::Download(_) | BuyerAction::Validate { .. } => prop_assert!(vet_seller),
                     BuyerAction::End(_) => ended = true,

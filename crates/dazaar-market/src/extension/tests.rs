@@ -7,7 +7,7 @@ use super::*;
 fn announces_sorted_names() {
     let names = names();
     assert!(names.is_sorted());
-    assert_eq!(names.len(), 7);
+    assert_eq!(names.len(), 8);
     for extension in Extension::ALL {
         assert_eq!(Extension::from_name(extension.name()), Some(extension));
     }

@@ -24,7 +24,7 @@ pub enum SellerAction {
     },
     /// Store this for good, then call [`handle_acceptance_stored`](super::SellerSession::handle_acceptance_stored).
     StoreAcceptance(Acceptance),
-    /// Load or derive and store the feed of `buyer`, then call [`handle_feed`](super::SellerSession::handle_feed).
+    /// Load or derive and store the feed of `buyer`, and those that come with it, then call [`handle_feed`](super::SellerSession::handle_feed).
     PrepareFeed {
         /// Whose feed.
         buyer: IdentityKey,
@@ -34,7 +34,7 @@ pub enum SellerAction {
         /// Its key.
         key: FeedKey,
     },
-    /// Start or stop uploading on the opened feed. A feed that is not told otherwise does not upload.
+    /// Start or stop uploading on all of the opened feeds. A feed that is not told otherwise does not upload.
     Upload(bool),
     /// Refuse the channel that the other side offers.
     RefuseOffer {

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::identity_signature::NONCE_BYTES;
 use crate::limits::JSON_BYTES_MAX;
+use crate::member;
 use crate::session::VALIDATE_INTERVAL;
 use crate::terms::{AcceptanceError, TermsHash};
 
@@ -87,7 +88,7 @@ impl Seller {
     fn serving() -> Self {
         let mut seller = Self::connected(config(None), PeerKind::Classic);
         seller.0.handle_verdict(at(0), admit());
-        seller.0.handle_feed(at(0), feed());
+        seller.0.handle_feed(at(0), feed(), &[]);
         seller.drain();
         seller
     }
@@ -120,7 +121,7 @@ fn the_first_sale_is_that_of_the_reference() {
     assert_eq!(seller.drain(), [send("dazaar/seller-id", &ID), validate()]);
     assert_eq!(seller.verdict(7, admit()), [SellerAction::PrepareFeed { buyer: buyer_pair().public() }]);
     assert_eq!(seller.0.poll_timeout(), None);
-    seller.0.handle_feed(at(9), feed());
+    seller.0.handle_feed(at(9), feed(), &[]);
     let delivered = [
         send("dazaar/one-time-feed", &feed().0),
         SellerAction::OpenFeed { key: feed() },
@@ -175,7 +176,7 @@ fn who_has_not_paid_gets_no_feed_until_they_pay() {
     assert_eq!(seller.verdict(0, refuse()), [send("dazaar/invalid", NO_PAY), refused()]);
     assert_eq!(seller.timeout(1_000), [validate()]);
     assert_eq!(seller.verdict(1_000, admit()), [SellerAction::PrepareFeed { buyer: buyer_pair().public() }]);
-    seller.0.handle_feed(at(1_000), feed());
+    seller.0.handle_feed(at(1_000), feed(), &[]);
     assert_eq!(seller.drain()[0], send("dazaar/one-time-feed", &feed().0));
 }
 
@@ -183,21 +184,21 @@ fn who_has_not_paid_gets_no_feed_until_they_pay() {
 fn answers_that_nobody_asked_for_are_ignored() {
     let mut seller = Seller::new(config(None));
     assert_eq!(seller.verdict(0, admit()), []);
-    seller.0.handle_feed(at(0), feed());
+    seller.0.handle_feed(at(0), feed(), &[]);
     seller.0.handle_acceptance_stored(at(0));
     assert_eq!(seller.drain(), []);
 
     let mut seller = Seller::connected(config(None), PeerKind::Classic);
-    seller.0.handle_feed(at(0), feed());
+    seller.0.handle_feed(at(0), feed(), &[]);
     assert_eq!(seller.drain(), [send("dazaar/seller-id", &ID), validate()]);
     assert_eq!(seller.verdict(0, refuse()).len(), 2);
     assert_eq!(seller.verdict(0, admit()), [], "a second answer to one question");
     seller.timeout(1_000);
     assert_eq!(seller.verdict(1_000, admit()).len(), 1);
     assert_eq!(seller.verdict(1_000, refuse()), [], "while the feed is prepared");
-    seller.0.handle_feed(at(1_000), feed());
+    seller.0.handle_feed(at(1_000), feed(), &[]);
     assert_eq!(seller.drain().len(), 5);
-    seller.0.handle_feed(at(1_000), feed());
+    seller.0.handle_feed(at(1_000), feed(), &[]);
     assert_eq!(seller.drain(), []);
 }
 
@@ -218,7 +219,7 @@ fn nothing_happens_after_the_end() {
 #[test]
 fn a_free_feed_is_given_to_everybody_under_its_own_key() {
     let mut seller = Seller::connected(
-        SellerConfig { sale: Sale::Free { feed: feed() }, ..config(None) },
+        SellerConfig { sale: Sale::Free { feed: feed(), members: Vec::new() }, ..config(None) },
         PeerKind::Classic,
     );
     let valid = send("dazaar/valid", br#"{"free":true}"#);
@@ -238,6 +239,38 @@ fn a_free_feed_is_given_to_everybody_under_its_own_key() {
     let discovery_key = FeedKey([7; 32]).discovery_key();
     seller.0.handle_offer(discovery_key).unwrap();
     assert_eq!(seller.drain(), [SellerAction::RefuseOffer { discovery_key }]);
+}
+
+#[test]
+fn feeds_that_come_with_a_free_one_are_given_to_whoever_asks() {
+    let other = FeedKey([8; 32]);
+    let sale = Sale::Free { feed: feed(), members: vec![other] };
+    for peer in [PeerKind::Native, PeerKind::Classic] {
+        let mut seller = Seller::connected(SellerConfig { sale: sale.clone(), ..config(None) }, peer);
+        let opens_both = seller.drain().contains(&SellerAction::OpenFeed { key: other });
+        assert_eq!(opens_both, peer == PeerKind::Native);
+        seller.0.handle_offer(other.discovery_key()).unwrap();
+        assert_eq!(seller.drain(), [SellerAction::OpenFeed { key: other }]);
+    }
+}
+
+#[test]
+fn feeds_that_come_with_one_are_named_after_it_and_before_the_gate_opens() {
+    let member = Member { feed: FeedKey([8; 32]), key: FeedKey([9; 32]) };
+    let mut seller = Seller::connected(config(None), PeerKind::Native);
+    seller.0.handle_verdict(at(0), admit());
+    seller.drain();
+    seller.0.handle_feed(at(0), feed(), &[member]);
+    let delivered = [
+        send("dazaar/one-time-feed", &feed().0),
+        send("dazaar/feeds", &member::encode(&[member])),
+        SellerAction::OpenFeed { key: feed() },
+        SellerAction::OpenFeed { key: member.key },
+        SellerAction::Upload(true),
+        send("dazaar/valid", TIME),
+        admitted(),
+    ];
+    assert_eq!(seller.drain(), delivered);
 }
 
 #[test]
@@ -333,7 +366,8 @@ fn classic_buyers_are_served_when_the_seller_does_not_insist() {
 
 #[test]
 fn a_free_feed_has_terms_too() {
-    let free = SellerConfig { sale: Sale::Free { feed: feed() }, ..config(Some("be nice")) };
+    let free =
+        SellerConfig { sale: Sale::Free { feed: feed(), members: Vec::new() }, ..config(Some("be nice")) };
     let mut seller = Seller::connected(free, PeerKind::Native);
     assert_eq!(seller.drain().len(), 2);
     let discovery_key = feed().discovery_key();

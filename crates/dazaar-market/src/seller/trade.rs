@@ -8,14 +8,16 @@ use std::time::Duration;
 use dazaar_log::{FeedKey, IdentityKey};
 use serde_json::{Value, json};
 
-use super::{Sale, SellerAction, SellerConfig, SellerEvent};
+use super::{PeerKind, Sale, SellerAction, SellerConfig, SellerEvent};
 use crate::extension::{self, Extension};
+use crate::member::{self, Member};
 use crate::session::{Actions, Revalidation, Standing, Verdict};
 use crate::terms::TermsAccepted;
 
 #[derive(Debug)]
 pub(super) struct Trade {
     buyer: IdentityKey,
+    peer: PeerKind,
     sale: Sale,
     delivery: Delivery,
     standing: Standing,
@@ -40,13 +42,14 @@ impl Trade {
     pub(super) fn begin(
         now: Duration,
         _settled: TermsAccepted,
-        buyer: IdentityKey,
+        (buyer, peer): (IdentityKey, PeerKind),
         config: &SellerConfig,
         actions: &mut Actions<SellerAction>,
     ) -> Self {
         let mut trade = Self {
             buyer,
-            sale: config.sale,
+            peer,
+            sale: config.sale.clone(),
             delivery: Delivery::Locked,
             standing: Standing::Unknown,
             revalidation: Revalidation::new(config.validate_interval),
@@ -65,14 +68,17 @@ impl Trade {
         if !self.revalidation.answer() {
             return;
         }
-        match (verdict, self.sale) {
+        match (verdict, &self.sale) {
             // The validator may not have known of the payment.
             (Verdict::Refuse { .. }, _) if self.is_outdated => self.ask(now, actions),
             (Verdict::Refuse { reason }, _) => self.refuse(now, &reason, actions),
             (Verdict::Admit { info }, _) if matches!(self.delivery, Delivery::Open) => {
                 self.admit(now, info, actions);
             }
-            (Verdict::Admit { info }, Sale::Free { feed }) => self.deliver(now, feed, info, actions),
+            (Verdict::Admit { info }, Sale::Free { feed, members }) => {
+                let members: Vec<_> = members.iter().copied().map(Member::free).collect();
+                self.deliver(now, (*feed, &members), info, actions);
+            }
             (Verdict::Admit { info }, Sale::Unique) => {
                 self.delivery = Delivery::Preparing { info };
                 actions.push(SellerAction::PrepareFeed { buyer: self.buyer });
@@ -80,9 +86,15 @@ impl Trade {
         }
     }
 
-    pub(super) fn handle_feed(&mut self, now: Duration, key: FeedKey, actions: &mut Actions<SellerAction>) {
+    pub(super) fn handle_feed(
+        &mut self,
+        now: Duration,
+        key: FeedKey,
+        members: &[Member],
+        actions: &mut Actions<SellerAction>,
+    ) {
         match std::mem::replace(&mut self.delivery, Delivery::Locked) {
-            Delivery::Preparing { info } => self.deliver(now, key, info, actions),
+            Delivery::Preparing { info } => self.deliver(now, (key, members), info, actions),
             other => self.delivery = other,
         }
     }
@@ -114,7 +126,7 @@ impl Trade {
     fn ask(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
         self.revalidation.ask();
         self.is_outdated = false;
-        match self.sale {
+        match &self.sale {
             Sale::Unique => actions.push(SellerAction::Validate { buyer: self.buyer }),
             Sale::Free { .. } => {
                 let verdict = Verdict::Admit { info: Some(json!({ "free": true })) };
@@ -126,12 +138,18 @@ impl Trade {
     fn deliver(
         &mut self,
         now: Duration,
-        key: FeedKey,
+        (key, members): (FeedKey, &[Member]),
         info: Option<Value>,
         actions: &mut Actions<SellerAction>,
     ) {
         actions.push(send(Extension::OneTimeFeed, key.0.to_vec()));
-        actions.push(SellerAction::OpenFeed { key });
+        // npm dazaar buys one feed; whoever replicates more of what is free asks for it.
+        let members = if self.peer == PeerKind::Native { members } else { &[] };
+        if !members.is_empty() {
+            actions.push(send(Extension::Feeds, member::encode(members)));
+        }
+        let keys = std::iter::once(key).chain(members.iter().map(|member| member.key));
+        keys.for_each(|key| actions.push(SellerAction::OpenFeed { key }));
         self.delivery = Delivery::Open;
         self.admit(now, info, actions);
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, pay};
+use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, Member, pay};
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
@@ -58,6 +58,11 @@ impl BuyerConnection {
         let machine = BuyerSession::new(BuyerConfig {
             seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
+            known_members: buyer
+                .members()
+                .iter()
+                .map(|(&feed, member)| Member { feed, key: member.key() })
+                .collect(),
             acceptance: buyer.acceptance,
             vet_seller: buyer.options.vetting.is_some(),
             validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
@@ -149,7 +154,7 @@ impl BuyerConnection {
                 tracing::trace!(%discovery_key, "the seller offers a feed");
             }
             Event::Opened { channel } => self.handle_opened(channel)?,
-            Event::Refused { .. } | Event::Closed { .. } => self.machine.handle_feed_refused(),
+            Event::Refused { discovery_key, .. } => self.machine.handle_feed_refused(&discovery_key),
             _ => {}
         }
         Ok(())
@@ -166,7 +171,7 @@ impl BuyerConnection {
                         .map_err(ConnectionError::from)?;
                 }
                 BuyerAction::OpenFeed { key } => {
-                    self.feed = Some(key);
+                    self.feed.get_or_insert(key);
                     self.connection.session().open(key).map_err(ConnectionError::from)?;
                 }
                 BuyerAction::StoreFeed { key } => {
@@ -174,6 +179,13 @@ impl BuyerConnection {
                         .market
                         .database()
                         .set_purchase_feed(&self.buyer.order.link.seller, &key)
+                        .map_err(MarketError::from)?;
+                }
+                BuyerAction::StoreMember(member) => {
+                    self.buyer
+                        .market
+                        .database()
+                        .put_purchase_member(&self.buyer.order.link.seller, &member)
                         .map_err(MarketError::from)?;
                 }
                 BuyerAction::Notify(BuyerEvent::UserMessage { name, message })
@@ -185,7 +197,8 @@ impl BuyerConnection {
                 BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
                 BuyerAction::Download(downloading) => {
                     self.downloading = downloading;
-                    if let Some(replicator) = self.buyer.replicator.get() {
+                    let members = self.buyer.members();
+                    for replicator in self.buyer.replicator.get().into_iter().chain(members.values()) {
                         replicator.set_downloading(downloading);
                     }
                 }
@@ -198,10 +211,13 @@ impl BuyerConnection {
     /// The seller has proved to know the feed's key: only now is it worth a folder.
     fn handle_opened(&mut self, channel: Channel) -> Result<(), BuyerEnd> {
         if let Some(key) = self.connection.session().feed(channel) {
-            let replicator = self.buyer.begin_feed(&key)?;
+            let replicator = match self.machine.member(&key) {
+                Some(feed) => self.buyer.begin_member(Member { feed, key })?,
+                None => self.buyer.begin_feed(&key)?,
+            };
             replicator.set_downloading(self.downloading);
             self.connection.attach(channel, replicator);
-            self.machine.handle_feed_opened();
+            self.machine.handle_feed_opened(&key);
             self.was_served = true;
         }
         Ok(())

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dazaar_log::{Feed, Log, LogError};
+use dazaar_log::{Feed, LogError};
 use dazaar_trie::hyperdrive::Stat;
 use dazaar_wire::replication::{self, Download};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::Notify;
 
 use super::error::DriveAccessError;
-use crate::folder::Folder;
 use crate::peer::FeedSet;
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
@@ -34,14 +33,17 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn new(log: Log<Folder>, feeds: &FeedSet, is_snapshot: bool) -> Self {
-        let is_fetched = !log.is_writable() && !is_snapshot;
+    pub(super) fn new(log: Arc<SharedLog>, feeds: &FeedSet, is_snapshot: bool) -> Self {
+        let is_fetched = !log.lock().is_writable() && !is_snapshot;
         let download = if is_fetched { Download::Sparse } else { Download::None };
-        let log = SharedLog::new(log);
         let options = replication::Options { download, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         feeds.add(Arc::clone(&replicator), None);
         Self { log, replicator, is_fetched }
+    }
+
+    pub(super) const fn log(&self) -> &Arc<SharedLog> {
+        &self.log
     }
 
     /// Blocks that are known of.

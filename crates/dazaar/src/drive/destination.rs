@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 
-use dazaar_trie::hyperdrive::Stat;
+use dazaar_trie::hyperdrive::{Kind, Stat};
 
 use super::store::FolderId;
 
@@ -137,6 +137,26 @@ impl Place<'_> {
         }
         renamed?;
         Ok(true)
+    }
+
+    /// Removes what was written here, unless it is gone or was changed since; whether it was removed.
+    pub(super) fn remove(&self, stat: &Stat) -> io::Result<bool> {
+        let flags = match stat.kind() {
+            Kind::Directory => AtFlags::REMOVEDIR,
+            Kind::Symlink if rustix::fs::readlinkat(self.folder, &self.name, Vec::new()).is_ok() => {
+                AtFlags::empty()
+            }
+            Kind::File if self.is_same(stat)? => AtFlags::empty(),
+            _ => return Ok(false),
+        };
+        match rustix::fs::unlinkat(self.folder, &self.name, flags) {
+            Ok(()) => Ok(true),
+            // Somebody has something of their own in that folder.
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTEMPTY | rustix::io::Errno::NOTDIR) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes a folder, which is as closed to others as it will be. False if it is there.

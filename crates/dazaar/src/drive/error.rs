@@ -7,6 +7,8 @@ use dazaar_log::{FeedKey, LogError};
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, ExtentError};
 use dazaar_trie::hypertrie::TrieError;
 
+use crate::market::MarketError;
+
 /// Why a drive was not opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -59,6 +61,9 @@ pub enum DriveAccessError {
     /// A feed cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The records of the market cannot be read.
+    #[error(transparent)]
+    Market(#[from] MarketError),
     /// The metadata claims bytes that cannot be.
     #[error("{path}: {fault}")]
     Extent {

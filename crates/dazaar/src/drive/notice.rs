@@ -16,6 +16,11 @@ pub enum FileNotice {
         /// Its path.
         path: String,
     },
+    /// It was deleted, for it is gone where it came from.
+    Deleted {
+        /// Its path.
+        path: String,
+    },
     /// It was left out.
     Failed {
         /// Its path.
@@ -32,6 +37,8 @@ pub struct Summary {
     pub written: u64,
     /// Those that were the same already.
     pub unchanged: u64,
+    /// Those that were deleted.
+    pub deleted: u64,
     /// Those that were left out.
     pub failed: u64,
     /// Bytes that were written.
@@ -39,6 +46,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Adds what others came to.
+    pub const fn add(&mut self, other: &Self) {
+        self.written += other.written;
+        self.unchanged += other.unchanged;
+        self.deleted += other.deleted;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+    }
+
     /// Counts what a notice tells.
     pub(super) const fn count(&mut self, notice: &FileNotice) {
         match notice {
@@ -47,6 +63,7 @@ impl Summary {
                 self.bytes += *bytes;
             }
             FileNotice::Unchanged { .. } => self.unchanged += 1,
+            FileNotice::Deleted { .. } => self.deleted += 1,
             FileNotice::Failed { .. } => self.failed += 1,
         }
     }

@@ -1,13 +1,17 @@
-//! The folder of a drive, laid out as npm corestore 5 does: a master key, and each feed in a folder named after its discovery key.
+//! Where the feeds of a drive are: in a folder, or wherever others keep them.
+//!
+//! The folder is laid out as npm corestore 5 does: a master key, and each feed in a folder named after its discovery key.
 //!
 //! The key pair of a feed with a name follows from the master key and the name, which lies in a file beside the feed. Npm corestore
 //! keeps no secret key then; we write it, where npm corestore does not look as long as there is a name.
 //! Source: docs/structures.md, folder of a drive.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dazaar_log::codec::varint;
 use dazaar_log::key::{KEY_BYTES, derive_seed};
@@ -17,6 +21,7 @@ use zeroize::Zeroizing;
 use super::error::DriveAccessError;
 use crate::folder::Folder;
 use crate::keystore::{KeystoreError, write_once};
+use crate::shared_log::SharedLog;
 
 /// What npm corestore calls the first feed of a folder, which is the metadata of a drive.
 pub(super) const METADATA_NAME: &str = "default";
@@ -51,21 +56,36 @@ impl FolderId {
     }
 }
 
-/// The feeds in a folder.
+/// The feeds of drives.
 #[derive(Debug)]
 pub(super) struct Store {
+    /// Nothing in it is exported to, or imported.
     folder: PathBuf,
     master: Option<Zeroizing<[u8; KEY_BYTES]>>,
+    /// Feeds that somebody else has open, as the drive names them.
+    given: BTreeMap<FeedKey, Arc<SharedLog>>,
     is_snapshot: bool,
 }
 
 impl Store {
+    /// Feeds that are open already, to read what is there.
+    pub(super) fn given(home: &Path, given: BTreeMap<FeedKey, Arc<SharedLog>>) -> Self {
+        Self { folder: home.to_owned(), master: None, given, is_snapshot: true }
+    }
+
     /// Opens a folder, and makes it if it is missing.
     pub(super) fn create(folder: &Path) -> Result<Self, DriveAccessError> {
+        Self::create_from(folder, &Zeroizing::new(rand::random()))
+    }
+
+    /// The same, with a master key if there is none yet.
+    pub(super) fn create_from(
+        folder: &Path,
+        key: &Zeroizing<[u8; KEY_BYTES]>,
+    ) -> Result<Self, DriveAccessError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
         let path = folder.join(MASTER_KEY);
-        let key = Zeroizing::new(rand::random::<[u8; KEY_BYTES]>());
-        match write_once(&path, &*key) {
+        match write_once(&path, &**key) {
             // The first one stays.
             Ok(()) | Err(KeystoreError::Exists { .. }) => Self::open(folder),
             Err(error) => Err(at(&path)(io::Error::other(error))),
@@ -97,7 +117,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(at(&path)(error)),
         };
-        Ok(Self { folder: folder.to_owned(), master, is_snapshot: false })
+        Ok(Self { folder: folder.to_owned(), master, given: BTreeMap::new(), is_snapshot: false })
     }
 
     pub(super) const fn is_snapshot(&self) -> bool {
@@ -121,7 +141,7 @@ impl Store {
     }
 
     /// The feed of a name, which is made if it is not here.
-    pub(super) fn named(&self, name: &str) -> Result<Log<Folder>, DriveAccessError> {
+    pub(super) fn named(&self, name: &str) -> Result<Arc<SharedLog>, DriveAccessError> {
         let pair = self.pair(name).ok_or_else(|| self.no_drive())?;
         let folder = self.folder_of(pair.public());
         if self.is_snapshot {
@@ -135,11 +155,14 @@ impl Store {
             bytes.extend_from_slice(name.as_bytes());
             fs::write(&file, bytes).map_err(at(&file))?;
         }
-        open_own(storage, &folder, pair)
+        open_own(storage, &folder, pair).map(SharedLog::new)
     }
 
     /// The feed of a key, which is made if it is not here. It can be written if the folder tells its name.
-    pub(super) fn feed(&self, key: FeedKey) -> Result<Log<Folder>, DriveAccessError> {
+    pub(super) fn feed(&self, key: FeedKey) -> Result<Arc<SharedLog>, DriveAccessError> {
+        if let Some(log) = self.given.get(&key) {
+            return Ok(Arc::clone(log));
+        }
         let folder = self.folder_of(key);
         if self.is_snapshot {
             return self.open_snapshot(&folder, key);
@@ -147,19 +170,19 @@ impl Store {
         let storage = Folder::open(&folder).map_err(at(&folder))?;
         let pair = read_name(&folder.join(NAME)).and_then(|name| self.pair(&name));
         if let Some(pair) = pair.filter(|pair| pair.public() == key) {
-            return open_own(storage, &folder, pair);
+            return open_own(storage, &folder, pair).map(SharedLog::new);
         }
         let log =
             if Folder::is_begun(&folder) { Log::open(storage) } else { Log::create_reader(storage, key) };
-        log.map_err(|source| DriveAccessError::Feed { feed: key, source })
+        log.map(SharedLog::new).map_err(|source| DriveAccessError::Feed { feed: key, source })
     }
 
-    fn open_snapshot(&self, folder: &Path, key: FeedKey) -> Result<Log<Folder>, DriveAccessError> {
+    fn open_snapshot(&self, folder: &Path, key: FeedKey) -> Result<Arc<SharedLog>, DriveAccessError> {
         let storage = Folder::snapshot(folder).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => self.no_drive(),
             _ => at(folder)(error),
         })?;
-        Log::open(storage).map_err(|source| DriveAccessError::Feed { feed: key, source })
+        Log::open(storage).map(SharedLog::new).map_err(|source| DriveAccessError::Feed { feed: key, source })
     }
 
     pub(super) fn no_drive(&self) -> DriveAccessError {
@@ -170,7 +193,8 @@ impl Store {
         Some(FeedKeyPair::from_seed(&derive_seed(NAMESPACE, self.master.as_deref()?, name)))
     }
 
-    fn folder_of(&self, key: FeedKey) -> PathBuf {
+    /// Where the feed of a key lies.
+    pub(super) fn folder_of(&self, key: FeedKey) -> PathBuf {
         let id = key.discovery_key().to_string();
         let (first, second) = (id.get(..2).unwrap_or_default(), id.get(2..4).unwrap_or_default());
         self.folder.join(first).join(second).join(&id)
@@ -236,12 +260,12 @@ mod tests {
         // A folder of npm corestore has no secret key.
         let secret = store.folder_of(key).join("secret_key");
         fs::remove_file(&secret).unwrap();
-        assert!(store.feed(key).unwrap().is_writable());
+        assert!(store.feed(key).unwrap().lock().is_writable());
         assert!(secret.exists());
         // Without a name it is somebody else's.
         fs::remove_file(&secret).unwrap();
         fs::remove_file(store.folder_of(key).join("name")).unwrap();
-        assert!(!store.feed(key).unwrap().is_writable());
+        assert!(!store.feed(key).unwrap().lock().is_writable());
     }
 
     #[test]

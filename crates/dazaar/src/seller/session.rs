@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
-use dazaar_market::{Acceptance, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
-use dazaar_wire::replication::{Download, Options};
+use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
 use dazaar_wire::session::{Config, Event, Role, Security};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::buyers::UserMessage;
+use super::uploads::Uploads;
 use super::{SellerNotice, Shared};
 use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
 use crate::market::MarketError;
-use crate::replicator::Replicator;
+use crate::shared_log::SharedLog;
 use crate::validator::{Asked, Question};
 
 /// A connection and where it stands.
@@ -29,7 +29,7 @@ pub(super) struct SellerConnection {
     buyer: Option<(IdentityKey, mpsc::Receiver<UserMessage>)>,
     /// The validator's answer, on its way.
     verdict: Asked,
-    replicator: Option<Arc<Replicator>>,
+    uploads: Uploads,
     delivery: Delivery,
     /// Whether the buyer's software knows our additions.
     is_native: bool,
@@ -72,7 +72,7 @@ impl SellerConnection {
             machine,
             buyer: None,
             verdict: Asked::default(),
-            replicator: None,
+            uploads: Uploads::default(),
             delivery,
             is_native: false,
             is_refused: false,
@@ -138,8 +138,9 @@ impl SellerConnection {
             Event::Connected { remote, security, .. } => self.handle_connected(remote, security)?,
             Event::Extension { name, payload } => self.machine.handle_extension(&name, &payload)?,
             Event::Opened { channel } => {
-                if let Some(replicator) = &self.replicator {
-                    self.connection.attach(channel, Arc::clone(replicator));
+                let key = self.connection.session().feed(channel);
+                if let Some(view) = key.and_then(|key| self.uploads.get(&key)) {
+                    self.connection.attach(channel, Arc::clone(view));
                 }
             }
             Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key)?,
@@ -209,9 +210,7 @@ impl SellerConnection {
         }
         if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
             self.seller.buyers.set_allowance(&buyer, info.as_ref().and_then(bytes_left));
-            if let Some(replicator) = &self.replicator {
-                replicator.wake();
-            }
+            self.uploads.wake();
         }
         self.machine.handle_verdict(self.connection.now(), verdict);
     }
@@ -286,29 +285,35 @@ impl SellerConnection {
         let pair = self.seller.market.unique_feed(&self.seller.feed(), buyer)?;
         let key = pair.public();
         self.put_sale(buyer, key)?;
-        self.replicator = Some(self.replicator_of(Feed::rekeyed(pair)));
-        self.machine.handle_feed(self.connection.now(), key);
+        let seller = Arc::clone(&self.seller);
+        self.add_view(&seller.log, Feed::rekeyed(pair));
+        let mut members = Vec::new();
+        for (&feed, log) in &seller.members {
+            let pair = seller.market.unique_feed(&feed, buyer)?;
+            members.push(Member { feed, key: pair.public() });
+            self.add_view(log, Feed::rekeyed(pair));
+        }
+        self.machine.handle_feed(self.connection.now(), key, &members);
         Ok(())
     }
 
     fn open_feed(&mut self, buyer: &IdentityKey, key: FeedKey) -> Result<(), SessionEnd> {
-        if self.replicator.is_none() {
-            self.put_sale(buyer, key)?;
-            self.replicator = Some(self.replicator_of(Feed::own(key)));
+        let seller = Arc::clone(&self.seller);
+        if self.uploads.get(&key).is_none()
+            && let Some(log) = seller.log_of(&key)
+        {
+            if key == seller.feed() {
+                self.put_sale(buyer, key)?;
+            }
+            self.add_view(log, Feed::own(key));
         }
         self.connection.session().open(key).map_err(ConnectionError::from)?;
         Ok(())
     }
 
-    /// A view of the sold feed that uploads to this buyer, once it is told to, and never downloads.
-    fn replicator_of(&self, feed: Feed) -> Arc<Replicator> {
-        let options = Options { download: Download::None, seed: rand::random() };
-        let replicator = Replicator::new(Arc::clone(&self.seller.log), feed, options);
-        replicator.set_uploading(false);
-        if let Some(buyer) = self.buyer() {
-            replicator.set_allowance(self.seller.buyers.allowance(&buyer));
-        }
-        replicator
+    fn add_view(&mut self, log: &Arc<SharedLog>, feed: Feed) {
+        let allowance = self.buyer().map(|buyer| self.seller.buyers.allowance(&buyer)).unwrap_or_default();
+        self.uploads.add(log, feed, allowance);
     }
 
     fn put_sale(&self, buyer: &IdentityKey, unique_feed: FeedKey) -> Result<(), DatabaseError> {
@@ -331,22 +336,18 @@ impl SellerConnection {
         if !uploading {
             self.stop_meter();
         }
-        if let Some(replicator) = &self.replicator {
-            replicator.set_uploading(uploading);
-        }
+        self.uploads.set_uploading(uploading);
     }
 
     /// The meter runs from the first block that is delivered while the gate is open, until the gate closes.
     fn count_deliveries(&mut self) {
-        if let Some(replicator) = &self.replicator {
-            let uploaded = replicator.take_uploaded();
-            self.delivery.blocks += uploaded.blocks;
-            self.delivery.bytes += uploaded.bytes;
-            if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes)
-                && self.seller.buyers.allowance(&buyer).left() == Some(0)
-            {
-                self.ask_at_once();
-            }
+        let uploaded = self.uploads.take_uploaded();
+        self.delivery.blocks += uploaded.blocks;
+        self.delivery.bytes += uploaded.bytes;
+        if let (Some(buyer), 1..) = (self.buyer(), uploaded.bytes)
+            && self.seller.buyers.allowance(&buyer).left() == Some(0)
+        {
+            self.ask_at_once();
         }
         let Some(buyer) = self.buyer() else { return };
         self.tell_fork(buyer);
@@ -358,8 +359,7 @@ impl SellerConnection {
     }
 
     fn tell_fork(&self, buyer: IdentityKey) {
-        if let Some(theirs) = self.replicator.as_ref().and_then(|replicator| replicator.take_forked()) {
-            let ours = self.seller.log.lock().signed_head();
+        if let Some((ours, theirs)) = self.uploads.take_forked() {
             self.seller.notify(SellerNotice::Forked { buyer, ours, theirs });
         }
     }

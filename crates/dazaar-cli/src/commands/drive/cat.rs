@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     context.output.reserve_for_data();
-    let (drive, version) = arguments.source.open().await?;
+    let (drive, version) = arguments.source.open(context).await?;
     let range = arguments.from..arguments.to.unwrap_or(u64::MAX);
     let mut reader = drive.read(version, &path(&arguments.path), range).await?;
     while let Some(bytes) = reader.next().await? {

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let (drive, newer) = arguments.source.open().await?;
+    let (drive, newer) = arguments.source.open(context).await?;
     let older = version(&drive, Some(&arguments.since)).await?;
     if older > newer {
         return Err(Failure::input(format!("version {older} is newer than version {newer}")));

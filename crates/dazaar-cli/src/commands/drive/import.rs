@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use dazaar::drive::{Drive, FileNotice, Summary};
 
-use super::{Source, conclude, notify, path};
+use super::{Source, conclude, path, report};
 use crate::commands::Context;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -75,7 +75,7 @@ pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Re
 }
 
 pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Result<(), Failure> {
-    let (drive, version) = arguments.source.open().await?;
+    let (drive, version) = arguments.source.open(context).await?;
     let interruption = Interruption::listen()?;
     let mut told = Ok(());
     let (from, folder) = (path(&arguments.from), &arguments.folder);
@@ -92,6 +92,6 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
 /// Reports a file, and remembers the first report that nobody took.
 fn tell(context: &Context, notice: &FileNotice, told: &mut std::io::Result<()>) {
     if told.is_ok() {
-        *told = notify(context, notice);
+        *told = report(&context.output, notice);
     }
 }

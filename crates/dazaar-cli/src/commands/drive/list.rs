@@ -36,7 +36,7 @@ pub(crate) struct StatArguments {
 }
 
 pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
-    let (drive, version) = arguments.source.open().await?;
+    let (drive, version) = arguments.source.open(context).await?;
     for entry in drive.list(version, &path(&arguments.path), arguments.recursive).await? {
         context.output.event(&event(&entry))?;
     }
@@ -44,7 +44,7 @@ pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result
 }
 
 pub(super) async fn stat(context: &Context, arguments: &StatArguments) -> Result<(), Failure> {
-    let (drive, version) = arguments.source.open().await?;
+    let (drive, version) = arguments.source.open(context).await?;
     if let Some(wanted) = &arguments.path {
         let entry = drive.ask_at(version, |view| view.lstat(&path(wanted))).await?;
         return Ok(context.output.event(&event(&entry))?);

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dazaar::drive::Drive;
 use dazaar::folder::Folder;
 use dazaar_table::Format;
 use dazaar_table::import::{Expect, FileFormat, RowReader};
@@ -31,6 +32,10 @@ pub(super) enum Source {
     Stream { format: RowFormat },
     /// A feed that exists already.
     Folder { path: PathBuf },
+    /// A drive that exists already.
+    Drive { path: PathBuf },
+    /// Files that become a drive.
+    Files { path: PathBuf },
 }
 
 impl Source {
@@ -53,17 +58,22 @@ impl Source {
     }
 
     fn folder(path: &Path) -> Result<Self, Failure> {
-        if !Folder::is_feed(path) {
-            return Err(Failure::input(format!("{} is a folder, but not that of a feed", path.display()))
-                .hint("a feed's folder has the files `key` and `bitfield`"));
-        }
-        Ok(Self::Folder { path: path.canonicalize()? })
+        let path = path.canonicalize()?;
+        Ok(match () {
+            () if Folder::is_feed(&path) => Self::Folder { path },
+            () if Drive::is_in(&path) => Self::Drive { path },
+            () => Self::Files { path },
+        })
     }
 
     /// The name that the source suggests: the file's without its extensions.
     pub(super) fn name(&self) -> String {
         let path = match self {
-            Self::File { path, .. } | Self::Growing { path, .. } | Self::Folder { path } => path.as_path(),
+            Self::File { path, .. }
+            | Self::Growing { path, .. }
+            | Self::Folder { path }
+            | Self::Drive { path }
+            | Self::Files { path } => path.as_path(),
             Self::Spooled { .. } | Self::Stream { .. } => Path::new("stdin"),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -83,7 +93,7 @@ impl Source {
             | Self::Growing { format, .. }
             | Self::Spooled { format, .. }
             | Self::Stream { format } => Some(*format),
-            Self::Folder { .. } => None,
+            Self::Folder { .. } | Self::Drive { .. } | Self::Files { .. } => None,
         }
     }
 
@@ -133,7 +143,7 @@ impl Source {
 
     fn input(&self) -> Result<Option<Input>, Failure> {
         let input: Box<dyn Read + Send> = match self {
-            Self::Folder { .. } => return Ok(None),
+            Self::Folder { .. } | Self::Drive { .. } | Self::Files { .. } => return Ok(None),
             Self::File { path, .. } if is_compressed(path) => {
                 Box::new(flate2::read::MultiGzDecoder::new(open(path)?))
             }
@@ -166,6 +176,8 @@ impl Source {
             Self::Spooled { spool, format } => Self::Spooled { spool: spool.try_clone()?, format: *format },
             Self::Stream { format } => Self::Stream { format: *format },
             Self::Folder { path } => Self::Folder { path: path.clone() },
+            Self::Drive { path } => Self::Drive { path: path.clone() },
+            Self::Files { path } => Self::Files { path: path.clone() },
         })
     }
 

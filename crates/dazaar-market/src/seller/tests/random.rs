@@ -142,7 +142,7 @@ fn take(
         }
         Step::Feed => {
             watcher.preparing = false;
-            seller.0.handle_feed(at(*now), feed());
+            seller.0.handle_feed(at(*now), feed(), &[]);
         }
         Step::Offer(right) => {
             let offered = if right { feed() } else { FeedKey([7; 32]) };
@@ -170,7 +170,7 @@ proptest! {
     ) {
         let config = SellerConfig {
             unsigned_terms: if insists { UnsignedTerms::Refuse } else { UnsignedTerms::Serve },
-            sale: if is_free { Sale::Free { feed: feed() } } else { Sale::Unique },
+            sale: if is_free { Sale::Free { feed: feed(), members: Vec::new() } } else { Sale::Unique },
             ..config(has_terms.then_some("be nice"))
         };
         let (mut seller, mut watcher, mut now) = (Seller::new(config.clone()), Watcher::default(), 0);

@@ -1,0 +1,130 @@
+//! Hands over a drive: once all of it is here, its files are written into a folder.
+
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+
+use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
+use dazaar::maps::hyperdrive::DrivePath;
+use dazaar::{Buyer, Replicator};
+use tokio::runtime::Handle;
+
+use super::destination::Destination;
+use crate::commands::drive::{left_out, report, tell_done};
+use crate::commands::follow::Deliver;
+use crate::failure::{Failure, Kind};
+use crate::output::Output;
+
+/// A drive that is being bought, and how far it has come.
+pub(super) struct FilesDelivery {
+    buyer: Buyer,
+    destination: Destination,
+    export: Option<Export>,
+    /// The version whose files were written last, and what writing them came to.
+    written: Option<(u64, Summary)>,
+}
+
+/// Files on their way to the disk, on a thread of its own: the connection is not to wait for them.
+struct Export {
+    version: u64,
+    notices: Receiver<FileNotice>,
+    thread: JoinHandle<Result<(Drive, Summary), DriveAccessError>>,
+}
+
+impl FilesDelivery {
+    pub(super) const fn new(buyer: Buyer, destination: Destination) -> Self {
+        Self { buyer, destination, export: None, written: None }
+    }
+
+    /// Whether all is here that was sold, the content among it.
+    fn is_here(&self, metadata: &Replicator) -> Result<bool, Failure> {
+        let Some(first) = metadata.log().lock().block(0)? else { return Ok(false) };
+        if !metadata.is_complete() {
+            return Ok(false);
+        }
+        let members = self.buyer.members();
+        let content = Drive::content_named_in(&first);
+        // The seller names all feeds before they send the first block of any.
+        if !content.is_some_and(|content| members.contains_key(&content)) {
+            return Err(Failure::new(
+                Kind::General,
+                "the seller gives the list of the files, but not what is in them",
+            ));
+        }
+        Ok(members.values().all(|member| member.is_complete()))
+    }
+
+    fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator) -> Export {
+        let (sender, notices) = mpsc::channel();
+        let (home, to) = (self.destination.home.clone(), folder.to_owned());
+        let metadata = metadata.log().clone();
+        let members =
+            self.buyer.members().into_iter().map(|(feed, member)| (feed, member.log().clone())).collect();
+        let before = self.written.map(|(version, _)| version);
+        let runtime = Handle::current();
+        let thread = std::thread::spawn(move || {
+            // Nobody listens any more if the program is about to end.
+            let mut notify = |notice: &FileNotice| drop(sender.send(notice.clone()));
+            runtime.block_on(async {
+                let drive = Drive::of_feeds(&home, metadata, members).await?;
+                let mut summary = Summary::default();
+                if let Some(before) = before {
+                    summary = drive.prune((before, version), &to, &mut notify).await?;
+                }
+                summary.add(&drive.export(version, &DrivePath::default(), &to, &mut notify).await?);
+                Ok((drive, summary))
+            })
+        });
+        Export { version, notices, thread }
+    }
+
+    /// Tells what became of files; whether all of them are written.
+    fn follow_export(&mut self, output: &Output) -> Result<bool, Failure> {
+        let Some(export) = &self.export else { return Ok(true) };
+        let is_over = export.thread.is_finished();
+        for notice in export.notices.try_iter() {
+            report(output, &notice)?;
+        }
+        if !is_over {
+            return Ok(false);
+        }
+        if let Some(Export { version, thread, .. }) = self.export.take() {
+            let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (drive, summary) = ended?;
+            tell_done(output, (&drive, version), summary)?;
+            self.written = Some((version, summary));
+        }
+        Ok(true)
+    }
+}
+
+impl Deliver for FilesDelivery {
+    fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
+        if !self.follow_export(output)? || !self.is_here(feed)? {
+            return Ok(false);
+        }
+        let version = feed.log().lock().length();
+        let Some(folder) = &self.destination.folder else {
+            if !self.destination.is_live {
+                output.remark(&format!(
+                    "It is a drive; look into it: dazaar drive ls {}",
+                    self.destination.name
+                ));
+            }
+            return Ok(!self.destination.is_live);
+        };
+        match self.written {
+            Some((written, summary)) if written == version => {
+                if self.destination.is_live {
+                    Ok(false)
+                } else {
+                    left_out(summary).map(|()| true)
+                }
+            }
+            _ => {
+                self.export = Some(self.begin_export(version, folder, feed));
+                Ok(false)
+            }
+        }
+    }
+}

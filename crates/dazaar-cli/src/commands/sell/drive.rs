@@ -1,0 +1,154 @@
+//! A folder becomes a drive, which is two feeds behind one gate.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dazaar::database::ListedMember;
+use dazaar::drive::{Drive, FileNotice, Summary};
+use dazaar::maps::hyperdrive::{DrivePath, Kind as EntryKind};
+use dazaar::{Market, Offer, now_ms};
+use serde_json::{Value, json};
+
+use super::{Arguments, Context, card_describes, record};
+use crate::commands::drive::{report, tell_done};
+use crate::commands::serve;
+use crate::failure::{Failure, Kind};
+use crate::output::Output;
+
+/// The shortest time from one look at a folder to the next; looking takes at most a tenth of the time.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sells what is at `path`: the files of a folder, or else a drive as it stands.
+pub(super) async fn run(
+    context: &Context,
+    market: &Arc<Market>,
+    arguments: &Arguments,
+    (path, is_files): (&Path, bool),
+    name: &str,
+) -> Result<(), Failure> {
+    arguments.check_for_drive(is_files)?;
+    let drive = if is_files {
+        Drive::create_from(&market.drive_folder(name), &market.master().drive(name)).await?
+    } else {
+        Drive::open(path, None).await?
+    };
+    if let Some(other) = market.database().listing_named(name)?
+        && other.feed != drive.key()
+    {
+        return Err(Failure::input(format!("`{name}` is already the name of another listing"))
+            .hint("choose another with --name"));
+    }
+    let mut files = Files { drive: &drive, folder: path, output: &context.output, failures: BTreeSet::new() };
+    if is_files {
+        // What cannot be sold is told of, and no reason not to sell the rest.
+        let summary = files.take_over().await?;
+        tell_done(&context.output, (&drive, drive.version()), summary)?;
+    }
+    let mut parts = drive.parts().await?.into_iter();
+    let first = parts.next().ok_or_else(|| Failure::input("the drive has no feeds"))?;
+    market.adopt(&first.folder, &first.log);
+    let mut members = Vec::new();
+    for part in parts {
+        market.adopt(&part.folder, &part.log);
+        members.push(ListedMember { feed: part.feed, folder: part.folder });
+    }
+    let offer = arguments.offer(first.feed, name.to_owned(), first.folder);
+    let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
+    let is_described = card_describes(&offer);
+    let mut listing = market.draft(offer, now_ms())?;
+    if !is_described {
+        market.describe(&mut listing, "data", described(&drive).await?)?;
+    }
+    record(context, market, &mut listing, arguments)?;
+    market.database().put_listing_members(&listing.feed, &members)?;
+    drive.flush().await?;
+    if arguments.no_serve {
+        return Ok(());
+    }
+    let followed = async {
+        match is_files && arguments.follow {
+            true => files.follow().await,
+            false => std::future::pending().await,
+        }
+    };
+    let served = serve::serve(context, market, vec![listing], &arguments.serving, followed).await;
+    drive.flush().await?;
+    served
+}
+
+/// A folder, and the drive that is to be the same.
+struct Files<'a> {
+    drive: &'a Drive,
+    folder: &'a Path,
+    output: &'a Output,
+    /// What could not be taken over, and why: told when it is first seen.
+    failures: BTreeSet<(String, String)>,
+}
+
+impl Files<'_> {
+    /// Makes the drive the same as the folder.
+    async fn take_over(&mut self) -> Result<Summary, Failure> {
+        let (mut told, mut failures) = (Ok(()), BTreeSet::new());
+        let mut tell = |notice: &FileNotice| {
+            let is_news = match notice {
+                FileNotice::Unchanged { .. } => false,
+                FileNotice::Failed { path, error } => {
+                    let failure = (path.clone(), error.clone());
+                    let is_news = !self.failures.contains(&failure);
+                    failures.insert(failure);
+                    is_news
+                }
+                _ => true,
+            };
+            if told.is_ok() && is_news {
+                told = report(self.output, notice);
+            }
+        };
+        let root = DrivePath::default();
+        let mut summary = self.drive.forget(self.folder, &root, &mut tell).await?;
+        summary.add(&self.drive.import(self.folder, &root, &mut tell).await?);
+        told?;
+        self.failures = failures;
+        Ok(summary)
+    }
+
+    /// Takes over changes again and again, until that fails.
+    async fn follow(&mut self) -> Result<(), Failure> {
+        let mut pause = LOOK_INTERVAL;
+        loop {
+            tokio::time::sleep(pause).await;
+            let begun = Instant::now();
+            self.take_over().await?;
+            pause = LOOK_INTERVAL.max(begun.elapsed() * 9);
+        }
+    }
+}
+
+/// What a card says of a drive, in its field `data`.
+async fn described(drive: &Drive) -> Result<Value, Failure> {
+    let entries = drive.list(drive.version(), &DrivePath::default(), true).await?;
+    let files: Vec<_> = entries.iter().filter(|entry| entry.stat.kind() == EntryKind::File).collect();
+    let bytes: u64 = files.iter().map(|entry| entry.stat.size).sum();
+    Ok(json!({ "kind": "drive", "coverage": { "files": files.len(), "bytes": bytes } }))
+}
+
+impl Arguments {
+    /// Options that are about rows say nothing of files.
+    fn check_for_drive(&self, is_files: bool) -> Result<(), Failure> {
+        let wrong = |problem: &str| Err(Failure::new(Kind::Usage, problem));
+        match () {
+            () if self.format.is_some() || self.blocks.is_some() || !self.preview.is_empty() => {
+                wrong("--format, --blocks and --preview are about rows, and this is a folder with files")
+            }
+            () if self.keep.keep.is_some() || self.keep.keep_bytes.is_some() => {
+                wrong("a drive is kept whole: --keep and --keep-bytes are for rows")
+            }
+            () if self.follow && !is_files => wrong(
+                "nothing but `dazaar drive import` writes this drive: --follow is for folders with files",
+            ),
+            () => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The feeds that come with the one that is bought.
+//!
+//! Grade: machine. As with that one, the key that is known wins over any other, and a new one is stored only once its channel has
+//! opened, which the seller's capability proves.
+
+use std::collections::BTreeMap;
+
+use dazaar_log::{DiscoveryKey, FeedKey};
+
+use super::{BuyerAction, BuyerEvent};
+use crate::limits::MEMBERS_MAX;
+use crate::member::Member;
+use crate::session::{Actions, PeerFault};
+
+#[derive(Debug)]
+pub(super) struct Members(BTreeMap<FeedKey, Place>);
+
+/// Where one of them stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    key: FeedKey,
+    is_stored: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The seller has not spoken of it.
+    Unasked,
+    Opening,
+    Open,
+}
+
+impl Members {
+    /// Those that are on record.
+    pub(super) fn new(known: &[Member]) -> Self {
+        let place = |key| Place { key, is_stored: true, stage: Stage::Unasked };
+        Self(known.iter().map(|member| (member.feed, place(member.key))).collect())
+    }
+
+    /// The seller says which there are, beside the feed `first`.
+    pub(super) fn handle_offer(
+        &mut self,
+        first: FeedKey,
+        offered: &[Member],
+        actions: &mut Actions<BuyerAction>,
+    ) -> Result<(), PeerFault> {
+        for &Member { feed, key } in offered {
+            if !self.0.contains_key(&feed) {
+                if self.0.len() >= MEMBERS_MAX {
+                    return Err(PeerFault::TooManyFeeds { max: MEMBERS_MAX });
+                }
+                // A feed has one channel, whatever it is called.
+                if key == first || self.0.values().any(|place| place.key == key) {
+                    continue;
+                }
+            }
+            let place = self.0.entry(feed).or_insert(Place { key, is_stored: false, stage: Stage::Unasked });
+            if place.key != key {
+                let changed = BuyerEvent::FeedChanged { known: place.key, offered: key };
+                actions.push(BuyerAction::Notify(changed));
+            }
+            if place.stage == Stage::Unasked {
+                place.stage = Stage::Opening;
+                actions.push(BuyerAction::OpenFeed { key: place.key });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_opened(&mut self, opened: &FeedKey, actions: &mut Actions<BuyerAction>) {
+        let is_it = |place: &Place| place.key == *opened && place.stage == Stage::Opening;
+        let Some((&feed, place)) = self.0.iter_mut().find(|(_, place)| is_it(place)) else { return };
+        let member = Member { feed, key: place.key };
+        place.stage = Stage::Open;
+        if !std::mem::replace(&mut place.is_stored, true) {
+            actions.push(BuyerAction::StoreMember(member));
+        }
+        actions.push(BuyerAction::Notify(BuyerEvent::MemberOpened(member)));
+    }
+
+    /// Of an unknown feed that is refused nothing is kept.
+    pub(super) fn handle_refused(&mut self, refused: &DiscoveryKey, actions: &mut Actions<BuyerAction>) {
+        let is_it = |place: &Place| place.stage == Stage::Opening && place.key.discovery_key() == *refused;
+        let Some((&feed, &place)) = self.0.iter().find(|(_, place)| is_it(place)) else { return };
+        if !place.is_stored {
+            self.0.remove(&feed);
+        }
+        actions.push(BuyerAction::Notify(BuyerEvent::FeedRefused { key: place.key }));
+    }
+
+    /// What the data calls the feed that is bought under `key`.
+    pub(super) fn feed_of(&self, key: &FeedKey) -> Option<FeedKey> {
+        self.0.iter().find(|(_, place)| place.key == *key).map(|(&feed, _)| feed)
+    }
+}

@@ -1,0 +1,68 @@
+//! Feeds that come with another: those that I sell, and those that I buy.
+
+use std::path::PathBuf;
+
+use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::Member;
+use rusqlite::TransactionBehavior;
+
+use super::{Database, DatabaseError, key};
+
+/// A feed that is sold together with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedMember {
+    /// Its key.
+    pub feed: FeedKey,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl Database {
+    /// Records which feeds come with the listed one, instead of those of before.
+    pub fn put_listing_members(
+        &self,
+        listing: &FeedKey,
+        members: &[ListedMember],
+    ) -> Result<(), DatabaseError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM listing_member WHERE listing = ?1", [listing.as_bytes()])?;
+        for ListedMember { feed, folder } in members {
+            transaction.execute(
+                "INSERT INTO listing_member (listing, feed, folder) VALUES (?1, ?2, ?3)",
+                (listing.as_bytes(), feed.as_bytes(), folder.to_string_lossy()),
+            )?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// The feeds that come with a listed one.
+    pub fn listing_members(&self, listing: &FeedKey) -> Result<Vec<ListedMember>, DatabaseError> {
+        let connection = self.connection();
+        let sql = "SELECT feed, folder FROM listing_member WHERE listing = ?1 ORDER BY feed";
+        let mut statement = connection.prepare_cached(sql)?;
+        let members = statement.query_map([listing.as_bytes()], |row| {
+            Ok(ListedMember { feed: key(row, 0)?, folder: PathBuf::from(row.get::<_, String>(1)?) })
+        })?;
+        Ok(members.collect::<Result<_, _>>()?)
+    }
+
+    /// Records a feed that comes with the one that a seller gave me. The first of a name stays for ever.
+    pub fn put_purchase_member(&self, seller: &IdentityKey, member: &Member) -> Result<(), DatabaseError> {
+        let sql =
+            "INSERT INTO purchase_member (seller, feed, key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let Member { feed, key } = member;
+        self.connection().execute(sql, (seller.as_bytes(), feed.as_bytes(), key.as_bytes()))?;
+        Ok(())
+    }
+
+    /// The feeds that come with the one that a seller gave me.
+    pub fn purchase_members(&self, seller: &IdentityKey) -> Result<Vec<Member>, DatabaseError> {
+        let connection = self.connection();
+        let sql = "SELECT feed, key FROM purchase_member WHERE seller = ?1 ORDER BY feed";
+        let mut statement = connection.prepare_cached(sql)?;
+        let members = statement
+            .query_map([seller.as_bytes()], |row| Ok(Member { feed: key(row, 0)?, key: key(row, 1)? }))?;
+        Ok(members.collect::<Result<_, _>>()?)
+    }
+}

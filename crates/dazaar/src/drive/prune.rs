@@ -1,0 +1,129 @@
+//! Deleting what is gone: from a drive what its folder has no more, and from a folder what the drive has no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Stat};
+
+use super::Drive;
+use super::destination::Destination;
+use super::error::DriveAccessError;
+use super::notice::{FileNotice, Summary};
+use super::store::at;
+
+/// Entries that are deleted with one append.
+const ENTRIES_AT_ONCE: usize = 256;
+
+impl Drive {
+    /// Deletes from the drive what is below `into` and no longer below the folder `source` of the disk, or is something else there:
+    /// an [`import`](Self::import) then makes the two the same. Mounts stay.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::Folder`] if `source` cannot be read; why the drive cannot be written.
+    pub async fn forget(
+        &self,
+        source: &Path,
+        into: &DrivePath,
+        mut notify: impl FnMut(&FileNotice),
+    ) -> Result<Summary, DriveAccessError> {
+        // Whoever mistypes the source empties no drive.
+        fs::read_dir(source).map_err(at(source))?;
+        let (mut gone, mut gone_directories) = (Vec::new(), BTreeSet::new());
+        let entries = match self.list(self.version(), into, true).await {
+            Err(DriveAccessError::Drive(DriveError::NotFound { .. })) => Vec::new(),
+            entries => entries?,
+        };
+        for entry in entries {
+            let mut ancestors = entry.path.match_indices('/').filter_map(|(end, _)| entry.path.get(..end));
+            let is_below_gone = ancestors.any(|directory| gone_directories.contains(directory));
+            if !is_below_gone && is_there(source, into, &entry)? {
+                continue;
+            }
+            if entry.stat.is_directory() {
+                gone_directories.insert(entry.path.clone());
+            }
+            if !entry.is_mount && entry.seq.is_some() {
+                gone.push(entry);
+            }
+        }
+        // What is in a directory goes before it.
+        gone.reverse();
+        let mut summary = Summary::default();
+        for some in gone.chunks(ENTRIES_AT_ONCE) {
+            let notices = self
+                .write(|edit| {
+                    let delete = |entry: &Entry| {
+                        let path = DrivePath::new(&entry.path);
+                        let deleted =
+                            if entry.stat.is_directory() { edit.rmdir(&path) } else { edit.unlink(&path) };
+                        let path = format!("/{}", entry.path);
+                        match deleted {
+                            Ok(()) => Ok(FileNotice::Deleted { path }),
+                            // A mount is in it.
+                            Err(error @ DriveError::NotEmpty { .. }) => {
+                                Ok(FileNotice::Failed { path, error: error.to_string() })
+                            }
+                            Err(error) => Err(error),
+                        }
+                    };
+                    some.iter().map(delete).collect::<Result<Vec<_>, _>>()
+                })
+                .await?;
+            for notice in notices {
+                summary.count(&notice);
+                notify(&notice);
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Deletes from the folder `to` what an [`export`](Self::export) of the version `before` wrote there and what `now` has no more.
+    /// What was changed there since stays.
+    ///
+    /// # Errors
+    /// [`DriveAccessError::Folder`] if `to` cannot be used; as [`ask_at`](Self::ask_at).
+    pub async fn prune(
+        &self,
+        (before, now): (u64, u64),
+        to: &Path,
+        mut notify: impl FnMut(&FileNotice),
+    ) -> Result<Summary, DriveAccessError> {
+        let root = DrivePath::default();
+        let mut gone: BTreeMap<String, Stat> = BTreeMap::new();
+        for entry in self.list(before, &root, true).await?.into_iter().filter(|entry| !entry.is_mount) {
+            gone.insert(entry.path, entry.stat);
+        }
+        for entry in self.list(now, &root, true).await? {
+            gone.remove(&entry.path);
+        }
+        let mut destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
+        let mut summary = Summary::default();
+        for (path, stat) in gone.iter().rev() {
+            let removed = destination.place(path).and_then(|place| place.remove(stat));
+            let path = format!("/{path}");
+            let notice = match removed {
+                Ok(true) => FileNotice::Deleted { path },
+                Ok(false) => continue,
+                Err(error) => FileNotice::Failed { path, error: error.to_string() },
+            };
+            summary.count(&notice);
+            notify(&notice);
+        }
+        Ok(summary)
+    }
+}
+
+/// Whether the disk has the same kind of thing.
+fn is_there(source: &Path, into: &DrivePath, entry: &Entry) -> Result<bool, DriveAccessError> {
+    let Some(below) = DrivePath::new(&entry.path).below(into).map(str::to_owned) else { return Ok(true) };
+    let path = source.join(below);
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) => Ok(metadata.is_dir() == entry.stat.is_directory()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(at(&path)(error)),
+    }
+}
