@@ -1,4 +1,4 @@
-// A hyperdrive in memory that is replicated over TCP: serves one, or reads somebody else's sparsely.
+// A hyperdrive that is replicated over TCP: serves one, or reads somebody else's sparsely.
 
 const net = require('node:net')
 const crypto = require('node:crypto')
@@ -7,6 +7,7 @@ const pump = require('pump')
 const { call, commands, emit, memory, options } = require('./lib')
 
 const option = options({
+  dir: '', // where it is kept; in memory, if nowhere
   serve: false, // make a drive, and listen
   port: '', // connect here
   key: '' // of the drive, if it is somebody else's
@@ -16,7 +17,7 @@ const bytes = (size, salt) => Buffer.from(Uint8Array.from({ length: size }, (_, 
 const sha256 = data => crypto.createHash('sha256').update(data).digest('hex')
 
 async function main () {
-  const drive = hyperdrive(memory(), option.key ? Buffer.from(option.key, 'hex') : null)
+  const drive = hyperdrive(option.dir || memory(), option.key ? Buffer.from(option.key, 'hex') : null)
   await call(drive, 'ready')
   if (option.serve) {
     for (let i = 0; i < 50; i++) await call(drive, 'writeFile', `/dir${i % 5}/file${i}`, bytes(100 + i, i))

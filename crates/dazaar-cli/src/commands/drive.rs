@@ -66,7 +66,9 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
 impl Source {
     /// The drive, and the version that is meant.
     async fn open(&self, context: &Context) -> Result<(Drive, u64), Failure> {
-        let known = match self.drive.to_str().filter(|_| self.key.is_none() && !self.drive.exists()) {
+        // A folder may be called what it is sold as.
+        let is_folder = self.key.is_some() || Drive::is_in(&self.drive);
+        let known = match self.drive.to_str().filter(|_| !is_folder) {
             Some(name) => known(context, name).await?,
             None => None,
         };

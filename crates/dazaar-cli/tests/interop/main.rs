@@ -7,6 +7,7 @@ mod accounts;
 mod discovery;
 mod doctor;
 mod drives;
+mod files;
 mod folders;
 mod forks;
 mod hostile;

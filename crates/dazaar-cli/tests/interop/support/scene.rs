@@ -62,7 +62,8 @@ impl Scene {
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.
-        if arguments.first() == Some(&"sell") && !arguments.contains(&"--blocks") {
+        let is_folder = arguments.get(1).is_some_and(|source| self.path(source).is_dir());
+        if arguments.first() == Some(&"sell") && !is_folder && !arguments.contains(&"--blocks") {
             command.args(["--blocks", "raw"]);
         }
         Process::start(&format!("dazaar {} ({who})", arguments.join(" ")), command)
