@@ -17,6 +17,7 @@ mod market;
 mod ours;
 mod peers;
 mod program;
+mod proxy;
 mod python;
 mod rows;
 mod sql;
