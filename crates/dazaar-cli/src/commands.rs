@@ -7,6 +7,7 @@ mod by_hand;
 pub(crate) mod card;
 pub(crate) mod credit;
 pub(crate) mod demo;
+mod dialling;
 pub(crate) mod doctor;
 pub(crate) mod drive;
 mod follow;

@@ -12,8 +12,6 @@ use serde_json::Value;
 
 use crate::commands::bench::Figures;
 
-pub(crate) use words::duration;
-
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

@@ -18,6 +18,9 @@ const VOUCHER_VARIABLE: &str = "DAZAAR_VOUCHER";
 /// Environment variable with the secret of a wallet that is added.
 const WALLET_VARIABLE: &str = "DAZAAR_WALLET_SECRET";
 
+/// Environment variable with the proxy through which sellers are dialled; there may be a password in it.
+const PROXY_VARIABLE: &str = "DAZAAR_PROXY";
+
 /// Bytes of the longest secret that is read from a file or a pipe.
 const SECRET_BYTES_MAX: u64 = 4096;
 
@@ -83,6 +86,11 @@ pub(crate) fn voucher(is_asked_for: bool, file: Option<&Path>) -> Result<Option<
         None => None,
     };
     text.map(|text| text.parse().map_err(Failure::input)).transpose()
+}
+
+/// The proxy through which sellers are dialled, if there is one: what is in the file, else in the environment.
+pub(crate) fn proxy(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    file.map_or_else(|| variable(PROXY_VARIABLE), |path| read(path).map(Some))
 }
 
 /// The secret of a wallet, if there is one: what is in the file, else in the environment.

@@ -6,7 +6,6 @@ mod session;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::pay::lnd;
@@ -19,9 +18,8 @@ use dazaar_wire::session::SecurityPolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, broadcast};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
@@ -42,9 +40,6 @@ const NOTICES_MAX: usize = 1024;
 
 /// Messages that wait for a connection.
 const OUTBOX_MAX: usize = 64;
-
-/// How long connecting to one address may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to buy, and what is known of it.
 #[derive(Debug, Clone)]
@@ -349,11 +344,7 @@ impl Buyer {
     /// Connects to one address, up to the proof that the seller is there.
     async fn dial(&self, address: Address) -> (Address, Result<BuyerConnection, BuyerEnd>) {
         let dialled = async {
-            let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host(), address.port())));
-            let silent = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-            let stream = connecting.await.map_err(silent).flatten().map_err(ConnectionError::from)?;
-            // Small messages must not wait for more; a socket that cannot be told works all the same.
-            let _ = stream.set_nodelay(true);
+            let stream = self.0.market.dialer().dial(&address).await.map_err(ConnectionError::from)?;
             let mut session = BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
             session.authenticate().await.map(|()| session)
         };

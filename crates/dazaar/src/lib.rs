@@ -24,6 +24,7 @@ mod replicator;
 mod retention;
 pub mod seller;
 mod shared_log;
+pub mod transport;
 pub mod trie;
 pub mod validator;
 mod wallets;

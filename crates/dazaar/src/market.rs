@@ -21,6 +21,7 @@ use crate::discovery::{Discovery, DiscoverySettings};
 use crate::folder::Folder;
 use crate::keystore::{Keystore, KeystoreError, SecretString};
 use crate::shared_log::SharedLog;
+use crate::transport::{Dialer, Tcp};
 
 /// An open market folder.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Market {
     logs: Mutex<BTreeMap<PathBuf, Weak<SharedLog>>>,
     discoverable: OnceLock<DiscoverySettings>,
     discovery: OnceLock<Option<Discovery>>,
+    dialer: OnceLock<Arc<dyn Dialer>>,
 }
 
 impl Market {
@@ -74,6 +76,7 @@ impl Market {
             logs: Mutex::default(),
             discoverable: OnceLock::new(),
             discovery: OnceLock::new(),
+            dialer: OnceLock::new(),
         })
     }
 
@@ -108,6 +111,17 @@ impl Market {
                 .ok()
         };
         self.discovery.get_or_init(start).as_ref()
+    }
+
+    /// From now on sellers are dialled in this way, and in no other; by TCP if nothing is set. What is set first stays.
+    pub fn dial_by(&self, dialer: Arc<dyn Dialer>) {
+        // Whoever sets something else later keeps the first.
+        let _ = self.dialer.set(dialer);
+    }
+
+    /// How sellers are dialled.
+    pub(crate) fn dialer(&self) -> &dyn Dialer {
+        self.dialer.get().map_or(&Tcp, Arc::as_ref)
     }
 
     /// The secret from which all keys derive.

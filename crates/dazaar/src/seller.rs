@@ -15,8 +15,9 @@ use std::time::Duration;
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
 use dazaar_market::{Card, Method, Money, Sale, SellerConfig, Terms, UnsignedTerms};
 use dazaar_wire::session::SecurityPolicy;
+use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
@@ -28,6 +29,7 @@ use crate::discovery::Topic;
 use crate::market::{Market, MarketError};
 use crate::payment::Payee;
 use crate::shared_log::SharedLog;
+use crate::transport::{BoxedStream, Listener};
 use crate::validator::{Validator, validator};
 
 /// Connections that one listing serves at once. Each costs up to about half a megabyte.
@@ -263,13 +265,19 @@ impl Seller {
     ///
     /// If the market is part of a [`Discovery`](crate::Discovery), this announces the seller meanwhile.
     pub async fn serve(&self, listener: TcpListener) {
+        self.serve_also(listener, Vec::new()).await;
+    }
+
+    /// The same, and serves those who connect to other listeners. No more connections are served for it.
+    pub async fn serve_also(&self, listener: TcpListener, others: Vec<Box<dyn Listener>>) {
         if let (Some(discovery), Ok(address)) = (self.0.market.discovery(), listener.local_addr()) {
             let port = self.0.options.announced_port.unwrap_or_else(|| address.port());
             let is_loopback = address.ip().is_loopback();
             self.topics().for_each(|topic| discovery.announce(topic, port, is_loopback));
         }
+        let first: Box<dyn Listener> = Box::new(listener);
         tokio::select! {
-            () = self.serve_all(listener) => {}
+            () = self.serve_all(std::iter::once(first).chain(others)) => {}
             () = Arc::clone(&self.0).forget_past() => {}
             () = Arc::clone(&self.0).look_for_payments() => {}
         }
@@ -293,14 +301,24 @@ impl Seller {
         }
     }
 
-    async fn serve_all(&self, listener: TcpListener) {
+    async fn serve_all(&self, listeners: impl Iterator<Item = Box<dyn Listener>>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let serving = listeners.map(|listener| self.serve_at(listener, &room));
+        let withdrawing = async {
+            // It is changed by nobody who is gone before.
+            let _ = self.0.closing.subscribe().wait_for(|closing| *closing).await;
+            self.withdraw().await;
+        };
+        tokio::join!(join_all(serving), withdrawing);
+    }
+
+    async fn serve_at(&self, mut listener: Box<dyn Listener>, room: &Arc<Semaphore>) {
         let mut sessions = JoinSet::new();
         let mut closing = self.0.closing.subscribe();
         loop {
             while sessions.try_join_next().is_some() {}
             let (stream, permit) = tokio::select! {
-                accepted = accept(&listener, &room) => accepted,
+                accepted = accept(listener.as_mut(), room) => accepted,
                 _ = closing.wait_for(|closing| *closing) => break,
             };
             let seller = Arc::clone(&self.0);
@@ -310,8 +328,7 @@ impl Seller {
             });
         }
         // Whoever does not finish in time is cut off with the set.
-        let ending = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all());
-        let _ = tokio::join!(ending, self.withdraw());
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, sessions.join_all()).await;
     }
 }
 
@@ -325,10 +342,10 @@ fn interval(admission: &Admission, wanted: Duration) -> Duration {
 }
 
 /// The next connection for which there is room.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &mut dyn Listener, room: &Arc<Semaphore>) -> (BoxedStream, OwnedSemaphorePermit) {
     loop {
         match (Arc::clone(room).acquire_owned().await, listener.accept().await) {
-            (Ok(permit), Ok((stream, _))) => return (stream, permit),
+            (Ok(permit), Ok(stream)) => return (stream, permit),
             (Err(error), _) => tracing::error!(%error, "no more connections are counted"),
             (_, Err(error)) => tracing::warn!(%error, "cannot accept a connection"),
         }
@@ -337,9 +354,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Ow
 }
 
 impl Shared {
-    async fn serve_one(self: Arc<Self>, stream: TcpStream) {
-        // Small messages must not wait for more; a socket that cannot be told works all the same.
-        let _ = stream.set_nodelay(true);
+    async fn serve_one(self: Arc<Self>, stream: BoxedStream) {
         let mut session = session::SellerConnection::new(Arc::clone(&self), stream);
         let mut closing = self.closing.subscribe();
         let end = tokio::select! {

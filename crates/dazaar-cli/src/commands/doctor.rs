@@ -10,7 +10,7 @@ use dazaar::folder::Folder;
 use dazaar::log::FeedKey;
 use dazaar::log::log::doctor::{Cure, Report, examine, repair};
 
-use super::network::NetworkArguments;
+use super::dialling::DialArguments;
 use super::{Context, get};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     repair: bool,
 
     #[command(flatten)]
-    network: NetworkArguments,
+    dialling: DialArguments,
 }
 
 /// How a link begins.
@@ -41,7 +41,7 @@ const SCHEME: &str = "dazaar:";
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.feed.starts_with(SCHEME) || Path::new(&arguments.feed).is_file() {
-        return network::examine(context, &arguments.feed, &arguments.network).await;
+        return network::examine(context, &arguments.feed, &arguments.dialling).await;
     }
     examine_feed(context, arguments)
 }

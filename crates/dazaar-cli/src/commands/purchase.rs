@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::Args;
 use dazaar::cards::{Address, Card, Method, PriceTerms, TermsHash, Wish};
-use dazaar::discovery::Mode;
 use dazaar::validator::Validator;
 use dazaar::wire::replication::Download;
 use dazaar::wire::session::SecurityPolicy;
@@ -16,9 +15,9 @@ use dazaar_data::{Question, Settings, ask, find_seller};
 
 use super::Context;
 use super::by_hand::ByHand;
+use super::dialling::DialArguments;
 use super::follow::{Deliver, Follow};
 use super::money::wished_money;
-use super::network::NetworkArguments;
 use super::paying::{Paying, Plan};
 use crate::failure::{Failure, Kind};
 use crate::secrets;
@@ -53,7 +52,7 @@ pub(crate) struct SellerArguments {
     timeout: u64,
 
     #[command(flatten)]
-    network: NetworkArguments,
+    dialling: DialArguments,
 }
 
 /// How to pay.
@@ -161,7 +160,7 @@ impl<'a> Purchase<'a> {
         download: Download,
         payers: Vec<NamedPayer>,
     ) -> Result<Self, Failure> {
-        arguments.network.join(market, Mode::Client);
+        arguments.dialling.join(market)?;
         let order = find_seller(market, seller, &arguments.connect)?;
         let (security, vetting) = (arguments.security(), arguments.vetting());
         let card = order.card.as_deref().and_then(|card| Card::parse(card.as_bytes()).ok());
@@ -212,7 +211,7 @@ impl SellerArguments {
         market: &Market,
         names: BTreeMap<String, String>,
     ) -> Result<Settings, Failure> {
-        self.network.join(market, Mode::Client);
+        self.dialling.join(market)?;
         Ok(Settings {
             addresses: self.connect.clone(),
             terms: self.terms()?,

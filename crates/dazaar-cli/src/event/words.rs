@@ -71,7 +71,7 @@ pub(super) fn describe(info: &Value) -> String {
 }
 
 /// Milliseconds in words, to the second.
-pub(crate) fn duration(ms: i64) -> String {
+pub(super) fn duration(ms: i64) -> String {
     let seconds = u64::try_from(ms).unwrap_or(0).div_ceil(1000);
     indicatif::FormattedDuration(std::time::Duration::from_secs(seconds)).to_string()
 }

@@ -18,6 +18,7 @@ mod market;
 mod ours;
 mod peers;
 mod program;
+mod proxy;
 mod python;
 mod rows;
 mod sql;

@@ -90,12 +90,12 @@ impl Buyer {
     }
 
     fn opened(&mut self) -> Vec<BuyerAction> {
-        self.0.handle_feed_opened(&self.1.unwrap_or(feed(1)));
+        self.0.handle_feed_opened(&self.1.unwrap_or_else(|| feed(1)));
         self.drain()
     }
 
     fn refused(&mut self) -> Vec<BuyerAction> {
-        self.0.handle_feed_refused(&self.1.unwrap_or(feed(1)).discovery_key());
+        self.0.handle_feed_refused(&self.1.unwrap_or_else(|| feed(1)).discovery_key());
         self.drain()
     }
 

@@ -10,12 +10,12 @@ use dazaar_wire::PeerFault;
 use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Role, Security};
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::{BuyerNotice, Shared};
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
+use crate::transport::BoxedStream;
 use crate::validator::{Asked, Question};
 
 /// Pause before a payment that the seller could not check is handed over again.
@@ -25,7 +25,7 @@ const RESEND_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct BuyerConnection {
     buyer: Arc<Shared>,
-    connection: Connection<TcpStream>,
+    connection: Connection<BoxedStream>,
     machine: BuyerSession,
     address: Address,
     is_connected: bool,
@@ -45,7 +45,7 @@ pub(super) struct BuyerConnection {
 }
 
 impl BuyerConnection {
-    pub(super) fn new(buyer: Arc<Shared>, stream: TcpStream, address: Address) -> Self {
+    pub(super) fn new(buyer: Arc<Shared>, stream: BoxedStream, address: Address) -> Self {
         let config = Config {
             role: Role::Initiator,
             identity: buyer.market.buyer(),

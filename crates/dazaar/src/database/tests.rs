@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::Member;
 use dazaar_market::meter::Moment;
 
 use super::*;
@@ -97,6 +98,34 @@ fn a_purchase_keeps_its_feed_whatever_comes_later() {
     let expected = Purchase { feed: Some(FEED), ..purchase };
     assert_eq!(database.purchase(&BUYER).unwrap(), Some(expected.clone()));
     assert_eq!(database.purchases().unwrap(), [expected]);
+}
+
+#[test]
+fn the_feeds_that_come_with_one_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let member =
+        |byte: u8| ListedMember { feed: FeedKey([byte; 32]), folder: PathBuf::from(format!("/{byte}")) };
+    assert!(database.put_listing_members(&FeedKey([9; 32]), &[member(1)]).is_err(), "of nothing listed");
+    database.put_listing_members(&FEED, &[member(1), member(2)]).unwrap();
+    database.put_listing_members(&FEED, &[member(3), member(2)]).unwrap();
+    assert_eq!(database.listing_members(&FEED).unwrap(), [member(2), member(3)]);
+
+    let bought = Member { feed: FeedKey([1; 32]), key: FeedKey([2; 32]) };
+    assert!(database.put_purchase_member(&BUYER, &bought).is_err(), "of nobody");
+    let purchase = Purchase {
+        seller: BUYER,
+        feed: None,
+        name: None,
+        card: None,
+        addresses: Vec::new(),
+        terms_hash: None,
+        since_ms: 1,
+    };
+    database.put_purchase(&purchase).unwrap();
+    database.put_purchase_member(&BUYER, &bought).unwrap();
+    database.put_purchase_member(&BUYER, &Member { key: FeedKey([3; 32]), ..bought }).unwrap();
+    assert_eq!(database.purchase_members(&BUYER).unwrap(), [bought], "the first stays");
 }
 
 /// Charges time at a moment of this run.

@@ -6,7 +6,6 @@ use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
 use dazaar_wire::session::{Config, Event, Role, Security};
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::buyers::UserMessage;
@@ -17,13 +16,14 @@ use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
 use crate::market::MarketError;
 use crate::shared_log::SharedLog;
+use crate::transport::BoxedStream;
 use crate::validator::{Asked, Question};
 
 /// A connection and where it stands.
 #[derive(Debug)]
 pub(super) struct SellerConnection {
     seller: Arc<Shared>,
-    connection: Connection<TcpStream>,
+    connection: Connection<BoxedStream>,
     machine: SellerSession,
     /// Who is at the other end, and what is to be sent to them.
     buyer: Option<(IdentityKey, mpsc::Receiver<UserMessage>)>,
@@ -54,7 +54,7 @@ struct Delivery {
 }
 
 impl SellerConnection {
-    pub(super) fn new(seller: Arc<Shared>, stream: TcpStream) -> Self {
+    pub(super) fn new(seller: Arc<Shared>, stream: BoxedStream) -> Self {
         let config = Config {
             role: Role::Responder,
             identity: &seller.identity,

@@ -6,6 +6,7 @@
 
 mod disk;
 mod folders;
+mod gone;
 #[path = "../maps/node.rs"]
 mod node;
 mod peers;

@@ -35,7 +35,7 @@ fn check(path: &Path) -> std::io::Result<()> {
         Ok(_) => fs::File::options().write(true).open(path).map(drop),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            fs::metadata(parent.unwrap_or(Path::new("."))).map(drop)
+            fs::metadata(parent.unwrap_or_else(|| Path::new("."))).map(drop)
         }
         Err(error) => Err(error),
     }

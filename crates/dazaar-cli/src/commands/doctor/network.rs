@@ -1,16 +1,18 @@
 //! The part of `dazaar doctor` that is about the way to a seller: which addresses are known and found, and who is there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::{Address, Link};
-use dazaar::discovery::{Discovery, Found, Mode, Via};
+use dazaar::discovery::{Discovery, Found, Via};
+use dazaar::transport::Proxy;
 use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, explain};
 use dazaar_data::find_seller;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Context;
-use crate::commands::network::NetworkArguments;
+use crate::commands::dialling::DialArguments;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 
@@ -20,6 +22,9 @@ const SEARCH_TIME: Duration = Duration::from_secs(5);
 /// How long one address may take to prove that the seller is there.
 const PROBE_TIME: Duration = Duration::from_secs(12);
 
+/// The same, through a proxy: that of Tor takes its time.
+const PROXY_PROBE_TIME: Duration = Duration::from_secs(65);
+
 /// Addresses that are tried; the DHT may name any number.
 const PROBED_MAX: usize = 16;
 
@@ -27,12 +32,15 @@ const PROBED_MAX: usize = 16;
 pub(super) async fn examine(
     context: &Context,
     seller: &str,
-    network: &NetworkArguments,
+    dialling: &DialArguments,
 ) -> Result<(), Failure> {
     // Whoever only looks leaves no trace in the records, and does not show the seller who they are.
     let folder = tempfile::tempdir()?;
     let market = Market::create(&folder.path().join("doctor"), None, None)?;
-    network.join(&market, Mode::Client);
+    let proxy = dialling.join(&market)?;
+    if let Some(proxy) = &proxy {
+        tell(context, "proxy", true, format!("sellers are dialled through {} only", proxy.address()))?;
+    }
     let link = find_seller(&market, seller, &[])?.link;
     let mut ways: BTreeMap<String, (Address, &'static str)> = BTreeMap::new();
     for address in &link.addresses {
@@ -48,8 +56,8 @@ pub(super) async fn examine(
     }
     let mut reached = 0;
     for (address, way) in ways.into_values().take(PROBED_MAX) {
-        let outcome =
-            probe(&folder.path().join(format!("probe-{reached}-{address}")), &link, address.clone()).await?;
+        let dir = folder.path().join(format!("probe-{reached}-{address}"));
+        let outcome = probe(&dir, &link, address.clone(), proxy.clone()).await?;
         reached += usize::from(outcome.is_ok());
         let detail = outcome.clone().unwrap_or_else(|problem| problem);
         tell(context, &format!("{way} {address}"), outcome.is_ok(), detail)?;
@@ -96,8 +104,14 @@ async fn probe(
     dir: &std::path::Path,
     link: &Link,
     address: Address,
+    proxy: Option<Proxy>,
 ) -> Result<Result<String, String>, Failure> {
     let market = Market::create(dir, None, None)?;
+    let mut patience = PROBE_TIME;
+    if let Some(proxy) = proxy {
+        market.dial_by(Arc::new(proxy));
+        patience = PROXY_PROBE_TIME;
+    }
     let link = Link { addresses: vec![address], ..link.clone() };
     let buyer = Buyer::new(market.into(), link.into(), BuyerOptions::default())?;
     let mut notices = buyer.notices();
@@ -121,7 +135,7 @@ async fn probe(
             } => outcome,
         }
     };
-    Ok(timeout(PROBE_TIME, probing).await.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+    Ok(timeout(patience, probing).await.unwrap_or_else(|_| Err("no answer in time".to_owned())))
 }
 
 fn tell(context: &Context, part: &str, fine: bool, detail: String) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use crate::signals::Interruption;
 
 /// Write a folder, or a file, into a drive of mine, which is made if there is none
 ///
-/// Keeps modes and times. Files of the same size and time as in the drive are passed over; nothing is deleted. Devices, sockets, pipes
+/// Keeps modes and times. Files of the same size and time as in the drive are passed over; nothing is deleted, unless --delete. Devices, sockets, pipes
 /// and links that lead out of the folder are left out and told of.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar drive import ./photos ./photos.drive")]
@@ -26,6 +26,10 @@ pub(crate) struct ImportArguments {
     /// Where it goes in the drive [default: the root, or the name of the file]
     #[arg(long, value_name = "PATH")]
     into: Option<String>,
+
+    /// Delete from the drive what the folder has no more, so that both are the same
+    #[arg(long)]
+    delete: bool,
 }
 
 /// Write a drive into a folder
@@ -47,7 +51,7 @@ pub(crate) struct ExportArguments {
 }
 
 pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
-    let ImportArguments { source, drive, into } = arguments;
+    let ImportArguments { source, drive, into, delete } = arguments;
     let into = match (into, source.is_dir()) {
         (Some(into), _) => path(into),
         (None, true) => path("/"),
@@ -64,7 +68,13 @@ pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Re
     let interruption = Interruption::listen()?;
     let mut told = Ok(());
     let work = async {
-        Ok::<Summary, Failure>(drive.import(source, &into, |notice| tell(context, notice, &mut told)).await?)
+        let mut notify = |notice: &FileNotice| tell(context, notice, &mut told);
+        let mut summary = Summary::default();
+        if *delete {
+            summary = drive.forget(source, &into, &mut notify).await?;
+        }
+        summary.add(&drive.import(source, &into, &mut notify).await?);
+        Ok::<Summary, Failure>(summary)
     };
     let Some(summary) = interruption.or(work).await? else {
         drive.flush().await?;

@@ -2,6 +2,8 @@
 
 mod process;
 mod scene;
+mod socks;
 
 pub(crate) use process::{Process, eventually};
 pub(crate) use scene::{Place, Scene, blocks, csv, text};
+pub(crate) use socks::{Manner, Socks};

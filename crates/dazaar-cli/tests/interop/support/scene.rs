@@ -56,7 +56,7 @@ impl Scene {
     /// The same, with more in its environment.
     pub(crate) fn dazaar_with(&self, who: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
-        command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE");
+        command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE").env_remove("DAZAAR_PROXY");
         // Tests about something else must not talk to the network that the machine is in.
         command.env("DAZAAR_NO_LAN", "true").env_remove("DAZAAR_BOOTSTRAP");
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
