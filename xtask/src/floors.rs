@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -23,10 +23,11 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),
+    ("dazaar-web", &["dazaar"]),
     ("dazaar-python", &["dazaar", "dazaar-table", "dazaar-data"]),
     (
         "dazaar-cli",
-        &["dazaar", "dazaar-pay", "dazaar-cashu", "dazaar-evm", "dazaar-table", "dazaar-data", "dazaar-sql"],
+        &["dazaar", "dazaar-pay", "dazaar-cashu", "dazaar-evm", "dazaar-table", "dazaar-data", "dazaar-sql", "dazaar-web"],
     ),
     (
         "dazaar-fuzz",

@@ -299,6 +299,8 @@ pub(crate) enum Event {
         failed: u64,
         bytes: u64,
     },
+    /// A drive is shown to browsers.
+    Serving { key: String, url: String },
     /// What has changed in a drive.
     DriveChange { path: String, kind: &'static str, size: Option<u64> },
     /// Why the program ends early.

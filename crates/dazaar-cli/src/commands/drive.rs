@@ -5,15 +5,17 @@ mod change;
 mod diff;
 mod import;
 mod list;
+mod serve;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use dazaar::Market;
 use dazaar::cards::extension::printable;
 use dazaar::database::Purchase;
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
-use dazaar::log::FeedKey;
+use dazaar::log::{FeedKey, IdentityKey};
 use dazaar::maps::hyperdrive::{DriveError, DrivePath};
 use dazaar::maps::hypertrie::TrieError;
 
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Rm(change::RemoveArguments),
     Diff(diff::Arguments),
     Stat(list::StatArguments),
+    Serve(serve::Arguments),
 }
 
 /// Which drive is read, and which version.
@@ -60,29 +63,53 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Rm(arguments) => change::remove(context, arguments).await,
         Command::Diff(arguments) => diff::run(context, arguments).await,
         Command::Stat(arguments) => list::stat(context, arguments).await,
+        Command::Serve(arguments) => serve::run(context, arguments).await,
+    }
+}
+
+/// Where a drive is read from.
+enum Place {
+    /// A folder, and the key if that is not the folder's own drive.
+    Folder(PathBuf, Option<FeedKey>),
+    /// Feeds that this seller sold.
+    Bought(Arc<Market>, IdentityKey),
+}
+
+impl Place {
+    /// The drive as it is now.
+    async fn open(&self) -> Result<Drive, Failure> {
+        Ok(match self {
+            Self::Folder(folder, key) => Drive::snapshot(folder, *key).await?,
+            Self::Bought(market, seller) => Drive::bought(market, seller).await?,
+        })
     }
 }
 
 impl Source {
     /// The drive, and the version that is meant.
     async fn open(&self, context: &Context) -> Result<(Drive, u64), Failure> {
+        self.open_at(&self.place(context)?).await
+    }
+
+    async fn open_at(&self, place: &Place) -> Result<(Drive, u64), Failure> {
+        let drive = place.open().await?;
+        let version = version(&drive, self.at.as_deref()).await?;
+        Ok((drive, version))
+    }
+
+    fn place(&self, context: &Context) -> Result<Place, Failure> {
         // A folder may be called what it is sold as.
         let is_folder = self.key.is_some() || Drive::is_in(&self.drive);
         let known = match self.drive.to_str().filter(|_| !is_folder) {
-            Some(name) => known(context, name).await?,
+            Some(name) => known(context, name)?,
             None => None,
         };
-        let drive = match known {
-            Some(drive) => drive,
-            None => Drive::snapshot(&self.drive, self.key).await?,
-        };
-        let version = version(&drive, self.at.as_deref()).await?;
-        Ok((drive, version))
+        Ok(known.unwrap_or_else(|| Place::Folder(self.drive.clone(), self.key)))
     }
 }
 
 /// The drive that I bought or sell, by its name, or the seller's or the drive's key.
-async fn known(context: &Context, name: &str) -> Result<Option<Drive>, Failure> {
+fn known(context: &Context, name: &str) -> Result<Option<Place>, Failure> {
     if !Market::keystore(&context.dir).exists() {
         return Ok(None);
     }
@@ -98,12 +125,10 @@ async fn known(context: &Context, name: &str) -> Result<Option<Drive>, Failure> 
     if let (None, Ok(listing)) = (purchase, find_listing(&market, Some(name)))
         && let Some(folder) = Drive::folder_of_part(&listing.folder)
     {
-        return Ok(Some(Drive::snapshot(folder, Some(listing.feed)).await?));
+        return Ok(Some(Place::Folder(folder.to_owned(), Some(listing.feed))));
     }
-    match purchase.or_else(|| purchases.iter().find(is_called)) {
-        Some(purchase) => Ok(Some(Drive::bought(&market, &purchase.seller).await?)),
-        None => Ok(None),
-    }
+    let purchase = purchase.or_else(|| purchases.iter().find(is_called));
+    Ok(purchase.map(|purchase| Place::Bought(Arc::clone(&market), purchase.seller)))
 }
 
 /// A version by number or tag, or the newest.

@@ -35,6 +35,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
                 "{written} {entries} written{bytes}{unchanged}{deleted}; the drive is at version {version}"
             )
         }
+        Event::Serving { url, .. } => format!("Showing the drive at {url}"),
         Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,
     })

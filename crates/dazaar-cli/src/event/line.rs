@@ -320,6 +320,7 @@ impl Event {
             | Self::DriveEntry { .. }
             | Self::DriveFile { .. }
             | Self::DriveDone { .. }
+            | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
