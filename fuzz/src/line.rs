@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
+use dazaar_wire::session::Expected;
 use dazaar_wire::{Channel, Config, Event, PeerFault, Role, SecurityPolicy, Session};
 
 /// The time at which everything happens.
@@ -28,7 +29,7 @@ pub(crate) fn config(role: Role, security: SecurityPolicy, extensions: &[&str]) 
     Config {
         role,
         identity: &IDENTITIES[usize::from(!initiates)],
-        expected: None,
+        expected: Expected::Anybody,
         security,
         seed: if initiates { [1; 32] } else { [2; 32] },
         extensions: extensions.iter().map(|name| (*name).to_owned()).collect(),

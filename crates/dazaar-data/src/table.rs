@@ -88,7 +88,7 @@ impl Tables {
     pub(crate) fn options(&self) -> BuyerOptions {
         let Settings { security, vetting, .. } = self.settings();
         let (download, vetting) = (Download::Sparse, vetting.clone());
-        BuyerOptions { download, security: *security, vetting, payers: Vec::new() }
+        BuyerOptions { download, security: *security, vetting, payers: Vec::new(), share: None }
     }
 
     /// Opens the table that is meant: the name of a listing or purchase, the key of a feed or seller, the folder of a feed, a link,

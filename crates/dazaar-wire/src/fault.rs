@@ -41,6 +41,12 @@ pub enum PeerFault {
         /// Who answered.
         actual: IdentityKey,
     },
+    /// A peer answered to whom there is another way.
+    #[error("reached {actual}, to whom there is another way")]
+    UnwantedIdentity {
+        /// Who answered.
+        actual: IdentityKey,
+    },
     /// We require authenticated frames, and the remote does not offer them.
     #[error("the remote does not support authenticated frames")]
     NotAuthenticated,

@@ -77,12 +77,23 @@ pub(crate) struct Established {
     pub(crate) remote_nonce: [u8; NONCE_BYTES],
 }
 
+/// Who the other side may prove to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Everybody.
+    Anybody,
+    /// Nobody else.
+    Only(IdentityKey),
+    /// Everybody else: whoever has one is reached in another way.
+    AllBut(IdentityKey),
+}
+
 /// A handshake under way.
 pub(crate) struct Handshake {
     noise: HandshakeState,
     role: Role,
     policy: SecurityPolicy,
-    expected: Option<IdentityKey>,
+    expected: Expected,
     nonce: [u8; NONCE_BYTES],
     /// The message that comes next, counted from 1.
     message: u8,
@@ -97,7 +108,7 @@ impl Handshake {
     pub(crate) fn new(
         role: Role,
         identity: &IdentityKeyPair,
-        expected: Option<IdentityKey>,
+        expected: Expected,
         policy: SecurityPolicy,
         secrets: &Secrets,
     ) -> (Self, Vec<u8>) {
@@ -195,7 +206,8 @@ impl Handshake {
     fn verify_identity(&self) -> Result<(), PeerFault> {
         let actual = self.remote_identity()?;
         match self.expected {
-            Some(expected) if expected != actual => Err(PeerFault::WrongIdentity { expected, actual }),
+            Expected::Only(expected) if expected != actual => Err(PeerFault::WrongIdentity { expected, actual }),
+            Expected::AllBut(unwanted) if unwanted == actual => Err(PeerFault::UnwantedIdentity { actual }),
             _ => Ok(()),
         }
     }

@@ -17,6 +17,7 @@
 //! use std::time::Duration;
 //!
 //! use dazaar_log::IdentityKeyPair;
+//! use dazaar_wire::session::Expected;
 //! use dazaar_wire::{Config, Event, PeerFault, Role, Security, SecurityPolicy, Session};
 //!
 //! fn start(role: Role, person: u8) -> Session {
@@ -24,7 +25,8 @@
 //!     let (security, extensions) = (SecurityPolicy::Offer, vec!["greeting".to_owned()]);
 //!     // A real seed is random and used once.
 //!     let seed = [person; 32];
-//!     Session::new(Config { role, identity: &identity, expected: None, security, seed, extensions }, Duration::ZERO)
+//!     let config = Config { role, identity: &identity, expected: Expected::Anybody, security, seed, extensions };
+//!     Session::new(config, Duration::ZERO)
 //! }
 //!
 //! /// Stands for the socket, and returns what happened at the receiving end.
@@ -61,7 +63,7 @@ use dazaar_log::{IdentityKey, IdentityKeyPair};
 
 pub use self::event::{Event, OpenError, SendError};
 pub use crate::channel::Channel;
-pub use crate::handshake::{Role, Security, SecurityPolicy};
+pub use crate::handshake::{Expected, Role, Security, SecurityPolicy};
 
 use crate::channel::Channels;
 use crate::extension::{LocalExtensions, RemoteExtensions};
@@ -78,8 +80,8 @@ pub struct Config<'a> {
     pub role: Role,
     /// Whom this side proves to be.
     pub identity: &'a IdentityKeyPair,
-    /// Whom the other side has to prove to be; `None` accepts everybody.
-    pub expected: Option<IdentityKey>,
+    /// Who the other side may prove to be.
+    pub expected: Expected,
     /// Whether frames have to be authenticated.
     pub security: SecurityPolicy,
     /// Randomness, never used before: the ephemeral key and the nonce are made from it.

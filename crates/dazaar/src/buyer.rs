@@ -3,8 +3,10 @@
 mod candidates;
 mod payments;
 mod session;
+mod swarm;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
@@ -18,14 +20,16 @@ use dazaar_wire::session::SecurityPolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
-use crate::database::{Purchase, Spending, SpendingState};
+use crate::database::{DatabaseError, Purchase, Spending, SpendingState};
+use crate::discovery::Discovery;
 use crate::market::{Market, MarketError};
 use crate::payment::{Bill, Payer};
+use crate::peer::FeedSet;
 use crate::replicator::Replicator;
 use crate::validator::Validator;
 use payments::Payment;
@@ -69,6 +73,9 @@ pub struct BuyerOptions {
     pub vetting: Option<Arc<dyn Validator>>,
     /// Who pays: the first that can.
     pub payers: Vec<NamedPayer>,
+    /// Where other buyers of a feed that is free for everybody are served, who are found as the seller is; none serves and asks nobody
+    /// but the seller. Port 0 takes a free one.
+    pub share: Option<SocketAddr>,
 }
 
 /// A wallet that pays, and the name under which payments remember it.
@@ -97,7 +104,7 @@ impl BuyerOptions {
 
 impl Default for BuyerOptions {
     fn default() -> Self {
-        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None, payers: Vec::new() }
+        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None, payers: Vec::new(), share: None }
     }
 }
 
@@ -115,6 +122,10 @@ struct Shared {
     replicator: OnceLock<Arc<Replicator>>,
     /// The feeds that come with it, as the data names them.
     members: Mutex<BTreeMap<FeedKey, Arc<Replicator>>>,
+    /// All of these, for other buyers if they are free.
+    feeds: Arc<FeedSet>,
+    /// Whether everybody gets them, and may pass them on.
+    is_free: watch::Sender<bool>,
     notices: broadcast::Sender<BuyerNotice>,
     outbox: Mutex<VecDeque<(String, Value)>>,
     outbox_filled: Arc<Notify>,
@@ -174,12 +185,15 @@ impl Buyer {
             acceptance,
             replicator: OnceLock::new(),
             members: Mutex::default(),
+            feeds: FeedSet::new(),
+            is_free: watch::Sender::new(false),
             notices: broadcast::Sender::new(NOTICES_MAX),
             outbox: Mutex::default(),
             outbox_filled: Arc::default(),
             payments: Mutex::default(),
         }));
         buyer.0.resume_payments()?;
+        buyer.0.is_free.send_replace(buyer.0.market.database().is_purchase_free(&seller)?);
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
             for member in buyer.0.market.database().purchase_members(&seller)? {
@@ -281,8 +295,23 @@ impl Buyer {
     /// Connects to the seller and goes on with whoever proves first to be it, at the order's addresses and wherever the market's
     /// [`Discovery`](crate::Discovery) finds it; and again whenever the connection ends. Returns only when trying again is
     /// pointless.
+    ///
+    /// Meanwhile buyers of a free feed serve each other, if [`BuyerOptions::share`] says so.
     pub async fn run(&self) -> BuyerEnd {
         let discovery = self.0.market.discovery();
+        let Some((discovery, address)) = discovery.zip(self.0.options.share) else {
+            return self.buy(discovery).await;
+        };
+        tokio::select! {
+            end = self.buy(Some(discovery)) => end,
+            error = self.0.swarm(discovery, address) => {
+                tracing::warn!(%error, "other buyers are not served");
+                self.buy(Some(discovery)).await
+            }
+        }
+    }
+
+    async fn buy(&self, discovery: Option<&Discovery>) -> BuyerEnd {
         let lookup = discovery.map(|discovery| discovery.look_up(self.seller().discovery_key()));
         let mut candidates = Candidates::new(Instant::now(), &self.0.order.link.addresses, lookup);
         loop {
@@ -402,6 +431,9 @@ impl Shared {
         let log = self.market.purchased_feed(feed)?;
         let options = Options { download: self.options.download, seed: rand::random() };
         let replicator = Replicator::new(log, Feed::own(*feed), options);
+        self.feeds.add(Arc::clone(&replicator), None);
+        // Whoever waits for a free feed looks again.
+        self.is_free.send_modify(|_| {});
         Ok(Arc::clone(self.replicator.get_or_init(|| replicator)))
     }
 
@@ -414,8 +446,18 @@ impl Shared {
         let log = self.market.purchased_feed(&member.key)?;
         let options = Options { download: self.options.download, seed: rand::random() };
         let replicator = Replicator::new(log, Feed::own(member.key), options);
+        self.feeds.add(Arc::clone(&replicator), None);
         members.insert(member.feed, Arc::clone(&replicator));
         Ok(replicator)
+    }
+
+    /// The seller says that everybody gets the feed.
+    fn set_free(&self) -> Result<(), DatabaseError> {
+        if !*self.is_free.borrow() {
+            self.market.database().set_purchase_free(&self.order.link.seller)?;
+            self.is_free.send_replace(true);
+        }
+        Ok(())
     }
 
     fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Arc<Replicator>>> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
 use dazaar_wire::discovery::Rate;
-use dazaar_wire::session::{Channel, Config, Event, Role, SecurityPolicy};
+use dazaar_wire::session::{Channel, Config, Event, Expected, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -87,11 +87,21 @@ pub async fn replicate<S: AsyncRead + AsyncWrite + Unpin>(
     role: Role,
     feeds: &FeedSet,
 ) -> Result<(), ConnectionError> {
+    replicate_with(stream, role, Expected::Anybody, feeds).await
+}
+
+/// The same, with whom it may be.
+pub(crate) async fn replicate_with<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    role: Role,
+    expected: Expected,
+    feeds: &FeedSet,
+) -> Result<(), ConnectionError> {
     let identity = IdentityKeyPair::from_seed(&rand::random());
     let config = Config {
         role,
         identity: &identity,
-        expected: None,
+        expected,
         security: SecurityPolicy::Offer,
         seed: rand::random(),
         extensions: Vec::new(),

@@ -5,6 +5,7 @@ mod deliver;
 mod destination;
 mod files;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -56,6 +57,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     payment: PaymentArguments,
 
+    /// Of a feed that is free for everybody, serve and ask nobody but the seller
+    #[arg(long, env = "DAZAAR_NO_SHARE", hide_env_values = true)]
+    no_share: bool,
+
+    /// Address at which other buyers of a free feed are served, if sellers are looked for [default: 0.0.0.0, any free port]
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "no_share", env = "DAZAAR_SHARE_ON", hide_env_values = true)]
+    share_on: Option<SocketAddr>,
+
     /// Send the seller a message of your own
     #[arg(long, value_name = "NAME=JSON")]
     send: Vec<String>,
@@ -71,7 +80,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let messages = arguments.send.iter().map(|text| message(text)).collect::<Result<Vec<_>, _>>()?;
     let market = context.market_or_new()?;
     let how = (&arguments.purchase, &arguments.payment);
-    let purchase = Purchase::paying(context, &market, &arguments.seller, how, arguments.download())?;
+    let purchase = Purchase::paying(context, &market, &arguments.seller, how, (arguments.download(), arguments.share()))?;
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }
@@ -90,6 +99,12 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
 }
 
 impl Arguments {
+    /// Where to serve other buyers.
+    fn share(&self) -> Option<SocketAddr> {
+        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        (!self.no_share).then(|| self.share_on.unwrap_or(anywhere))
+    }
+
     fn download(&self) -> Download {
         match (self.sparse, &self.to) {
             (true, _) => Download::Sparse,

@@ -94,7 +94,7 @@ async fn from_seller(context: &Context, arguments: &Arguments) -> Result<(), Fai
     }
     let market = context.market_or_new()?;
     let how = (&arguments.purchase, &arguments.payment);
-    let purchase = Purchase::paying(context, &market, &arguments.feed, how, Download::Sparse)?;
+    let purchase = Purchase::paying(context, &market, &arguments.feed, how, (Download::Sparse, None))?;
     let (query, answer) = (arguments.query()?, arguments.answer(context)?);
     let delivery = TableDelivery::new(query, arguments.follow, answer);
     let outcome = Interruption::listen()?.or(purchase.follow(context, delivery)).await;

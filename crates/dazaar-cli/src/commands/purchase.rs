@@ -1,6 +1,7 @@
 //! A purchase as several commands make one: whom from, how to connect, and until when.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +127,8 @@ impl<'a> Purchase<'a> {
         arguments: &'a SellerArguments,
         download: Download,
     ) -> Result<Self, Failure> {
-        Self::with_payers(market, seller, arguments, download, Vec::new())
+        let options = BuyerOptions { download, ..BuyerOptions::default() };
+        Self::with_options(market, seller, arguments, options)
     }
 
     /// The same, and pays as `payment` says once there is a connection.
@@ -135,7 +137,7 @@ impl<'a> Purchase<'a> {
         market: &Arc<Market>,
         seller: &str,
         (arguments, payment): (&'a SellerArguments, &PaymentArguments),
-        download: Download,
+        (download, share): (Download, Option<SocketAddr>),
     ) -> Result<Self, Failure> {
         let plan = payment.plan()?;
         let wallets = Wallet::all(market)?.into_iter().filter_map(Wallet::named_payer);
@@ -145,7 +147,8 @@ impl<'a> Purchase<'a> {
             payer: Arc::new(ByHand { method, output: Arc::clone(&context.output) }),
         });
         let payers = wallets.chain(by_hand).collect();
-        let purchase = Self::with_payers(market, seller, arguments, download, payers)?;
+        let options = BuyerOptions { download, payers, share, ..BuyerOptions::default() };
+        let purchase = Self::with_options(market, seller, arguments, options)?;
         let code = secrets::voucher(payment.voucher, payment.voucher_file.as_deref())?;
         if let Some(code) = &code {
             purchase.buyer.redeem(code);
@@ -153,20 +156,21 @@ impl<'a> Purchase<'a> {
         Ok(Self { pays: plan.is_some() || code.is_some(), plan, ..purchase })
     }
 
-    fn with_payers(
+    fn with_options(
         market: &Arc<Market>,
         seller: &str,
         arguments: &'a SellerArguments,
-        download: Download,
-        payers: Vec<NamedPayer>,
+        options: BuyerOptions,
     ) -> Result<Self, Failure> {
-        arguments.dialling.join(market)?;
+        let proxy = arguments.dialling.join(market)?;
         let order = find_seller(market, seller, &arguments.connect)?;
         let (security, vetting) = (arguments.security(), arguments.vetting());
         let card = order.card.as_deref().and_then(|card| Card::parse(card.as_bytes()).ok());
         let offers = card.map(|card| card.offers()).unwrap_or_default();
         let asked = offers.into_iter().filter_map(|offer| offer.terms.ok()).collect();
-        let options = BuyerOptions { download, security, vetting, payers };
+        // Who hides behind a proxy is not to be found beside it.
+        let share = options.share.filter(|_| proxy.is_none());
+        let options = BuyerOptions { security, vetting, share, ..options };
         let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
         Ok(Self { buyer, arguments, asked, plan: None, pays: false })
     }

@@ -43,7 +43,7 @@ fn a_session_can_move_between_threads_and_does_not_print_secrets() {
     let config = Config {
         role: Role::Initiator,
         identity: &identity(1),
-        expected: None,
+        expected: Expected::Anybody,
         security: SecurityPolicy::Offer,
         seed: [0xe7; 32],
         extensions: vec![],
@@ -86,7 +86,7 @@ fn the_first_frames_agree_with_the_vector() {
         let config = Config {
             role,
             identity: &IdentityKeyPair::from_secret(&secret(key)),
-            expected: None,
+            expected: Expected::Anybody,
             security: SecurityPolicy::Classic,
             seed: [0; 32],
             extensions: names.map(|name| format!("dazaar/{name}")).to_vec(),

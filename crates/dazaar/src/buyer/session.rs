@@ -8,7 +8,7 @@ use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::{Address, BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason, Member, pay};
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::Fault;
-use dazaar_wire::session::{Channel, Config, Event, Role, Security};
+use dazaar_wire::session::{Channel, Config, Event, Expected, Role, Security};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -49,7 +49,7 @@ impl BuyerConnection {
         let config = Config {
             role: Role::Initiator,
             identity: buyer.market.buyer(),
-            expected: Some(buyer.order.link.seller),
+            expected: Expected::Only(buyer.order.link.seller),
             security: buyer.options.security,
             seed: rand::random(),
             extensions: dazaar_market::extension::names(),
@@ -193,7 +193,12 @@ impl BuyerConnection {
                 {
                     self.handle_payment(&name, message);
                 }
-                BuyerAction::Notify(event) => self.buyer.notify(BuyerNotice::Session(event)),
+                BuyerAction::Notify(event) => {
+                    if matches!(&event, BuyerEvent::Valid { info } if is_free(info)) {
+                        self.buyer.set_free().map_err(MarketError::from)?;
+                    }
+                    self.buyer.notify(BuyerNotice::Session(event));
+                }
                 BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
                 BuyerAction::Download(downloading) => {
                     self.downloading = downloading;
@@ -278,6 +283,11 @@ impl BuyerConnection {
         self.resend_at = None;
         self.sent.clear();
     }
+}
+
+/// Whether everybody gets the feed itself: npm dazaar says it in two ways.
+fn is_free(info: &Value) -> bool {
+    info["free"] == true || (info["type"] == "free" && info["uniqueFeed"] == false)
 }
 
 /// Waits for a time; for ever, if there is none.

@@ -55,6 +55,19 @@ impl Database {
         Ok(())
     }
 
+    /// Records that a seller gives everybody the feed that I have.
+    pub fn set_purchase_free(&self, seller: &IdentityKey) -> Result<(), DatabaseError> {
+        self.connection().execute("UPDATE purchase SET free = 1 WHERE seller = ?1", [seller.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Whether a seller said so.
+    pub fn is_purchase_free(&self, seller: &IdentityKey) -> Result<bool, DatabaseError> {
+        let sql = "SELECT free FROM purchase WHERE seller = ?1";
+        let free = self.connection().query_row(sql, [seller.as_bytes()], |row| row.get(0)).optional()?;
+        Ok(free.unwrap_or(false))
+    }
+
     /// Everything that I buy, oldest first.
     pub fn purchases(&self) -> Result<Vec<Purchase>, DatabaseError> {
         let connection = self.connection();

@@ -6,6 +6,9 @@ CREATE TABLE listing_member (
     PRIMARY KEY (listing, feed)
 ) STRICT;
 
+-- Everybody gets this feed, and may pass it on.
+ALTER TABLE purchase ADD COLUMN free INTEGER NOT NULL DEFAULT 0;
+
 -- Feeds that come with one that I buy.
 CREATE TABLE purchase_member (
     seller BLOB NOT NULL REFERENCES purchase (seller),

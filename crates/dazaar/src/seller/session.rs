@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
-use dazaar_wire::session::{Config, Event, Role, Security};
+use dazaar_wire::session::{Config, Event, Expected, Role, Security};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -58,7 +58,7 @@ impl SellerConnection {
         let config = Config {
             role: Role::Responder,
             identity: &seller.identity,
-            expected: None,
+            expected: Expected::Anybody,
             security: seller.options.security,
             seed: rand::random(),
             extensions: dazaar_market::extension::names(),

@@ -7,7 +7,7 @@ use dazaar_log::{Feed, FeedKey, IdentityKeyPair, Log};
 
 use super::jar::{MemoryLog, block_bytes, pair};
 use crate::replication::{Download, Options, PeerId, Replication, Transfer};
-use crate::session::{Channel, Config, Event, Role, SecurityPolicy, Session};
+use crate::session::{Channel, Config, Event, Expected, Role, SecurityPolicy, Session};
 
 /// Bytes that may wait for the socket before nothing more is said.
 const HIGH_WATER_BYTES: usize = 64 * 1024;
@@ -28,7 +28,7 @@ impl Host {
     fn new(role: Role, security: SecurityPolicy, log: MemoryLog, feed: Feed, download: Download) -> Self {
         let seed = [role as u8 + 1; 32];
         let identity = &IdentityKeyPair::from_seed(&seed);
-        let config = Config { role, identity, expected: None, security, seed, extensions: vec![] };
+        let config = Config { role, identity, expected: Expected::Anybody, security, seed, extensions: vec![] };
         Self {
             session: Session::new(config, Duration::ZERO),
             key: feed.key(),

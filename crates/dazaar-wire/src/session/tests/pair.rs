@@ -5,7 +5,7 @@ use std::time::Duration;
 use dazaar_log::IdentityKeyPair;
 
 use crate::fault::PeerFault;
-use crate::session::{Config, Event, Role, SecurityPolicy, Session};
+use crate::session::{Config, Event, Expected, Role, SecurityPolicy, Session};
 
 /// A session and what happened on it.
 pub(super) struct End {
@@ -29,7 +29,7 @@ pub(super) fn session(role: Role, security: SecurityPolicy, now: Duration) -> Se
     let seed = if role == Role::Initiator { 1 } else { 2 };
     let identity = identity(seed);
     let config =
-        Config { role, identity: &identity, expected: None, security, seed: [seed; 32], extensions: vec![] };
+        Config { role, identity: &identity, expected: Expected::Anybody, security, seed: [seed; 32], extensions: vec![] };
     Session::new(config, now)
 }
 
