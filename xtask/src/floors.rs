@@ -27,7 +27,16 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("dazaar-python", &["dazaar", "dazaar-table", "dazaar-data"]),
     (
         "dazaar-cli",
-        &["dazaar", "dazaar-pay", "dazaar-cashu", "dazaar-evm", "dazaar-table", "dazaar-data", "dazaar-sql", "dazaar-web"],
+        &[
+            "dazaar",
+            "dazaar-pay",
+            "dazaar-cashu",
+            "dazaar-evm",
+            "dazaar-table",
+            "dazaar-data",
+            "dazaar-sql",
+            "dazaar-web",
+        ],
     ),
     (
         "dazaar-fuzz",

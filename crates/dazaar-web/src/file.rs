@@ -33,8 +33,10 @@ pub(crate) async fn respond(
     if names(request.headers(), header::IF_NONE_MATCH, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, about, modified).into_response());
     }
-    let is_same = !request.headers().contains_key(header::IF_RANGE) || names(request.headers(), header::IF_RANGE, &tag);
-    let wanted = request.headers().get(header::RANGE).filter(|_| is_same).and_then(|range| range.to_str().ok());
+    let is_same =
+        !request.headers().contains_key(header::IF_RANGE) || names(request.headers(), header::IF_RANGE, &tag);
+    let wanted =
+        request.headers().get(header::RANGE).filter(|_| is_same).and_then(|range| range.to_str().ok());
     let (status, range, part) = match wanted.map_or(Ok(None), |wanted| part_of(wanted, stat.size)) {
         Ok(None) => (StatusCode::OK, 0..stat.size, None),
         Ok(Some(range)) => {
@@ -49,7 +51,8 @@ pub(crate) async fn respond(
     // What cannot be read is found before anything is promised.
     let reader = drive.read(*version, path, range).await?;
     let length = [(header::CONTENT_LENGTH, reader.left().to_string())];
-    let body = if *request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(bytes(reader)) };
+    let body =
+        if *request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(bytes(reader)) };
     Ok((status, about, modified, length, part.map(|part| [part]), body).into_response())
 }
 
@@ -69,7 +72,10 @@ fn part_of(wanted: &str, size: u64) -> Result<Option<Range<u64>>, Unsatisfiable>
 /// Whether a header names the tag.
 fn names(headers: &HeaderMap, header: header::HeaderName, tag: &str) -> bool {
     let given = headers.get(header).and_then(|given| given.to_str().ok()).unwrap_or_default();
-    given.split(',').map(|given| given.trim().trim_start_matches("W/")).any(|given| given == tag || given == "*")
+    given
+        .split(',')
+        .map(|given| given.trim().trim_start_matches("W/"))
+        .any(|given| given == tag || given == "*")
 }
 
 /// What is in a file, by its name. Text is UTF-8, as nearly all of it is.

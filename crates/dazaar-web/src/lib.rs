@@ -24,8 +24,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What is not part of a name in a path of a URL.
-const NOT_IN_PATHS: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
+const NOT_IN_PATHS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// A version of a drive.
 #[derive(Debug, Clone)]
@@ -108,7 +117,9 @@ fn refuse(error: &DriveAccessError) -> Response {
         DriveAccessError::Missing { .. }
         | DriveAccessError::NotHere { .. }
         | DriveAccessError::Empty
-        | DriveAccessError::Drive(DriveError::Trie(TrieError::Missing { .. })) => StatusCode::SERVICE_UNAVAILABLE,
+        | DriveAccessError::Drive(DriveError::Trie(TrieError::Missing { .. })) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, format!("{error}\n")).into_response()

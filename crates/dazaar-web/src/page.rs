@@ -18,7 +18,8 @@ a{color:#0645ad;text-decoration:none;overflow-wrap:anywhere}a:hover{text-decorat
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}td,th{border-color:#333}a{color:#8ab4f8}}";
 
 pub(crate) fn respond(directory: &DrivePath, entries: &[Entry], headers: &HeaderMap) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    let accepted =
+        headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
     let vary = [(header::VARY, "accept"), (header::CACHE_CONTROL, "no-cache")];
     if accepted.contains("application/json") {
         return (vary, Json(entries.iter().map(described).collect::<Vec<_>>())).into_response();
@@ -55,7 +56,8 @@ fn page(directory: &DrivePath, entries: &[Entry]) -> String {
         let (name, link) = (escape(name_of(entry)), encode(name_of(entry)));
         let modified = http_date(entry.stat.mtime_ms).unwrap_or_default();
         // Behind `./` a colon in a name makes no scheme of it.
-        let written = write!(html, "<tr><td><a href=\"./{link}{slash}\">{name}{slash}</a><td>{size}<td>{modified}");
+        let written =
+            write!(html, "<tr><td><a href=\"./{link}{slash}\">{name}{slash}</a><td>{size}<td>{modified}");
         debug_assert!(written.is_ok(), "text takes all that is written");
     }
     html.push_str("</table>");

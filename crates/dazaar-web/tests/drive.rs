@@ -137,7 +137,8 @@ fn what_is_not_meant_is_refused() {
         assert_eq!(site.get(nothing).status, 404, "{nothing}");
     }
     assert_eq!(site.get("/%ff").status, 400);
-    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+    let agent =
+        ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
     let posted = agent.post(format!("{}/a", site.url)).send("other").expect("an answer");
     assert_eq!(posted.status().as_u16(), 405);
 }

@@ -206,7 +206,9 @@ impl Handshake {
     fn verify_identity(&self) -> Result<(), PeerFault> {
         let actual = self.remote_identity()?;
         match self.expected {
-            Expected::Only(expected) if expected != actual => Err(PeerFault::WrongIdentity { expected, actual }),
+            Expected::Only(expected) if expected != actual => {
+                Err(PeerFault::WrongIdentity { expected, actual })
+            }
             Expected::AllBut(unwanted) if unwanted == actual => Err(PeerFault::UnwantedIdentity { actual }),
             _ => Ok(()),
         }

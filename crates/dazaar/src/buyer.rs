@@ -104,7 +104,13 @@ impl BuyerOptions {
 
 impl Default for BuyerOptions {
     fn default() -> Self {
-        Self { download: Download::All, security: SecurityPolicy::Offer, vetting: None, payers: Vec::new(), share: None }
+        Self {
+            download: Download::All,
+            security: SecurityPolicy::Offer,
+            vetting: None,
+            payers: Vec::new(),
+            share: None,
+        }
     }
 }
 

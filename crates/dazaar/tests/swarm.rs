@@ -26,7 +26,8 @@ const BLOCKS: u64 = 20;
 async fn entrance() -> (Discovery, DiscoverySettings) {
     let settings = DiscoverySettings { lan: LanScope::None, ..DiscoverySettings::default() };
     let bind = Some("127.0.0.1:0".parse().unwrap());
-    let node = Discovery::start(DiscoverySettings { dht: Some(Mode::Full), bind, ..settings.clone() }).unwrap();
+    let node =
+        Discovery::start(DiscoverySettings { dht: Some(Mode::Full), bind, ..settings.clone() }).unwrap();
     let bound = node.status().await.bound.unwrap().to_string();
     (node, DiscoverySettings { dht: Some(Mode::Client), bootstrap: vec![bound.parse().unwrap()], ..settings })
 }
@@ -88,7 +89,7 @@ impl Purchase {
             let members = self.buyer.members();
             for feed in self.buyer.feed().into_iter().chain(members.values()) {
                 feed.log().listen(&changed);
-                while feed.log().lock().have().count() < blocks {
+                while feed.log().lock().downloaded() < blocks {
                     changed.notified().await;
                 }
             }

@@ -62,7 +62,13 @@ pub(crate) struct Arguments {
     no_share: bool,
 
     /// Address at which other buyers of a free feed are served, if sellers are looked for [default: 0.0.0.0, any free port]
-    #[arg(long, value_name = "IP:PORT", conflicts_with = "no_share", env = "DAZAAR_SHARE_ON", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        conflicts_with = "no_share",
+        env = "DAZAAR_SHARE_ON",
+        hide_env_values = true
+    )]
     share_on: Option<SocketAddr>,
 
     /// Send the seller a message of your own
@@ -80,7 +86,13 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let messages = arguments.send.iter().map(|text| message(text)).collect::<Result<Vec<_>, _>>()?;
     let market = context.market_or_new()?;
     let how = (&arguments.purchase, &arguments.payment);
-    let purchase = Purchase::paying(context, &market, &arguments.seller, how, (arguments.download(), arguments.share()))?;
+    let purchase = Purchase::paying(
+        context,
+        &market,
+        &arguments.seller,
+        how,
+        (arguments.download(), arguments.share()),
+    )?;
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }

@@ -24,7 +24,6 @@ use crate::connection::ConnectionError;
 use crate::discovery::{Discovery, Topic};
 use crate::peer::replicate_with;
 use crate::replicator::Replicator;
-use crate::transport::Dialer as _;
 
 /// Buyers who are served at once, besides those whom we dialled.
 const SERVED_MAX: usize = 32;
@@ -65,6 +64,7 @@ impl Shared {
                     peers.push(Box::pin(self.join(address)));
                 }
             }
+            let due = candidates.due();
             tokio::select! {
                 Some((address, ended)) = peers.next() => match address {
                     None => served -= 1,
@@ -81,7 +81,7 @@ impl Shared {
                     }
                 },
                 () = candidates.hear() => {}
-                () = expired(candidates.due()) => {}
+                () = expired(due) => {}
             }
         }
     }

@@ -123,6 +123,9 @@ fn the_feeds_that_come_with_one_are_kept() {
         since_ms: 1,
     };
     database.put_purchase(&purchase).unwrap();
+    assert!(!database.is_purchase_free(&BUYER).unwrap());
+    database.set_purchase_free(&BUYER).unwrap();
+    assert!(database.is_purchase_free(&BUYER).unwrap());
     database.put_purchase_member(&BUYER, &bought).unwrap();
     database.put_purchase_member(&BUYER, &Member { key: FeedKey([3; 32]), ..bought }).unwrap();
     assert_eq!(database.purchase_members(&BUYER).unwrap(), [bought], "the first stays");

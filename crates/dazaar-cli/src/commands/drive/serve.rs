@@ -42,7 +42,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let (drive, version) = arguments.source.open_at(&place).await?;
     let listener = bind(arguments.listen).await?;
     let address = listener.local_addr()?;
-    context.output.event(&Event::Serving { key: drive.key().to_string(), url: format!("http://{address}/") })?;
+    context
+        .output
+        .event(&Event::Serving { key: drive.key().to_string(), url: format!("http://{address}/") })?;
     let (shown, watched) = watch::channel(Shown { drive: Arc::new(drive), version });
     let work = async {
         tokio::select! {

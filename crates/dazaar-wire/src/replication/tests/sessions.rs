@@ -28,7 +28,8 @@ impl Host {
     fn new(role: Role, security: SecurityPolicy, log: MemoryLog, feed: Feed, download: Download) -> Self {
         let seed = [role as u8 + 1; 32];
         let identity = &IdentityKeyPair::from_seed(&seed);
-        let config = Config { role, identity, expected: Expected::Anybody, security, seed, extensions: vec![] };
+        let config =
+            Config { role, identity, expected: Expected::Anybody, security, seed, extensions: vec![] };
         Self {
             session: Session::new(config, Duration::ZERO),
             key: feed.key(),

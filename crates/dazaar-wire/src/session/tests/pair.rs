@@ -28,8 +28,14 @@ pub(super) fn identity(seed: u8) -> IdentityKeyPair {
 pub(super) fn session(role: Role, security: SecurityPolicy, now: Duration) -> Session {
     let seed = if role == Role::Initiator { 1 } else { 2 };
     let identity = identity(seed);
-    let config =
-        Config { role, identity: &identity, expected: Expected::Anybody, security, seed: [seed; 32], extensions: vec![] };
+    let config = Config {
+        role,
+        identity: &identity,
+        expected: Expected::Anybody,
+        security,
+        seed: [seed; 32],
+        extensions: vec![],
+    };
     Session::new(config, now)
 }
 
