@@ -83,6 +83,13 @@ impl TrieFeed {
         self.version()
     }
 
+    /// Whether a peer has told of more than is here.
+    pub(crate) fn is_behind(&self) -> bool {
+        let Core { log, replicator, .. } = &*self.core;
+        let here = log.lock().length();
+        replicator.is_informed() && here < replicator.progress().length
+    }
+
     /// Asks the trie, fetching each block that it lacks. Waits for as long as nobody has a block.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod change;
 mod diff;
 mod import;
 mod list;
+mod mount;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Cat(cat::Arguments),
     Cp(change::CopyArguments),
     Rm(change::RemoveArguments),
+    Mount(mount::MountArguments),
+    Unmount(mount::UnmountArguments),
     Diff(diff::Arguments),
     Stat(list::StatArguments),
 }
@@ -58,6 +61,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Cat(arguments) => cat::run(context, arguments).await,
         Command::Cp(arguments) => change::copy(context, arguments).await,
         Command::Rm(arguments) => change::remove(context, arguments).await,
+        Command::Mount(arguments) => mount::mount(context, arguments).await,
+        Command::Unmount(arguments) => mount::unmount(context, arguments).await,
         Command::Diff(arguments) => diff::run(context, arguments).await,
         Command::Stat(arguments) => list::stat(context, arguments).await,
     }
@@ -165,8 +170,9 @@ fn path(text: &str) -> DrivePath {
 }
 
 /// What kind of failure it is: of the disk, of damage, or of what was asked.
-const fn kind(error: &DriveAccessError) -> Kind {
+fn kind(error: &DriveAccessError) -> Kind {
     match error {
+        DriveAccessError::Within { source, .. } => kind(source),
         DriveAccessError::Folder { .. } | DriveAccessError::Read(_) | DriveAccessError::Interrupted => {
             Kind::General
         }

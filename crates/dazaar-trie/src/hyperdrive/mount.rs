@@ -18,7 +18,7 @@ use crate::fields;
 use crate::hypertrie::{Iter, IterOptions, Node, Nodes, Options, Query};
 
 /// The user's flags of both entries of a mount.
-pub(super) const FLAG_MOUNT: u32 = 1;
+const FLAG_MOUNT: u32 = 1;
 
 /// Where records are.
 const PREFIX: &str = "mounts";

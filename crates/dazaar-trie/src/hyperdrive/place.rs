@@ -44,8 +44,11 @@ impl Place {
         }
     }
 
-    /// A path in a drive that is mounted in this one.
-    pub(super) fn enter(&self, mount: &MountPoint, below: &str) -> Result<Self, DriveError> {
+    /// A path in a drive that is mounted in this one, `below` the mount.
+    ///
+    /// # Errors
+    /// [`DriveError::TooDeep`].
+    pub fn enter(&self, mount: &MountPoint, below: &str) -> Result<Self, DriveError> {
         if self.depth >= MAX_MOUNT_DEPTH {
             return Err(DriveError::TooDeep { path: mount.path.clone() });
         }

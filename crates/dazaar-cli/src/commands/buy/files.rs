@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
-use dazaar::maps::hyperdrive::DrivePath;
+use dazaar::maps::hyperdrive::{DrivePath, Reach};
 use dazaar::{Buyer, Replicator};
 use tokio::runtime::Handle;
 
@@ -71,7 +71,8 @@ impl FilesDelivery {
                 if let Some(before) = before {
                     summary = drive.prune((before, version), &to, &mut notify).await?;
                 }
-                summary.add(&drive.export(version, &DrivePath::default(), &to, &mut notify).await?);
+                let root = DrivePath::default();
+                summary.add(&drive.export(version, &root, &to, Reach::Mounts, &mut notify).await?);
                 Ok((drive, summary))
             })
         });
