@@ -263,8 +263,10 @@ fn drive_blocks() -> Vec<Bytes> {
     write("dir", &Stat::directory(0o755));
     write("dir/link", &Stat::symlink("../a/b"));
     write("loop", &Stat::symlink("/loop"));
-    let mount = Mount { key: FeedKey([9; 32]), version: Some(3), hash: None, is_feed: true };
-    write("m", &Stat { mount: Some(mount), ..Stat::file(0o644) });
+    for (at, version, is_feed) in [("feed", Some(3), true), ("a/new", None, false), ("old", Some(5), false)] {
+        let mount = Mount { key: FeedKey([9; 32]), version, hash: None, is_feed };
+        edit.mount(&DrivePath::new(at), mount, Stat::directory(0o755)).expect("a path that is free");
+    }
     edit.put_tag("v1", 4).expect("a name that can be written");
     edit.unlink(&DrivePath::new("a/b")).expect("it was written");
     batch.blocks().iter().cloned().map(Bytes::from).collect()

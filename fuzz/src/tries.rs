@@ -6,10 +6,13 @@ use bytes::Bytes;
 use dazaar_log::FeedKey;
 use dazaar_market::ImportedMarket;
 use dazaar_trie::db::{Db, DbBatch, DbIterOptions};
-use dazaar_trie::hyperdrive::{DriveDiff, DriveError, DrivePath, Edit, Extent, Stat, View, content_key};
+use dazaar_trie::hyperdrive::{
+    DriveDiff, DriveError, DrivePath, Edit, Extent, Place, Reach, Stat, View, Walk, content_key,
+};
 use dazaar_trie::hypertrie::{
     Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
 };
+use dazaar_trie::limits::MAX_MOUNTS_ENTERED;
 
 /// More entries than an input of that many blocks can have.
 const ENTRIES_MAX: usize = 10_000;
@@ -78,6 +81,7 @@ pub fn hyperdrive(data: &[u8]) {
             }
         }
     }
+    walk_mounts(&trie);
     let mut diff = DriveDiff::new(trie.version(), trie.version() / 2, &DrivePath::default());
     let mut changes = 0;
     while let Ok(Some(_)) = diff.next(&view) {
@@ -93,6 +97,32 @@ pub fn hyperdrive(data: &[u8]) {
             assert!(edit.ask(|view| view.lstat(&moved)).is_ok(), "what was moved is there");
         }
         let _ = edit.remove(&DrivePath::new("dir"), 10);
+    }
+    let mounts = View::new(&trie, trie.version()).mounts().unwrap_or_default();
+    for mount in mounts {
+        let _ = edit.unmount(&mount.path);
+    }
+}
+
+/// Walks through a drive in which every mount is of the drive itself.
+fn walk_mounts(trie: &Trie<Vec<Bytes>>) {
+    let root = DrivePath::default();
+    let mut walk = Walk::new(Place::new(FeedKey([9; 32]), None, root.clone()), &root, Reach::Mounts);
+    let mut steps = 0;
+    while let Some(place) = walk.place() {
+        steps += 1;
+        assert!(steps < ENTRIES_MAX * MAX_MOUNTS_ENTERED, "a walk ends");
+        let version = place.version.unwrap_or(u64::MAX).min(trie.version());
+        let mut place = place.clone();
+        let view = View::new(trie, version);
+        match walk.next(&view) {
+            Ok(found) => {
+                let Some(Ok(entry)) = found.map(|found| found.entry) else { continue };
+                place.path = DrivePath::new(&entry.path);
+                while let Ok(None) = place.follow(view.stat(&place.path)) {}
+            }
+            Err(_) => walk.leave(),
+        }
     }
 }
 

@@ -30,11 +30,14 @@ mod extent;
 mod header;
 mod history;
 mod list;
+mod mount;
 mod path;
+mod place;
 mod relocate;
 mod stat;
 mod tag;
 mod view;
+mod walk;
 
 pub use diff::{ChangeKind, DriveChange, DriveDiff};
 pub use edit::Edit;
@@ -43,9 +46,12 @@ pub use extent::{Extent, ExtentError};
 pub use header::{content_key, header};
 pub use history::DriveHistory;
 pub use list::List;
+pub use mount::MountPoint;
 pub use path::DrivePath;
+pub use place::Place;
 pub use stat::{Kind, Mount, Stat};
 pub use view::{Entry, View};
+pub use walk::{Found, Reach, Walk};
 
 #[cfg(test)]
 mod tests;

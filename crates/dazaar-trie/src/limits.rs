@@ -46,3 +46,9 @@ pub const MAX_DRIVE_PATH_BYTES: usize = 4096;
 
 /// Entries that one change of a drive may move.
 pub const MAX_MOVED_ENTRIES: usize = 1 << 16;
+
+/// Drives that are mounted within each other, and followed.
+pub const MAX_MOUNT_DEPTH: usize = 16;
+
+/// Mounts that are entered for one list.
+pub const MAX_MOUNTS_ENTERED: usize = 1024;

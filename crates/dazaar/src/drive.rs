@@ -1,7 +1,7 @@
 //! Drives: folders and files in two feeds, in a folder that npm hyperdrive 10 opens too.
 //!
 //! The metadata feed is a hypertrie; the content feed holds the bytes of the files. Of a drive that is not our own only those blocks
-//! are fetched that a question or a file needs.
+//! are fetched that a question or a file needs. Paths may lead into other drives, which are mounted.
 
 mod bought;
 mod content;
@@ -9,6 +9,7 @@ mod destination;
 mod error;
 mod export;
 mod import;
+mod mounts;
 mod notice;
 mod prune;
 mod reader;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use dazaar_log::FeedKey;
 use dazaar_log::key::KEY_BYTES;
 use dazaar_trie::hyperdrive::{
-    DriveError, DrivePath, Edit, Entry, Extent, Kind, Stat, View, content_key, header,
+    DriveError, DrivePath, Edit, Entry, Extent, Kind, Reach, Stat, View, content_key, header,
 };
 use dazaar_trie::hypertrie::{Header, Trie, TrieError};
 use tokio::io::AsyncRead;
@@ -36,6 +37,7 @@ pub use notice::{FileNotice, Summary};
 pub use reader::FileReader;
 
 use content::Content;
+use mounts::Mounted;
 use store::{METADATA_NAME, Store, content_name};
 
 /// What a drive is read from.
@@ -55,12 +57,13 @@ pub struct DrivePart {
 /// A drive in a folder.
 #[derive(Debug)]
 pub struct Drive {
-    store: Store,
+    store: Arc<Store>,
     metadata: TrieFeed,
     metadata_log: Arc<SharedLog>,
     /// Known once the header of the metadata is here.
-    content: OnceCell<Content>,
+    content: OnceCell<Arc<Content>>,
     feeds: Arc<FeedSet>,
+    mounted: Mounted,
     /// Held while a file is written, so that its blocks lie one after the other.
     writing: tokio::sync::Mutex<()>,
 }
@@ -127,32 +130,41 @@ impl Drive {
         Self::begin(store, metadata).await
     }
 
-    async fn begin(store: Store, metadata_log: Arc<SharedLog>) -> Result<Self, DriveAccessError> {
-        let feeds = FeedSet::new();
-        let (is_begun, is_writable) = {
-            let log = metadata_log.lock();
-            (log.length() > 0, log.is_writable() && !store.is_snapshot())
-        };
-        let drive = Self {
+    async fn begin(store: Store, metadata: Arc<SharedLog>) -> Result<Self, DriveAccessError> {
+        let is_begun = metadata.lock().length() > 0;
+        let drive = Self::of(Arc::new(store), metadata, FeedSet::new());
+        if !is_begun && drive.is_writable() {
+            // The content feed first, so that the header never names one whose key is lost.
+            let content = drive.store.named(&content_name(drive.key()))?;
+            let header = header(content.key());
+            let content = Arc::new(Content::new(content, &drive.feeds, false));
+            drive.metadata.write_as(&header, |_, _| Ok::<(), DriveError>(())).await?;
+            drive.content.set(content).ok();
+        } else {
+            drive.open_content().await?;
+        }
+        Ok(drive)
+    }
+
+    /// The drive in a feed, with what else is in the store.
+    fn of(store: Arc<Store>, metadata_log: Arc<SharedLog>, feeds: Arc<FeedSet>) -> Self {
+        Self {
             store,
             metadata: TrieFeed::new(Arc::clone(&metadata_log), &feeds),
             metadata_log,
             content: OnceCell::new(),
             feeds,
+            mounted: Mounted::default(),
             writing: tokio::sync::Mutex::default(),
-        };
-        if !is_begun && is_writable {
-            // The content feed first, so that the header never names one whose key is lost.
-            let content = drive.store.named(&content_name(drive.key()))?;
-            let header = header(content.key());
-            let content = Content::new(content, &drive.feeds, false);
-            drive.metadata.write_as(&header, |_, _| Ok::<(), DriveError>(())).await?;
-            drive.content.set(content).ok();
-        } else if drive.metadata_log.lock().has(0) && !drive.store.is_snapshot() {
-            // Whoever replicates the drive asks for both feeds.
-            drive.content().await?;
         }
-        Ok(drive)
+    }
+
+    /// Opens the content feed if it is known: whoever replicates the drive asks for both feeds.
+    async fn open_content(&self) -> Result<(), DriveAccessError> {
+        if self.metadata_log.lock().has(0) && !self.store.is_snapshot() {
+            self.content().await?;
+        }
+        Ok(())
     }
 
     /// The key of the drive: that of its metadata feed.
@@ -179,18 +191,23 @@ impl Drive {
         &self.feeds
     }
 
-    /// The feeds of a drive of our own, to be sold: the metadata first.
+    /// The feeds of a drive of our own, to be sold: the metadata first, then the content, and then what is here of those that are
+    /// mounted.
     ///
     /// # Errors
-    /// As [`content_key`](Self::content_key).
+    /// As [`content_key`](Self::content_key) and [`open_mounts`](Self::open_mounts).
     pub async fn parts(&self) -> Result<Vec<DrivePart>, DriveAccessError> {
-        let content = self.content().await?.log();
-        let part = |log: &Arc<SharedLog>| DrivePart {
-            feed: log.key(),
-            folder: self.store.folder_of(log.key()),
-            log: Arc::clone(log),
-        };
-        Ok(vec![part(&self.metadata_log), part(content)])
+        let content = self.content().await?;
+        self.open_mounts().await?;
+        let mut parts: Vec<DrivePart> = Vec::new();
+        let own = [Arc::clone(&self.metadata_log), Arc::clone(content.log())];
+        for log in own.into_iter().chain(self.mounted.logs()) {
+            let (feed, is_empty) = (log.key(), log.lock().length() == 0);
+            if parts.len() < 2 || (!is_empty && parts.iter().all(|part| part.feed != feed)) {
+                parts.push(DrivePart { feed, folder: self.store.folder_of(feed), log });
+            }
+        }
+        Ok(parts)
     }
 
     /// Waits until a peer has told what there is, and returns the newest version.
@@ -236,24 +253,21 @@ impl Drive {
         Ok(answer?)
     }
 
-    /// What is directly in a directory, or everything below it, in a version, by path. What cannot be read is left out.
+    /// What is in a directory of a version, or below it, by path. What cannot be read is left out.
     ///
     /// # Errors
-    /// As [`ask_at`](Self::ask_at).
+    /// As [`ask_at`](Self::ask_at); [`DriveAccessError::Within`] if the directory is in another drive.
     pub async fn list(
         &self,
         version: u64,
         directory: &DrivePath,
-        is_recursive: bool,
+        reach: Reach,
     ) -> Result<Vec<Entry>, DriveAccessError> {
-        let mut list = self.ask_at(version, |view| view.readdir(directory, is_recursive)).await?;
+        let mut walk = self.walk(version, directory, reach);
         let mut entries = Vec::new();
-        loop {
-            match self.ask_at(version, |view| list.next(view)).await {
-                Ok(Some(entry)) => entries.push(entry),
-                Ok(None) => break,
-                Err(DriveAccessError::Drive(DriveError::Stat { .. })) => {}
-                Err(error) => return Err(error),
+        while let Some(step) = self.step(&mut walk).await? {
+            if let Ok((_, entry)) = step.found {
+                entries.push(Entry { path: step.path, ..entry });
             }
         }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -295,39 +309,42 @@ impl Drive {
         Ok(stat)
     }
 
-    /// Reads a file, or that to which a link leads, in a version.
+    /// Reads a file, or that to which a link leads, in a version, also if that is in another drive.
     ///
     /// # Errors
     /// As [`ask_at`](Self::ask_at); [`DriveError::IsADirectory`], [`DriveError::NotAFile`]; [`DriveAccessError::Extent`] if the
-    /// metadata claims what cannot be.
+    /// metadata claims what cannot be; [`DriveAccessError::Within`].
     pub async fn read(
         &self,
         version: u64,
         path: &DrivePath,
         range: std::ops::Range<u64>,
-    ) -> Result<FileReader<'_>, DriveAccessError> {
-        let entry = self.ask_at(version, |view| view.stat(path)).await?;
-        self.read_entry(path, &entry, range).await
+    ) -> Result<FileReader, DriveAccessError> {
+        let (drive, entry) = self.ask_through(version, path, |view, path| view.stat(path)).await?;
+        self.read_entry(drive.as_deref().unwrap_or(self), path, &entry, range).await
     }
 
-    /// Reads the file of an entry.
+    /// Reads the file of an entry of a drive, this one or one that is mounted.
     async fn read_entry(
         &self,
+        drive: &Self,
         path: &DrivePath,
         entry: &Entry,
         range: std::ops::Range<u64>,
-    ) -> Result<FileReader<'_>, DriveAccessError> {
-        if entry.is_mount || entry.stat.mount.is_some() {
-            return Err(DriveError::Mounted { path: path.clone(), mount: path.clone() }.into());
-        }
+    ) -> Result<FileReader, DriveAccessError> {
         match entry.stat.kind() {
-            Kind::File => {}
-            Kind::Directory => return Err(DriveError::IsADirectory { path: path.clone() }.into()),
+            Kind::File if !entry.is_mount => {}
+            Kind::File | Kind::Directory => {
+                return Err(DriveError::IsADirectory { path: path.clone() }.into());
+            }
             _ => return Err(DriveError::NotAFile { path: path.clone() }.into()),
         }
-        let content = self.content().await?;
-        content.reach(entry.stat.offset, entry.stat.blocks).await?;
-        let extent = Extent::of(&entry.stat, content.length())
+        let (content, stat) = match entry.feed() {
+            Some(mount) => self.feed_file(mount, &entry.stat).await?,
+            None => (Arc::clone(drive.content().await?), entry.stat.clone()),
+        };
+        content.reach(stat.offset, stat.blocks).await?;
+        let extent = Extent::of(&stat, content.length())
             .map_err(|fault| DriveAccessError::Extent { path: path.clone(), fault })?;
         FileReader::open(content, path.clone(), &extent, range).await
     }
@@ -344,7 +361,7 @@ impl Drive {
         Ok(self.metadata_log.flush().await?)
     }
 
-    async fn content(&self) -> Result<&Content, DriveAccessError> {
+    async fn content(&self) -> Result<&Arc<Content>, DriveAccessError> {
         let open = async || {
             let header = self.header().await?.ok_or(DriveAccessError::Empty)?;
             let log = self.store.feed(content_key(&header)?).map_err(|error| match error {
@@ -352,7 +369,7 @@ impl Drive {
                 DriveAccessError::NoDrive { .. } => DriveAccessError::Missing { block: 0 },
                 error => error,
             })?;
-            Ok(Content::new(log, &self.feeds, self.store.is_snapshot()))
+            Ok(Arc::new(Content::new(log, &self.feeds, self.store.is_snapshot())))
         };
         self.content.get_or_try_init(open).await
     }

@@ -22,6 +22,12 @@ use crate::shared_log::SharedLog;
 #[derive(Debug, Clone)]
 pub struct FeedBlocks(Arc<SharedLog>);
 
+impl FeedBlocks {
+    pub(crate) const fn new(log: Arc<SharedLog>) -> Self {
+        Self(log)
+    }
+}
+
 impl Blocks for FeedBlocks {
     fn length(&self) -> u64 {
         self.0.lock().length()
@@ -81,6 +87,13 @@ impl TrieFeed {
             changed.notified().await;
         }
         self.version()
+    }
+
+    /// Whether a peer has told of more than is here.
+    pub(crate) fn is_behind(&self) -> bool {
+        let Core { log, replicator, .. } = &*self.core;
+        let here = log.lock().length();
+        replicator.is_informed() && here < replicator.progress().length
     }
 
     /// Asks the trie, fetching each block that it lacks. Waits for as long as nobody has a block.

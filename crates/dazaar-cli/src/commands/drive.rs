@@ -5,6 +5,7 @@ mod change;
 mod diff;
 mod import;
 mod list;
+mod mount;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Cat(cat::Arguments),
     Cp(change::CopyArguments),
     Rm(change::RemoveArguments),
+    Mount(mount::MountArguments),
+    Unmount(mount::UnmountArguments),
     Diff(diff::Arguments),
     Stat(list::StatArguments),
     Serve(serve::Arguments),
@@ -61,6 +64,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Cat(arguments) => cat::run(context, arguments).await,
         Command::Cp(arguments) => change::copy(context, arguments).await,
         Command::Rm(arguments) => change::remove(context, arguments).await,
+        Command::Mount(arguments) => mount::mount(context, arguments).await,
+        Command::Unmount(arguments) => mount::unmount(context, arguments).await,
         Command::Diff(arguments) => diff::run(context, arguments).await,
         Command::Stat(arguments) => list::stat(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
@@ -190,8 +195,9 @@ fn path(text: &str) -> DrivePath {
 }
 
 /// What kind of failure it is: of the disk, of damage, or of what was asked.
-const fn kind(error: &DriveAccessError) -> Kind {
+fn kind(error: &DriveAccessError) -> Kind {
     match error {
+        DriveAccessError::Within { source, .. } => kind(source),
         DriveAccessError::Folder { .. } | DriveAccessError::Read(_) | DriveAccessError::Interrupted => {
             Kind::General
         }
@@ -214,6 +220,9 @@ impl From<DriveAccessError> for Failure {
             }
             DriveAccessError::NoDrive { .. } => {
                 Self::input(error).hint("make one: dazaar drive import <folder> <drive>")
+            }
+            DriveAccessError::Drive(DriveError::Mounted { .. }) => {
+                Self::input(printable(&error.to_string())).hint("to end a mount: dazaar drive unmount")
             }
             // A stranger may have chosen the names in it.
             _ => Self::new(kind(&error), printable(&error.to_string())),

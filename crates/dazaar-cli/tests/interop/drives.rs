@@ -57,6 +57,56 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
 }
 
 #[test]
+fn an_older_version_is_mounted_and_read_like_any_directory() {
+    let scene = Scene::new();
+    let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.path(name));
+    let [source_text, drive_text, copy_text] =
+        [&source, &drive, &copy].map(|path| path.to_str().expect("a path that is text").to_owned());
+    fs::create_dir(&source).expect("a folder");
+    fs::write(source.join("a"), "first").expect("a file");
+    let run = |arguments: &[&str]| {
+        let mut command = scene.dazaar("nobody", &[&["drive"], arguments].concat());
+        command.succeed();
+        command
+    };
+    let import = run(&["import", &source_text, &drive_text]);
+    let key = import.last("drive-done")["key"].as_str().expect("a key").to_owned();
+    fs::write(source.join("a"), "later").expect("a file");
+    fs::write(source.join("b"), "more").expect("a file");
+    run(&["import", &source_text, &drive_text]);
+    run(&["mount", &drive_text, "/old", &key, "--version", "2"]);
+    let paths = |arguments: &[&str]| -> Vec<_> {
+        let list = run(&[&["ls", &drive_text], arguments].concat());
+        let entries = list.seen().iter().filter(|event| event["event"] == "drive-entry");
+        entries.map(|event| format!("{} {}", event["kind"], event["path"]).replace('"', "")).collect()
+    };
+    assert_eq!(paths(&[]), ["file /a", "file /b", "mount /old"]);
+    assert_eq!(paths(&["-r"]), ["file /a", "file /b", "mount /old", "file /old/a"]);
+    assert_eq!(paths(&["-r", "--no-mounts"]), ["file /a", "file /b", "mount /old"]);
+    assert_eq!(paths(&["/old"]), ["file /old/a"]);
+    assert_eq!(run(&["stat", &drive_text, "/old/a"]).last("drive-entry")["path"], "/old/a");
+    assert_eq!(run(&["stat", &drive_text, "/old"]).last("drive-entry")["mount"], key);
+    run(&["export", &drive_text, &copy_text]);
+    assert_eq!(fs::read(copy.join("old/a")).expect("a file"), b"first");
+    assert_eq!(fs::read(copy.join("a")).expect("a file"), b"later");
+    run(&["export", &drive_text, &format!("{copy_text}-without"), "--no-mounts"]);
+    assert!(!scene.path("copy-without/old").exists());
+    for wrong in [
+        &["mount", &drive_text, "/a", &key][..],
+        &["mount", &drive_text, "/old/x", &key],
+        &["unmount", &drive_text, "/a"],
+        &["rm", &drive_text, "/old"],
+        &["diff", &drive_text, "2", "/old/a"],
+        &["cat", &drive_text, "/old/b"],
+    ] {
+        scene.dazaar("nobody", &[&["drive"], wrong].concat()).fail_with(3);
+    }
+    run(&["unmount", &drive_text, "/old"]);
+    scene.dazaar("nobody", &["drive", "ls", &drive_text, "/old"]).fail_with(3);
+    assert_eq!(paths(&["-r"]), ["file /a", "file /b"]);
+}
+
+#[test]
 fn mistakes_about_drives_have_their_exit_code() {
     let scene = Scene::new();
     let [folder, drive] = ["folder", "drive"].map(|name| scene.path(name).to_str().expect("text").to_owned());

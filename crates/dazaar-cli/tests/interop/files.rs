@@ -154,6 +154,50 @@ fn a_purchase_of_files_that_was_killed_goes_on() {
 }
 
 #[test]
+fn a_folder_of_empty_files_is_bought_too() {
+    let scene = Scene::new();
+    fs::create_dir_all(scene.path("files/empty")).expect("a folder");
+    fs::write(scene.path("files/none"), "").expect("a file");
+    let (_seller, place) = scene.sell(&scene.text_path("files"), &["--admit-all"]);
+    buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]).succeed();
+    assert_eq!(tree(&scene.path("copy")), tree(&scene.path("files")));
+}
+
+#[test]
+fn drives_that_are_mounted_are_sold_along() {
+    let scene = Scene::new();
+    let (outer, inner) = (scene.path("outer"), scene.path("inner"));
+    for folder in [&outer, &inner] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    fs::write(outer.join("a"), "outer").expect("a file");
+    fs::write(inner.join("b"), noise(200_000)).expect("a file");
+    // Both in one store, as npm hyperdrive keeps a drive and what is mounted in it.
+    let drive = scene.text_path("drive");
+    let run = |arguments: &[&str]| {
+        let mut command = scene.dazaar("nobody", &[&["drive"], arguments].concat());
+        command.succeed();
+        command
+    };
+    run(&["import", &scene.text_path("outer"), &drive]);
+    run(&["import", &scene.text_path("inner"), &scene.text_path("other")]);
+    let key = text(run(&["stat", &scene.text_path("other")]).last("drive"), "key");
+    run(&["mount", &drive, "/m", &key]);
+    for part in fs::read_dir(scene.path("other")).expect("a folder") {
+        let part = part.expect("an entry");
+        if part.path().is_dir() {
+            let to = scene.path("drive").join(part.file_name());
+            let copied = std::process::Command::new("cp").arg("-a").arg(part.path()).arg(&to).status();
+            assert!(copied.expect("coreutils").success());
+        }
+    }
+    let (_seller, place) = scene.sell(&drive, &["--admit-all"]);
+    buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]).succeed();
+    assert_eq!(fs::read(scene.path("copy/a")).expect("a file"), b"outer");
+    assert_eq!(fs::read(scene.path("copy/m/b")).expect("a file"), noise(200_000));
+}
+
+#[test]
 fn npm_hyperdrive_reads_what_is_shared() {
     let scene = Scene::new();
     fill(&scene.path("files"));

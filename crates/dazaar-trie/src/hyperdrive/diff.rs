@@ -3,8 +3,9 @@
 //! Grade: over a door. What was only written again, since a neighbour was deleted, is left out.
 
 use super::error::DriveError;
+use super::mount::is_flagged;
 use super::path::DrivePath;
-use super::view::{Entry, FLAG_MOUNT, View};
+use super::view::{Entry, View};
 use crate::hypertrie::{Change, Diff, DiffOptions, Node, Nodes};
 
 /// How an entry differs.
@@ -66,11 +67,10 @@ fn is_repeated(change: &Change) -> bool {
 
 impl DriveChange {
     fn new(change: &Change) -> Self {
-        let is_mount = |node: &Node| node.flags() & FLAG_MOUNT != 0;
         let kind = match (&change.newer, &change.older) {
-            (Some(newer), _) if is_mount(newer) => ChangeKind::Mount,
+            (Some(newer), _) if is_flagged(newer) => ChangeKind::Mount,
             (Some(_), _) => ChangeKind::Put,
-            (None, Some(older)) if is_mount(older) => ChangeKind::Unmount,
+            (None, Some(older)) if is_flagged(older) => ChangeKind::Unmount,
             (None, _) => ChangeKind::Delete,
         };
         let [newer, older] = [&change.newer, &change.older].map(|side| side.as_deref().map(Entry::read));

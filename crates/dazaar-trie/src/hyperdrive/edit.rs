@@ -1,7 +1,7 @@
 //! Changing a drive.
 //!
 //! Grade: over a door. Changes are made in a batch of the trie. A drive stays a tree: nothing is written below a file, and no file
-//! where something is below, both of which npm hyperdrive allows. Nothing is written into mounts.
+//! where something is below, both of which npm hyperdrive allows. What is in a drive that is mounted is changed there.
 //! Source: docs/structures.md, writing a drive.
 
 use super::error::DriveError;
@@ -56,10 +56,7 @@ impl<'a, B: Blocks> Edit<'a, B> {
             return self.put(path, stat);
         }
         self.check_way(path)?;
-        match self.ask(|view| view.entry(path))? {
-            Some(entry) if entry.is_mount => {
-                Err(DriveError::Mounted { path: path.clone(), mount: path.clone() })
-            }
+        match self.ask(|view| view.own(path, path))? {
             Some(entry) if !entry.stat.is_directory() => {
                 Err(DriveError::NotADirectory { path: path.clone() })
             }
@@ -73,10 +70,7 @@ impl<'a, B: Blocks> Edit<'a, B> {
     /// As [`put`](Self::put).
     pub fn check_place(&self, path: &DrivePath) -> Result<(), DriveError> {
         self.check_way(path)?;
-        match self.ask(|view| view.entry(path))? {
-            Some(entry) if entry.is_mount => {
-                Err(DriveError::Mounted { path: path.clone(), mount: path.clone() })
-            }
+        match self.ask(|view| view.own(path, path))? {
             Some(entry) if entry.stat.is_directory() => Err(DriveError::IsADirectory { path: path.clone() }),
             Some(_) => Ok(()),
             None if self.ask(|view| view.has_any(path))? => {
@@ -103,10 +97,7 @@ impl<'a, B: Blocks> Edit<'a, B> {
     /// # Errors
     /// [`DriveError::Exists`] if there is anything; as [`put`](Self::put).
     pub fn symlink(&mut self, path: &DrivePath, stat: &Stat) -> Result<u64, DriveError> {
-        self.check_way(path)?;
-        if self.ask(|view| view.has_any(path))? {
-            return Err(DriveError::Exists { path: path.clone() });
-        }
+        self.check_free(path)?;
         self.write(path, stat)
     }
 
@@ -154,21 +145,24 @@ impl<'a, B: Blocks> Edit<'a, B> {
     /// The entry at a path that is this drive's own, and not the root.
     pub(super) fn own(&self, path: &DrivePath) -> Result<Entry, DriveError> {
         path.check_writable()?;
-        let entry = self.ask(|view| view.lstat(path))?;
-        if entry.is_mount {
-            return Err(DriveError::Mounted { path: path.clone(), mount: path.clone() });
+        let found = self.ask(|view| view.own(path, path))?;
+        found.map_or_else(|| self.ask(|view| view.lstat(path)), Ok)
+    }
+
+    /// Checks that nothing is at or below a path, nor in its way.
+    pub(super) fn check_free(&self, path: &DrivePath) -> Result<(), DriveError> {
+        self.check_way(path)?;
+        if self.ask(|view| view.has_any(path))? {
+            return Err(DriveError::Exists { path: path.clone() });
         }
-        Ok(entry)
+        Ok(())
     }
 
     /// Checks that a path can be written, and that nothing on the way there is anything but a directory.
     pub(super) fn check_way(&self, path: &DrivePath) -> Result<(), DriveError> {
         path.check_writable()?;
         for directory in path.ancestors() {
-            match self.ask(|view| view.entry(&directory))? {
-                Some(entry) if entry.is_mount => {
-                    return Err(DriveError::Mounted { path: path.clone(), mount: directory });
-                }
+            match self.ask(|view| view.own(&directory, path))? {
                 Some(entry) if !entry.stat.is_directory() => {
                     return Err(DriveError::NotADirectory { path: directory });
                 }

@@ -4,10 +4,13 @@
 
 use dazaar_log::LogError;
 
+use super::mount::MountPoint;
 use super::path::DrivePath;
 use crate::fault::Fault;
 use crate::hypertrie::{Lack, TrieError};
-use crate::limits::{MAX_DRIVE_PATH_BYTES, MAX_LINKS, MAX_MOVED_ENTRIES};
+use crate::limits::{
+    MAX_DRIVE_PATH_BYTES, MAX_LINKS, MAX_MOUNT_DEPTH, MAX_MOUNTS_ENTERED, MAX_MOVED_ENTRIES,
+};
 
 /// Why a drive was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -71,13 +74,31 @@ pub enum DriveError {
         /// Where the first one is.
         path: DrivePath,
     },
-    /// Another drive is mounted there, which has to be read by itself.
-    #[error("{path} is in another drive, mounted at {mount}; mounts are shown and not followed")]
+    /// It is in another drive: [`Place::follow`](super::Place::follow) says where to ask.
+    #[error("{path} is in the drive {key}, which is mounted at {at}", key = mount.key, at = mount.path)]
     Mounted {
         /// The path.
         path: DrivePath,
-        /// Where the other drive is mounted.
-        mount: DrivePath,
+        /// The other drive, and where it is mounted.
+        mount: Box<MountPoint>,
+    },
+    /// No drive is mounted there, or nothing says which.
+    #[error("no drive is mounted at {path}, or nothing says which")]
+    NotMounted {
+        /// The path.
+        path: DrivePath,
+    },
+    /// Drives that are mounted in drives, in a circle or too many.
+    #[error("{path}: more than {MAX_MOUNT_DEPTH} drives are mounted within each other")]
+    TooDeep {
+        /// Where the next one is mounted.
+        path: DrivePath,
+    },
+    /// A list that enters too many mounts.
+    #[error("{path}: more than {MAX_MOUNTS_ENTERED} mounts in one list")]
+    TooManyMounts {
+        /// Where the next one is.
+        path: DrivePath,
     },
     /// A directory cannot be moved into itself.
     #[error("{path} cannot be moved into itself")]

@@ -12,7 +12,7 @@ use crate::hypertrie::{Iter, IterOptions, Node, Nodes};
 /// A list that is being made, which goes on after a missing block was fetched.
 #[derive(Debug)]
 pub struct List {
-    directory: DrivePath,
+    pub(super) directory: DrivePath,
     is_recursive: bool,
     iter: Iter,
     /// What was found, and is not told of yet.

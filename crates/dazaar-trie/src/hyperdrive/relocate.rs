@@ -4,9 +4,10 @@
 
 use super::edit::Edit;
 use super::error::DriveError;
+use super::mount::is_flagged;
 use super::path::DrivePath;
 use super::stat::Kind;
-use super::view::{Entry, FLAG_MOUNT};
+use super::view::Entry;
 use crate::blocks::Blocks;
 use crate::hypertrie::{Iter, IterOptions};
 use crate::limits::MAX_MOVED_ENTRIES;
@@ -84,9 +85,9 @@ impl<B: Blocks> Edit<'_, B> {
             while entries.len() < max
                 && let Some(node) = iter.next(view.nodes)?
             {
-                if node.flags() & FLAG_MOUNT != 0 {
+                if is_flagged(&node) {
                     let mount = DrivePath::new(node.key());
-                    return Err(DriveError::Mounted { path: mount.clone(), mount });
+                    view.own(&mount, &mount)?;
                 }
                 entries.push(Entry::read(&node)?);
             }

@@ -240,13 +240,13 @@ fn note(message: &[u8]) -> Result<(String, Option<Vec<u8>>), Fault> {
     Ok((name, note))
 }
 
-fn text(field: u64, value: Value<'_>) -> Result<String, Fault> {
+pub(super) fn text(field: u64, value: Value<'_>) -> Result<String, Fault> {
     let bytes = fields::bytes(field, value)?;
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Fault::Text { field })
 }
 
 /// A number that JavaScript can hold; negative ones are larger.
-fn number(field: u64, value: Value<'_>) -> Result<u64, Fault> {
+pub(super) fn number(field: u64, value: Value<'_>) -> Result<u64, Fault> {
     let value = fields::integer(field, value)?;
     if value > MAX_INTEGER { Err(Fault::Number { field, value }) } else { Ok(value) }
 }

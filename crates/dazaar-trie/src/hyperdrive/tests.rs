@@ -2,6 +2,9 @@
 
 mod hostile;
 mod model;
+mod mounts;
+mod mounts_hostile;
+mod mounts_model;
 mod paths;
 mod support;
 mod vectors;

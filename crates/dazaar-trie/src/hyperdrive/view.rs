@@ -1,21 +1,19 @@
 //! A version of a drive, to read.
 //!
 //! Grade: over a door. Directories need no entry: whatever has something below it is one. Links are followed at the end of a path
-//! and not on the way, as npm hyperdrive does. Mounts are told of and not followed.
+//! and not on the way, as npm hyperdrive does. What is in a drive that is mounted has to be asked there.
 //! Source: docs/structures.md, reading a drive.
 
 use std::sync::Arc;
 
 use super::error::DriveError;
 use super::list::List;
+use super::mount::is_flagged;
 use super::path::DrivePath;
-use super::stat::Stat;
+use super::stat::{Mount, Stat};
 use crate::fault::Fault;
 use crate::hypertrie::{Iter, IterOptions, Node, Nodes, Query, find, has_prefix};
 use crate::limits::MAX_LINKS;
-
-/// The user's flag of entries at which another drive is mounted.
-pub(super) const FLAG_MOUNT: u64 = 1;
 
 /// A file, a directory or a link of a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +24,7 @@ pub struct Entry {
     pub stat: Stat,
     /// Its block in the metadata feed; none for a directory without entry.
     pub seq: Option<u64>,
-    /// Whether another drive is mounted here.
+    /// Whether another drive is mounted here. Which one is said by [`View::mount_point`].
     pub is_mount: bool,
 }
 
@@ -64,7 +62,10 @@ impl<N: Nodes> View<'_, N> {
         }
         match self.first_below(path)? {
             Some(child) => Ok(Entry::implicit(path, Entry::read(&child).ok().as_ref())),
-            None => Err(self.absent(path)?),
+            None => {
+                path.ancestors().try_for_each(|directory| self.own(&directory, path).map(drop))?;
+                Err(DriveError::NotFound { path: path.clone() })
+            }
         }
     }
 
@@ -93,7 +94,7 @@ impl<N: Nodes> View<'_, N> {
         let found = self.stat(path)?;
         let place = DrivePath::new(&found.path);
         if found.is_mount {
-            return Err(DriveError::Mounted { path: path.clone(), mount: place });
+            return Err(self.mounted(&place, &place));
         }
         if !found.stat.is_directory() {
             return Err(DriveError::NotADirectory { path: path.clone() });
@@ -101,10 +102,31 @@ impl<N: Nodes> View<'_, N> {
         Ok(List::new(self.version, place, is_recursive))
     }
 
+    /// The node whose key is exactly this path.
+    pub(super) fn node(&self, path: &DrivePath) -> Result<Option<Arc<Node>>, DriveError> {
+        let node = find(self.nodes, self.version, path.as_str().into())?;
+        Ok(node.filter(|node| node.key() == path.as_str()))
+    }
+
     /// The entry whose key is exactly this path.
     pub(super) fn entry(&self, path: &DrivePath) -> Result<Option<Entry>, DriveError> {
-        let node = find(self.nodes, self.version, path.as_str().into())?;
-        node.filter(|node| node.key() == path.as_str()).map(|node| Entry::read(&node)).transpose()
+        self.node(path)?.map(|node| Entry::read(&node)).transpose()
+    }
+
+    /// The same, on the way to `path`: an error if that is in another drive, which is mounted here.
+    pub(super) fn own(&self, place: &DrivePath, path: &DrivePath) -> Result<Option<Entry>, DriveError> {
+        match self.entry(place)? {
+            Some(entry) if entry.is_mount => Err(self.mounted(place, path)),
+            entry => Ok(entry),
+        }
+    }
+
+    /// The error that says in which drive `path` is.
+    fn mounted(&self, at: &DrivePath, path: &DrivePath) -> DriveError {
+        match self.mount_point(at) {
+            Ok(mount) => DriveError::Mounted { path: path.clone(), mount: Box::new(mount) },
+            Err(error) => error,
+        }
     }
 
     /// The hidden entry of a key.
@@ -123,16 +145,6 @@ impl<N: Nodes> View<'_, N> {
         let options = IterOptions { prefix: path.as_str(), is_below_only: true, ..IterOptions::default() };
         Ok(Iter::new(self.version, &options).next(self.nodes)?)
     }
-
-    /// Why there is nothing at a path.
-    fn absent(&self, path: &DrivePath) -> Result<DriveError, DriveError> {
-        for directory in path.ancestors() {
-            if self.entry(&directory)?.is_some_and(|entry| entry.is_mount) {
-                return Ok(DriveError::Mounted { path: path.clone(), mount: directory });
-            }
-        }
-        Ok(DriveError::NotFound { path: path.clone() })
-    }
 }
 
 impl Entry {
@@ -141,8 +153,12 @@ impl Entry {
         let stat = node.value().ok_or(Fault::NoField { field: 2 }).and_then(Stat::decode);
         let stat =
             stat.map_err(|fault| DriveError::Stat { path: node.key().to_owned(), seq: node.seq(), fault })?;
-        let is_mount = node.flags() & FLAG_MOUNT != 0;
-        Ok(Self { path: node.key().to_owned(), stat, seq: Some(node.seq()), is_mount })
+        Ok(Self { path: node.key().to_owned(), stat, seq: Some(node.seq()), is_mount: is_flagged(node) })
+    }
+
+    /// The feed whose bytes are those of this file, if they are not in the drive.
+    pub fn feed(&self) -> Option<&Mount> {
+        self.stat.mount.as_ref().filter(|mount| mount.is_feed && !self.is_mount)
     }
 
     /// A directory without entry. Owner and times are those of what is found first below it.

@@ -5,19 +5,38 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dazaar_log::{FeedKey, IdentityKey, Log};
-use dazaar_trie::hyperdrive::content_key;
-use dazaar_trie::hypertrie::Header;
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, View, content_key};
+use dazaar_trie::hypertrie::{Header, Trie};
 
 use super::store::Store;
 use super::{Drive, DriveAccessError};
 use crate::folder::Folder;
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
+use crate::trie::FeedBlocks;
 
 impl Drive {
     /// The content feed that a drive names in the first block of its metadata; `None` if that is the first block of something else.
     pub fn content_named_in(first: &[u8]) -> Option<FeedKey> {
         content_key(&Header::decode(first).ok()?).ok()
+    }
+
+    /// Whether a drive, all of whose metadata is here, has a file that is not empty.
+    ///
+    /// # Errors
+    /// What is wrong with a block.
+    pub fn needs_content(metadata: &Arc<SharedLog>) -> Result<bool, DriveError> {
+        let trie = Trie::new(FeedBlocks::new(Arc::clone(metadata)));
+        let view = View::new(&trie, trie.version());
+        let mut list = view.readdir(&DrivePath::default(), true)?;
+        loop {
+            match list.next(&view) {
+                Ok(Some(entry)) if entry.stat.blocks > 0 => return Ok(true),
+                Ok(Some(_)) | Err(DriveError::Stat { .. }) => {}
+                Ok(None) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Reads a drive whose feeds are open already: `metadata`, and others by the keys that the drive calls them. Nothing is fetched,

@@ -51,6 +51,11 @@ impl Content {
         self.log.lock().length()
     }
 
+    /// Bytes that are known of.
+    pub(super) fn byte_length(&self) -> u64 {
+        self.log.lock().byte_length()
+    }
+
     /// Appends a stream, and returns the stat with its place. Nobody else may append meanwhile.
     pub(super) async fn append(
         &self,
@@ -93,15 +98,31 @@ impl Content {
         let Some(last) = offset.checked_add(blocks).and_then(|end| end.checked_sub(1)) else { return Ok(()) };
         if self.is_fetched && blocks > 0 && last >= self.length() {
             // Nobody can be asked for what is beyond the feed, so it is first known how long that is.
-            let changed = self.listen();
-            while !self.replicator.is_informed() {
-                changed.notified().await;
-            }
+            self.wait_until_informed().await;
             if last < self.replicator.progress().length {
                 self.block(last).await?;
             }
         }
         Ok(())
+    }
+
+    /// Fetches the newest block that peers have told of; if nothing is here, waits until one does.
+    pub(super) async fn update(&self) -> Result<(), DriveAccessError> {
+        if self.is_fetched && (self.length() == 0 || self.replicator.is_informed()) {
+            self.wait_until_informed().await;
+            let newest = self.replicator.progress().length;
+            if newest > self.length() {
+                self.block(newest - 1).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_until_informed(&self) {
+        let changed = self.listen();
+        while !self.replicator.is_informed() {
+            changed.notified().await;
+        }
     }
 
     /// A block, which is fetched if it is missing, and with it those before `end` that are needed next.
@@ -141,6 +162,11 @@ impl Content {
         self.block(block).await?;
         let start = self.log.lock().byte_offset(block)?;
         start.ok_or(DriveAccessError::Missing { block })
+    }
+
+    /// The end of the last of so many blocks, in bytes.
+    pub(super) async fn end_of(&self, blocks: u64) -> Result<u64, DriveAccessError> {
+        if blocks < self.length() { self.start_of(blocks).await } else { Ok(self.byte_length()) }
     }
 
     /// The block of a byte, if the tree tells.

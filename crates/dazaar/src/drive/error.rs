@@ -84,6 +84,26 @@ pub enum DriveAccessError {
         /// Its index.
         block: u64,
     },
+    /// Nothing is here of a drive or a feed that is mounted.
+    #[error("nothing of {key} is here, which is mounted")]
+    NotHere {
+        /// Its key.
+        key: FeedKey,
+    },
+    /// Something is wrong in a drive that is mounted.
+    #[error("in the drive {key}: {source}")]
+    Within {
+        /// That drive.
+        key: FeedKey,
+        /// What is wrong.
+        source: Box<Self>,
+    },
+    /// Too many mounts lead to other drives.
+    #[error("more than {max} mounted drives or feeds would be open at once")]
+    TooManyMounted {
+        /// How many may be.
+        max: usize,
+    },
     /// What was to be written cannot be read.
     #[error("the source cannot be read: {0}")]
     Read(io::Error),

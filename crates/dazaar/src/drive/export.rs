@@ -3,11 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Kind};
+use dazaar_trie::hyperdrive::{DrivePath, Entry, Kind, Reach, Walk};
 
 use super::Drive;
 use super::destination::Destination;
 use super::error::DriveAccessError;
+use super::mounts::Step;
 use super::notice::{FileNotice, Summary};
 use super::store::at;
 
@@ -19,22 +20,33 @@ struct Export<'a> {
     from: DrivePath,
 }
 
+/// What is exported of a drive, the one in which the export began or one that is mounted.
+struct Exported<'a> {
+    drive: &'a Drive,
+    entry: &'a Entry,
+    /// Its path, as seen from the drive in which the export began.
+    path: &'a str,
+    /// The walk that came by it.
+    walk: &'a Walk,
+}
+
 impl Drive {
-    /// Writes what is at and below a path of a version into a folder of the disk. Each file appears whole, and nothing is written
-    /// outside the folder, whatever the drive says. Files of the same size and time are passed over, so an export that was cut off
-    /// goes on. What cannot be written is told of and left out. Nothing is deleted.
+    /// Writes what is at and below a path of a version into a folder of the disk, [`Reach::Mounts`] with what is mounted there. Each file
+    /// appears whole, and nothing is written outside the folder, whatever the drive says. Files of the same size and time are passed over, so
+    /// an export that was cut off goes on. What cannot be written is told of and left out. Nothing is deleted.
     ///
     /// # Errors
     /// [`DriveAccessError::Folder`] if `to` cannot be written, [`DriveAccessError::Itself`] if it is in the drive's own folder; as
-    /// [`ask_at`](Self::ask_at).
+    /// [`ask_at`](Self::ask_at); [`DriveAccessError::Within`] if the path is in another drive.
     pub async fn export(
         &self,
         version: u64,
         from: &DrivePath,
         to: &Path,
+        reach: Reach,
         mut notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
-        let found = self.ask_at(version, |view| view.stat(from)).await?;
+        let (drive, found) = self.ask_through(version, from, |view, path| view.stat(path)).await?;
         let mut summary = Summary::default();
         let mut tell = |notice: FileNotice| {
             summary.count(&notice);
@@ -47,38 +59,37 @@ impl Drive {
             return Err(DriveAccessError::Itself { path: to.to_owned() });
         }
         let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
-        let place = DrivePath::new(&found.path);
+        let mut walk = self.walk(version, from, reach);
         if !found.is_mount && !found.stat.is_directory() {
-            let from = place.parent().unwrap_or_default();
+            let from = DrivePath::new(&found.path).parent().unwrap_or_default();
             let mut export = Export { drive: self, destination, from };
-            tell(export.entry(&found).await?);
+            let (drive, walk) = (drive.as_deref().unwrap_or(self), &walk);
+            tell(export.entry(&Exported { drive, entry: &found, path: &found.path, walk }).await?);
             return Ok(summary);
         }
-        let mut export = Export { drive: self, destination, from: place };
-        let mut list = self.ask_at(version, |view| view.readdir(from, true)).await?;
-        loop {
-            match self.ask_at(version, |view| list.next(view)).await {
-                Ok(Some(entry)) => tell(export.entry(&entry).await?),
-                Ok(None) => break,
-                Err(DriveAccessError::Drive(DriveError::Stat { path, fault, .. })) => {
-                    tell(FileNotice::Failed { path: format!("/{path}"), error: fault.to_string() });
+        let mut export = Export { drive: self, destination, from: from.clone() };
+        while let Some(Step { path, found }) = self.step(&mut walk).await? {
+            match found {
+                Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {}
+                Ok((drive, entry)) => {
+                    let drive = drive.as_deref().unwrap_or(self);
+                    let exported = Exported { drive, entry: &entry, path: &path, walk: &walk };
+                    tell(export.entry(&exported).await?);
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
+                }
             }
         }
         // Folders last: what is written into one changes its time, and its permissions may forbid that.
-        let mut list = self.ask_at(version, |view| view.readdir(from, true)).await?;
-        loop {
-            match self.ask_at(version, |view| list.next(view)).await {
-                Ok(Some(entry)) if entry.stat.is_directory() && !entry.is_mount => {
-                    if let Err(error) = export.finish_folder(&entry) {
-                        let (path, error) = (format!("/{}", entry.path), error.to_string());
-                        tell(FileNotice::Failed { path, error });
-                    }
-                }
-                Ok(Some(_)) | Err(DriveAccessError::Drive(DriveError::Stat { .. })) => {}
-                Ok(None) => break,
-                Err(error) => return Err(error),
+        let mut walk = self.walk(version, from, reach);
+        while let Some(Step { path, found }) = self.step(&mut walk).await? {
+            if let Ok((_, entry)) = found
+                && entry.stat.is_directory()
+                && (reach == Reach::Mounts || !entry.is_mount)
+                && let Err(error) = export.finish_folder(&path, &entry)
+            {
+                tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
             }
         }
         Ok(summary)
@@ -86,20 +97,15 @@ impl Drive {
 }
 
 impl Export<'_> {
-    /// Writes an entry. Only what is wrong with the drive as a whole is an error.
-    async fn entry(&mut self, entry: &Entry) -> Result<FileNotice, DriveAccessError> {
-        let path = format!("/{}", entry.path);
-        let written = if entry.is_mount || entry.stat.mount.is_some() {
-            Err(Refusal::Of(
-                "another drive or feed is mounted here, which has to be exported by itself".to_owned(),
-            ))
-        } else {
-            match entry.stat.kind() {
-                Kind::Directory => self.folder(entry).map_err(Into::into),
-                Kind::Symlink => self.link(entry),
-                Kind::File => self.file(entry).await,
-                Kind::Other => Err(Refusal::Of("it is a device, a pipe or a socket".to_owned())),
-            }
+    /// Writes an entry. Only what is wrong with the drive in which the export began is an error.
+    async fn entry(&mut self, exported: &Exported<'_>) -> Result<FileNotice, DriveAccessError> {
+        let path = format!("/{}", exported.path);
+        let kind = if exported.entry.is_mount { Kind::Directory } else { exported.entry.stat.kind() };
+        let written = match kind {
+            Kind::Directory => self.folder(exported).map_err(Into::into),
+            Kind::Symlink => self.link(exported),
+            Kind::File => self.file(exported).await,
+            Kind::Other => Err(Refusal::Of("it is a device, a pipe or a socket".to_owned())),
         };
         match written {
             Ok(Some(bytes)) => Ok(FileNotice::Written { path, bytes }),
@@ -109,19 +115,21 @@ impl Export<'_> {
         }
     }
 
-    fn folder(&mut self, entry: &Entry) -> io::Result<Option<u64>> {
-        Ok(self.destination.place(below(&self.from, &entry.path))?.folder(&entry.stat)?.then_some(0))
+    fn folder(&mut self, exported: &Exported<'_>) -> io::Result<Option<u64>> {
+        let below = below(&self.from, exported.path);
+        Ok(self.destination.place(below)?.folder(&exported.entry.stat)?.then_some(0))
     }
 
-    fn finish_folder(&mut self, entry: &Entry) -> io::Result<()> {
-        let below = below(&self.from, &entry.path);
-        self.destination.place(below)?.finish_folder(&entry.stat)
+    fn finish_folder(&mut self, path: &str, entry: &Entry) -> io::Result<()> {
+        self.destination.place(below(&self.from, path))?.finish_folder(&entry.stat)
     }
 
-    fn link(&mut self, entry: &Entry) -> Result<Option<u64>, Refusal> {
+    fn link(&mut self, exported: &Exported<'_>) -> Result<Option<u64>, Refusal> {
+        let Exported { entry, path, walk, .. } = *exported;
         let link = DrivePath::new(&entry.path);
         let place = link.resolve(entry.stat.target().unwrap_or_default());
-        let Some(inside) = place.below(&self.from) else {
+        let seen = walk.seen(&place);
+        let Some(inside) = seen.as_ref().and_then(|seen| seen.below(&self.from)) else {
             return Err(Refusal::Of(format!("it leads to {place}, which is not in what is exported")));
         };
         // A key with backslashes in it is one name on this disk and a path in a drive, so it would lead elsewhere here.
@@ -130,7 +138,7 @@ impl Export<'_> {
             return Err(Refusal::Of("it has a name that cannot be kept".to_owned()));
         }
         // From its folder up to where the export begins, and down again: so it stays within the destination.
-        let below = below(&self.from, &entry.path);
+        let below = below(&self.from, path);
         let mut target = "../".repeat(below.matches('/').count());
         target.push_str(inside);
         if target.is_empty() {
@@ -143,21 +151,19 @@ impl Export<'_> {
         Ok(is_new.then_some(0))
     }
 
-    async fn file(&mut self, entry: &Entry) -> Result<Option<u64>, Refusal> {
-        let below = below(&self.from, &entry.path);
-        if self.destination.place(below)?.is_same(&entry.stat)? {
+    async fn file(&mut self, exported: &Exported<'_>) -> Result<Option<u64>, Refusal> {
+        let Exported { entry, path, drive, .. } = *exported;
+        let below = below(&self.from, path);
+        let mut stat = entry.stat.clone();
+        if let Some(mount) = entry.feed() {
+            let feed = self.drive.feed_file(mount, &stat).await;
+            (_, stat) = feed.map_err(|error| self.refusal(exported, error))?;
+        }
+        if self.destination.place(below)?.is_same(&stat)? {
             return Ok(None);
         }
-        let path = DrivePath::new(&entry.path);
-        let mut reader = match self.drive.read_entry(&path, entry, 0..u64::MAX).await {
-            Err(
-                error @ (DriveAccessError::Extent { .. }
-                | DriveAccessError::Misplaced { .. }
-                | DriveAccessError::Missing { .. }
-                | DriveAccessError::Drive(DriveError::Mounted { .. })),
-            ) => return Err(Refusal::Of(error.to_string())),
-            reader => reader.map_err(Refusal::Drive)?,
-        };
+        let reader = self.drive.read_entry(drive, &DrivePath::new(path), entry, 0..u64::MAX).await;
+        let mut reader = reader.map_err(|error| self.refusal(exported, error))?;
         let (mut file, part) = self.destination.place(below)?.begin(entry.seq.unwrap_or(0))?;
         let written = loop {
             match reader.next().await {
@@ -167,18 +173,27 @@ impl Export<'_> {
                     }
                 }
                 Ok(None) => break Ok(()),
-                Err(error @ (DriveAccessError::Misplaced { .. } | DriveAccessError::Missing { .. })) => {
-                    break Err(Refusal::Of(error.to_string()));
-                }
-                Err(error) => break Err(Refusal::Drive(error)),
+                Err(error) => break Err(self.refusal(exported, error)),
             }
         };
         let place = self.destination.place(below)?;
-        let written = written.and_then(|()| Ok(place.finish(&file, &part, &entry.stat)?));
+        let written = written.and_then(|()| Ok(place.finish(&file, &part, &stat)?));
         if written.is_err() {
             place.abandon(&part);
         }
-        written.map(|()| Some(entry.stat.size))
+        written.map(|()| Some(stat.size))
+    }
+
+    /// Whether nothing else can be exported either, since a file cannot be read.
+    fn refusal(&self, exported: &Exported<'_>, error: DriveAccessError) -> Refusal {
+        let is_own = std::ptr::eq(exported.drive, self.drive) && exported.entry.feed().is_none();
+        match error {
+            DriveAccessError::Extent { .. }
+            | DriveAccessError::Misplaced { .. }
+            | DriveAccessError::Missing { .. } => Refusal::Of(error.to_string()),
+            error if is_own => Refusal::Drive(error),
+            error => Refusal::Of(error.to_string()),
+        }
     }
 }
 
@@ -218,7 +233,10 @@ mod tests {
         for key in ["..\\..\\..\\x", "d\\..\\..\\x", "a\\x"] {
             let stat = Stat::symlink("etc/passwd");
             let entry = Entry { path: key.to_owned(), stat, is_mount: false, seq: Some(1) };
-            assert!(export.link(&entry).is_err(), "{key}");
+            let walk = drive.walk(1, &DrivePath::default(), Reach::Mounts);
+            let exported = Exported { drive: &drive, entry: &entry, path: key, walk: &walk };
+            let Err(Refusal::Of(error)) = export.link(&exported) else { panic!("{key}") };
+            assert!(error.contains("cannot be kept"), "{error}");
         }
         assert_eq!(std::fs::read_dir(to).unwrap().count(), 0);
     }

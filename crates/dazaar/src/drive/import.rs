@@ -220,7 +220,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     async fn known(&self, inner: &DrivePath) -> Result<Option<Stat>, DriveAccessError> {
         match self.drive.ask(|view| view.lstat(inner)).await {
             Ok(entry) if entry.is_mount => {
-                Err(DriveError::Mounted { path: inner.clone(), mount: inner.clone() }.into())
+                let mount = Box::new(self.drive.ask(|view| view.mount_point(inner)).await?);
+                Err(DriveError::Mounted { path: inner.clone(), mount }.into())
             }
             // A directory without entry gets one.
             Ok(entry) if entry.seq.is_none() && entry.stat.is_directory() => Ok(None),
@@ -293,6 +294,7 @@ const fn is_of_one(error: &DriveError) -> bool {
         DriveError::IsADirectory { .. }
             | DriveError::NotADirectory { .. }
             | DriveError::Mounted { .. }
+            | DriveError::NotMounted { .. }
             | DriveError::Path { .. }
             | DriveError::Stat { .. }
     )

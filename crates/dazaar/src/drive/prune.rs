@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Stat};
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Reach, Stat};
 
 use super::Drive;
 use super::destination::Destination;
@@ -31,7 +31,7 @@ impl Drive {
         // Whoever mistypes the source empties no drive.
         fs::read_dir(source).map_err(at(source))?;
         let (mut gone, mut gone_directories) = (Vec::new(), BTreeSet::new());
-        let entries = match self.list(self.version(), into, true).await {
+        let entries = match self.list(self.version(), into, Reach::Drive).await {
             Err(DriveAccessError::Drive(DriveError::NotFound { .. })) => Vec::new(),
             entries => entries?,
         };
@@ -44,7 +44,7 @@ impl Drive {
             if entry.stat.is_directory() {
                 gone_directories.insert(entry.path.clone());
             }
-            if !entry.is_mount && entry.seq.is_some() {
+            if !entry.is_mount && entry.feed().is_none() && entry.seq.is_some() {
                 gone.push(entry);
             }
         }
@@ -92,10 +92,11 @@ impl Drive {
     ) -> Result<Summary, DriveAccessError> {
         let root = DrivePath::default();
         let mut gone: BTreeMap<String, Stat> = BTreeMap::new();
-        for entry in self.list(before, &root, true).await?.into_iter().filter(|entry| !entry.is_mount) {
+        for entry in self.list(before, &root, Reach::Drive).await?.into_iter().filter(|entry| !entry.is_mount)
+        {
             gone.insert(entry.path, entry.stat);
         }
-        for entry in self.list(now, &root, true).await? {
+        for entry in self.list(now, &root, Reach::Drive).await? {
             gone.remove(&entry.path);
         }
         let mut destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;

@@ -1,6 +1,7 @@
 //! Reading a file of a drive.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use dazaar_trie::hyperdrive::{DrivePath, Extent};
@@ -10,8 +11,8 @@ use super::error::DriveAccessError;
 
 /// A part of a file that is being read, block by block. Reading never leaves the file, whatever range was asked for.
 #[derive(Debug)]
-pub struct FileReader<'a> {
-    content: &'a Content,
+pub struct FileReader {
+    content: Arc<Content>,
     path: DrivePath,
     blocks: Range<u64>,
     /// Bytes of the next block that come before what is wanted.
@@ -19,9 +20,9 @@ pub struct FileReader<'a> {
     left: u64,
 }
 
-impl<'a> FileReader<'a> {
+impl FileReader {
     pub(super) async fn open(
-        content: &'a Content,
+        content: Arc<Content>,
         path: DrivePath,
         extent: &Extent,
         range: Range<u64>,

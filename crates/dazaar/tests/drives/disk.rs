@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
-use dazaar::maps::hyperdrive::{DriveError, Stat};
+use dazaar::maps::hyperdrive::{DriveError, Reach, Stat};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -59,8 +59,10 @@ async fn import(drive: &Drive, from: &Path, into: &str) -> (Summary, Vec<FileNot
 async fn export(drive: &Drive, from: &str, to: &Path) -> (Summary, Vec<FileNotice>) {
     let mut notices = Vec::new();
     let version = drive.version();
-    let summary =
-        drive.export(version, &path(from), to, |notice| notices.push(notice.clone())).await.unwrap();
+    let summary = drive
+        .export(version, &path(from), to, Reach::Mounts, |notice| notices.push(notice.clone()))
+        .await
+        .unwrap();
     (summary, notices)
 }
 
@@ -248,7 +250,7 @@ async fn a_drive_is_not_imported_into_itself_and_not_exported_over_itself() {
 
     let key = fs::read(folder.join("master_key")).unwrap();
     write(&drive, "inner.drive/master_key", &[1; 32]).await;
-    let into = drive.export(drive.version(), &path("/"), &folder, |_| {}).await;
+    let into = drive.export(drive.version(), &path("/"), &folder, Reach::Mounts, |_| {}).await;
     assert!(matches!(into, Err(DriveAccessError::Itself { .. })));
     let (_, notices) = export(&drive, "/", &source).await;
     assert_eq!(failures(&notices), [("/inner.drive/master_key", "the drive itself is there")]);
@@ -288,7 +290,7 @@ async fn a_folder_is_closed_to_others_from_the_beginning() {
             modes.push(fs::metadata(to.join("private")).unwrap().permissions().mode() & 0o777);
         }
     };
-    drive.export(drive.version(), &path("/"), &to, look).await.unwrap();
+    drive.export(drive.version(), &path("/"), &to, Reach::Mounts, look).await.unwrap();
     assert_eq!(modes, [0o700]);
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dazaar::drive::Drive;
-use dazaar::maps::hyperdrive::{ChangeKind, DriveDiff, Kind, Stat};
+use dazaar::maps::hyperdrive::{ChangeKind, DriveDiff, Kind, Reach, Stat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -100,7 +100,7 @@ fn javascript(folder: &Path, ops: &[Value], since: u64, ranges: &Value) -> Value
 /// What JavaScript should tell of the entries, by what we read.
 async fn entries(drive: &Drive) -> Value {
     let mut rows = Vec::new();
-    for entry in drive.list(drive.version(), &path("/"), true).await.unwrap() {
+    for entry in drive.list(drive.version(), &path("/"), Reach::Drive).await.unwrap() {
         let content = match entry.stat.kind() {
             Kind::File => Some(digest(&read(drive, &entry.path).await)),
             _ => None,
@@ -172,7 +172,7 @@ proptest! {
             let drive = create(&shared).await;
             assert_eq!(told["key"], drive.key().to_string());
             assert_eq!(entries(&drive).await, expected);
-            let children = drive.list(drive.version(), &path("/"), false).await.unwrap();
+            let children = drive.list(drive.version(), &path("/"), Reach::Directory).await.unwrap();
             let children: Vec<String> = children.into_iter().map(|entry| entry.path).collect();
             assert_eq!(told["children"], json!(children));
             // JavaScript also tells of neighbours that were only written again.

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice};
-use dazaar::maps::hyperdrive::DrivePath;
+use dazaar::maps::hyperdrive::{DrivePath, Reach};
 
 use crate::support::*;
 
@@ -97,7 +97,7 @@ async fn a_copy_loses_what_the_drive_lost_unless_it_was_changed() {
     let drive = create(&scene.path().join("drive")).await;
     import(&drive, &folder).await;
     let before = drive.version();
-    drive.export(before, &DrivePath::default(), &copy, |_| {}).await.unwrap();
+    drive.export(before, &DrivePath::default(), &copy, Reach::Mounts, |_| {}).await.unwrap();
     for name in ["gone", "used"] {
         fs::remove_dir_all(folder.join(name)).unwrap();
     }

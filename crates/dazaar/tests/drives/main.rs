@@ -7,6 +7,7 @@
 mod disk;
 mod folders;
 mod gone;
+mod mounts;
 #[path = "../maps/node.rs"]
 mod node;
 mod peers;

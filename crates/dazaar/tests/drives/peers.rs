@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dazaar::drive::Drive;
 use dazaar::log::FeedKey;
+use dazaar::maps::hyperdrive::Reach;
 use dazaar::peer::replicate;
 use dazaar::wire::Role;
 use sha2::{Digest as _, Sha256};
@@ -24,7 +25,7 @@ async fn read_everything(drive: &Drive) {
     assert_eq!(read_part(drive, "big", 900_000..900_100).await, big[900_000..900_100]);
     assert_eq!(read_part(drive, "/big", BIG as u64 - 5..u64::MAX).await, big[BIG - 5..]);
     assert_eq!(read(drive, "dir3/file28").await, bytes(128, 28));
-    let names = drive.list(52, &path("/"), false).await.unwrap();
+    let names = drive.list(52, &path("/"), Reach::Directory).await.unwrap();
     assert_eq!(names.len(), 6);
     assert_eq!(read(drive, "big").await, big);
     assert_eq!(all(drive).await.len(), 51);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dazaar::drive::{Drive, DriveAccessError};
 use dazaar::log::FeedKey;
-use dazaar::maps::hyperdrive::{DrivePath, Stat};
+use dazaar::maps::hyperdrive::{DrivePath, Reach, Stat};
 
 /// How long anything may take before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -52,6 +52,6 @@ pub(crate) async fn read_part(drive: &Drive, text: &str, range: std::ops::Range<
 
 /// The paths of all entries.
 pub(crate) async fn all(drive: &Drive) -> Vec<String> {
-    let entries = drive.list(drive.version(), &path("/"), true).await.unwrap();
+    let entries = drive.list(drive.version(), &path("/"), Reach::Mounts).await.unwrap();
     entries.into_iter().map(|entry| entry.path).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
-use dazaar::maps::hyperdrive::DrivePath;
+use dazaar::maps::hyperdrive::{DrivePath, Reach};
 use dazaar::{Buyer, Replicator};
 use tokio::runtime::Handle;
 
@@ -43,13 +43,18 @@ impl FilesDelivery {
             return Ok(false);
         }
         let members = self.buyer.members();
-        let content = Drive::content_named_in(&first);
+        let content = Drive::content_named_in(&first).and_then(|content| members.get(&content));
         // The seller names all feeds before they send the first block of any.
-        if !content.is_some_and(|content| members.contains_key(&content)) {
+        let Some(content) = content else {
             return Err(Failure::new(
                 Kind::General,
                 "the seller gives the list of the files, but not what is in them",
             ));
+        };
+        // Of an empty feed nobody tells that it is all there is.
+        let is_empty = content.log().lock().length() == 0;
+        if is_empty && !Drive::needs_content(metadata.log()).map_err(DriveAccessError::from)? {
+            return Ok(members.values().all(|member| member.key() == content.key() || member.is_complete()));
         }
         Ok(members.values().all(|member| member.is_complete()))
     }
@@ -71,7 +76,8 @@ impl FilesDelivery {
                 if let Some(before) = before {
                     summary = drive.prune((before, version), &to, &mut notify).await?;
                 }
-                summary.add(&drive.export(version, &DrivePath::default(), &to, &mut notify).await?);
+                let root = DrivePath::default();
+                summary.add(&drive.export(version, &root, &to, Reach::Mounts, &mut notify).await?);
                 Ok((drive, summary))
             })
         });

@@ -1,7 +1,8 @@
 //! `dazaar drive diff`: what has changed since an older version.
 
 use clap::Args;
-use dazaar::maps::hyperdrive::{ChangeKind, DriveDiff};
+use dazaar::drive::DriveAccessError;
+use dazaar::maps::hyperdrive::{ChangeKind, DriveDiff, DriveError};
 
 use super::{Source, path, version};
 use crate::commands::Context;
@@ -29,7 +30,14 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if older > newer {
         return Err(Failure::input(format!("version {older} is newer than version {newer}")));
     }
-    let mut diff = DriveDiff::new(newer, older, &path(&arguments.path));
+    let path = path(&arguments.path);
+    // Of another drive nothing is compared.
+    if let Err(error @ DriveAccessError::Drive(DriveError::Mounted { .. })) =
+        drive.ask_at(newer, |view| view.lstat(&path).map(drop)).await
+    {
+        return Err(error.into());
+    }
+    let mut diff = DriveDiff::new(newer, older, &path);
     while let Some(change) = drive.ask_at(newer, |view| diff.next(view)).await? {
         let kind = match (change.kind, &change.older) {
             (ChangeKind::Put, None) => "added",

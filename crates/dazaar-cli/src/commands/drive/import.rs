@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dazaar::drive::{Drive, FileNotice, Summary};
+use dazaar::maps::hyperdrive::Reach;
 
 use super::{Source, conclude, path, report};
 use crate::commands::Context;
@@ -32,7 +33,7 @@ pub(crate) struct ImportArguments {
     delete: bool,
 }
 
-/// Write a drive into a folder
+/// Write a drive into a folder, with the drives that are mounted in it
 ///
 /// Nothing is written outside the folder. Files of the same size and time are passed over, so what was cut off goes on; nothing is
 /// deleted.
@@ -48,6 +49,10 @@ pub(crate) struct ExportArguments {
     /// What to export
     #[arg(long, value_name = "PATH", default_value = "/")]
     from: String,
+
+    /// Leave out what is mounted
+    #[arg(long)]
+    no_mounts: bool,
 }
 
 pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
@@ -89,9 +94,10 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
     let interruption = Interruption::listen()?;
     let mut told = Ok(());
     let (from, folder) = (path(&arguments.from), &arguments.folder);
+    let reach = if arguments.no_mounts { Reach::Drive } else { Reach::Mounts };
     let work = async {
         let notify = |notice: &FileNotice| tell(context, notice, &mut told);
-        Ok::<Summary, Failure>(drive.export(version, &from, folder, notify).await?)
+        Ok::<Summary, Failure>(drive.export(version, &from, folder, reach, notify).await?)
     };
     let summary = interruption.or(work).await?;
     let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;

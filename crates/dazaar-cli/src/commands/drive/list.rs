@@ -1,7 +1,7 @@
 //! `dazaar drive ls` and `stat`: what is in a drive.
 
 use clap::Args;
-use dazaar::maps::hyperdrive::{Entry, Kind};
+use dazaar::maps::hyperdrive::{Entry, Kind, Reach};
 
 use super::{Source, path};
 use crate::commands::Context;
@@ -19,9 +19,13 @@ pub(crate) struct ListArguments {
     #[arg(default_value = "/")]
     path: String,
 
-    /// Everything below it
+    /// Everything below it, mounted drives included
     #[arg(short, long)]
     recursive: bool,
+
+    /// Show mounted drives, and not what is in them
+    #[arg(long, requires = "recursive")]
+    no_mounts: bool,
 }
 
 /// Show what is known of a path, or of the whole drive: its keys, its version and its tags
@@ -37,7 +41,12 @@ pub(crate) struct StatArguments {
 
 pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
     let (drive, version) = arguments.source.open(context).await?;
-    for entry in drive.list(version, &path(&arguments.path), arguments.recursive).await? {
+    let reach = match arguments {
+        ListArguments { recursive: false, .. } => Reach::Directory,
+        ListArguments { no_mounts: true, .. } => Reach::Drive,
+        _ => Reach::Mounts,
+    };
+    for entry in drive.list(version, &path(&arguments.path), reach).await? {
         context.output.event(&event(&entry))?;
     }
     Ok(())
@@ -46,7 +55,7 @@ pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result
 pub(super) async fn stat(context: &Context, arguments: &StatArguments) -> Result<(), Failure> {
     let (drive, version) = arguments.source.open(context).await?;
     if let Some(wanted) = &arguments.path {
-        let entry = drive.ask_at(version, |view| view.lstat(&path(wanted))).await?;
+        let entry = drive.lstat(version, &path(wanted)).await?;
         return Ok(context.output.event(&event(&entry))?);
     }
     let tags = drive.ask_at(version, |view| view.tags()).await?;
@@ -57,7 +66,7 @@ pub(super) async fn stat(context: &Context, arguments: &StatArguments) -> Result
 fn event(entry: &Entry) -> Event {
     let stat = &entry.stat;
     let kind = match stat.kind() {
-        _ if entry.is_mount || stat.mount.is_some() => "mount",
+        _ if entry.is_mount || entry.feed().is_some() => "mount",
         Kind::File => "file",
         Kind::Directory => "directory",
         Kind::Symlink => "link",

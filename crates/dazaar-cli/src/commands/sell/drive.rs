@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use dazaar::database::ListedMember;
 use dazaar::drive::{Drive, FileNotice, Summary};
-use dazaar::maps::hyperdrive::{DrivePath, Kind as EntryKind};
+use dazaar::maps::hyperdrive::{DrivePath, Entry, Kind as EntryKind, Reach};
 use dazaar::{Market, Offer, now_ms};
 use serde_json::{Value, json};
 
@@ -128,8 +128,10 @@ impl Files<'_> {
 
 /// What a card says of a drive, in its field `data`.
 async fn described(drive: &Drive) -> Result<Value, Failure> {
-    let entries = drive.list(drive.version(), &DrivePath::default(), true).await?;
-    let files: Vec<_> = entries.iter().filter(|entry| entry.stat.kind() == EntryKind::File).collect();
+    let entries = drive.list(drive.version(), &DrivePath::default(), Reach::Drive).await?;
+    // What is mounted is not sold with it.
+    let is_sold = |entry: &&Entry| entry.stat.kind() == EntryKind::File && entry.feed().is_none();
+    let files: Vec<_> = entries.iter().filter(is_sold).collect();
     let bytes: u64 = files.iter().map(|entry| entry.stat.size).sum();
     Ok(json!({ "kind": "drive", "coverage": { "files": files.len(), "bytes": bytes } }))
 }

@@ -167,7 +167,7 @@ fn what_is_flagged_as_a_mount_is_left_alone() {
     let mut drive = memory();
     put_raw(&mut drive, "m", Some(&Stat::directory(0o755).encode()), 1);
     put_raw(&mut drive, "d/m", Some(&Stat::directory(0o755).encode()), 1);
-    let mounted = |result: Result<(), DriveError>| matches!(result, Err(DriveError::Mounted { .. }));
+    let mounted = |result: Result<(), DriveError>| matches!(result, Err(DriveError::NotMounted { .. }));
     assert!(mounted(edit(&mut drive, |edit| edit.put(&path("m/x"), &file(1)).map(|_| ()))));
     assert!(mounted(edit(&mut drive, |edit| edit.put(&path("m"), &file(1)).map(|_| ()))));
     assert!(mounted(edit(&mut drive, |edit| edit.unlink(&path("m")))));

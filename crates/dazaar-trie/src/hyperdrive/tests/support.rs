@@ -1,5 +1,7 @@
 //! What the tests of drives share.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use dazaar_log::FeedKey;
 
@@ -74,4 +76,79 @@ pub(super) fn changes(trie: &Memory, older: u64, prefix: &str) -> Vec<(ChangeKin
     }
     changes.sort_by(|a, b| a.1.cmp(&b.1));
     changes
+}
+
+/// Drives that may be mounted in each other.
+#[derive(Debug, Default)]
+pub(super) struct World(pub(super) BTreeMap<FeedKey, Memory>);
+
+/// A number as a key.
+pub(super) const fn key(nth: u8) -> FeedKey {
+    FeedKey([nth; 32])
+}
+
+/// What is mounted: the newest version of a drive, or one of its versions.
+pub(super) const fn mount_of(nth: u8, version: Option<u64>) -> Mount {
+    Mount { key: key(nth), version, hash: None, is_feed: false }
+}
+
+impl World {
+    /// Drives with the keys 0 and so on.
+    pub(super) fn new(drives: u8) -> Self {
+        Self((0..drives).map(|nth| (key(nth), memory())).collect())
+    }
+
+    pub(super) fn drive(&mut self, nth: u8) -> &mut Memory {
+        self.0.get_mut(&key(nth)).unwrap()
+    }
+
+    pub(super) fn mount(&mut self, nth: u8, at: &str, mount: Mount) {
+        edit(self.drive(nth), |edit| edit.mount(&path(at), mount, Stat::directory(0o755))).unwrap();
+    }
+
+    /// What is at a path of a drive, or wherever that leads.
+    pub(super) fn stat_from(&self, key: FeedKey, text: &str) -> Result<Entry, DriveError> {
+        let mut place = Place::new(key, None, path(text));
+        loop {
+            let drive = &self.0[&place.key];
+            let view = View::new(drive, place.version.unwrap_or_else(|| drive.version()));
+            if let Some(entry) = place.follow(view.stat(&place.path))? {
+                return Ok(entry);
+            }
+        }
+    }
+
+    /// What is at a path of drive 0.
+    pub(super) fn stat(&self, text: &str) -> Result<Entry, DriveError> {
+        self.stat_from(key(0), text)
+    }
+
+    /// What a walk through a directory comes by, by path. A drive that is not here is left.
+    pub(super) fn walk(&self, key: FeedKey, text: &str, reach: Reach) -> Result<Vec<Found>, DriveError> {
+        let mut walk = Walk::new(Place::new(key, None, path(text)), &path(text), reach);
+        let mut all = Vec::new();
+        while let Some(place) = walk.place() {
+            let Some(drive) = self.0.get(&place.key) else {
+                walk.leave();
+                continue;
+            };
+            let view = View::new(drive, place.version.unwrap_or_else(|| drive.version()));
+            match walk.next(&view) {
+                Ok(found) => all.extend(found),
+                Err(error) => {
+                    let path = walk.mount().map(str::to_owned);
+                    walk.leave();
+                    let Some(path) = path else { return Err(error) };
+                    all.push(Found { path, entry: Err(error) });
+                }
+            }
+        }
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(all)
+    }
+
+    /// The paths that a walk through a directory of drive 0 comes by.
+    pub(super) fn paths(&self, text: &str, reach: Reach) -> Vec<String> {
+        self.walk(key(0), text, reach).unwrap().into_iter().map(|found| found.path).collect()
+    }
 }
