@@ -196,6 +196,9 @@ impl From<DriveAccessError> for Failure {
             DriveAccessError::NoDrive { .. } => {
                 Self::input(error).hint("make one: dazaar drive import <folder> <drive>")
             }
+            DriveAccessError::Drive(DriveError::Mounted { .. }) => {
+                Self::input(printable(&error.to_string())).hint("to end a mount: dazaar drive unmount")
+            }
             // A stranger may have chosen the names in it.
             _ => Self::new(kind(&error), printable(&error.to_string())),
         }
