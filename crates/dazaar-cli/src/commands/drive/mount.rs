@@ -30,7 +30,7 @@ pub(crate) struct MountArguments {
     key: FeedKey,
 
     /// The version to show [default: the newest at any time]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     version: Option<u64>,
 
     /// The key is that of a feed; show its bytes as a file
@@ -52,7 +52,6 @@ pub(crate) struct UnmountArguments {
 pub(super) async fn mount(context: &Context, arguments: &MountArguments) -> Result<(), Failure> {
     let drive = open_to_write(&arguments.drive).await?;
     let MountArguments { key, version, feed, .. } = *arguments;
-    let version = version.filter(|&version| version > 0);
     drive.mount(&path(&arguments.path), Mount { key, version, hash: None, is_feed: feed }).await?;
     drive.flush().await?;
     conclude(context, (&drive, drive.version()), Summary { written: 1, ..Summary::default() })
