@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, Log, MemoryStorage};
+use dazaar_wire::session::Expected;
 use dazaar_wire::{Channel, Config, Data, Event, Have, Message, Request, Role, Session, Transfer};
 
 use crate::attack::{Behaviour, absurd_claim};
@@ -82,6 +83,7 @@ impl Attacker {
     pub(crate) fn connect(&mut self, expected: Option<IdentityKey>, now: Duration, dice: &mut Dice) {
         let AttackerPlan { role, security, .. } = self.plan;
         let expected = expected.filter(|_| role == Role::Initiator);
+        let expected = expected.map_or(Expected::Anybody, Expected::Only);
         let extensions = vec![ZEROS.to_owned()];
         let config =
             Config { role, identity: &self.identity, expected, security, seed: dice.seed(), extensions };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dazaar_log::{Feed, FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError, MemoryStorage};
 use dazaar_wire::replication::{Fault, Options};
+use dazaar_wire::session::Expected;
 use dazaar_wire::{
     Channel, Config, Event, Message, OpenError, PeerFault, PeerId, Replication, ReplicationEvent, Role,
     SecurityPolicy, SendError, Session, Transfer,
@@ -228,7 +229,7 @@ impl Host {
         let config = Config {
             role,
             identity: &self.identity,
-            expected,
+            expected: expected.map_or(Expected::Anybody, Expected::Only),
             security,
             seed: dice.seed(),
             extensions: vec![],

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::{self, HeaderMap};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use dazaar::drive::{DriveAccessError, FileReader};
@@ -18,42 +18,50 @@ pub(crate) async fn respond(
     Shown { drive, version }: &Shown,
     path: &DrivePath,
     entry: &Entry,
-    request: &Request,
+    request: &Parts,
 ) -> Result<Response, DriveAccessError> {
     let stat = &entry.stat;
     let tag = format!("\"{:x}-{:x}-{:x}\"", entry.seq.unwrap_or(0), stat.size, stat.mtime_ms);
-    let about = [
+    let mut about = vec![
         (header::ETAG, tag.clone()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         // It may be another one in the next version.
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         (header::CONTENT_TYPE, content_type(path)),
     ];
-    let modified = http_date(stat.mtime_ms).map(|modified| [(header::LAST_MODIFIED, modified)]);
-    if names(request.headers(), header::IF_NONE_MATCH, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, about, modified).into_response());
+    about.extend(http_date(stat.mtime_ms).map(|modified| (header::LAST_MODIFIED, modified)));
+    if names(&request.headers, header::IF_NONE_MATCH, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, told(about)).into_response());
     }
     let is_same =
-        !request.headers().contains_key(header::IF_RANGE) || names(request.headers(), header::IF_RANGE, &tag);
-    let wanted =
-        request.headers().get(header::RANGE).filter(|_| is_same).and_then(|range| range.to_str().ok());
-    let (status, range, part) = match wanted.map_or(Ok(None), |wanted| part_of(wanted, stat.size)) {
-        Ok(None) => (StatusCode::OK, 0..stat.size, None),
+        !request.headers.contains_key(header::IF_RANGE) || names(&request.headers, header::IF_RANGE, &tag);
+    let wanted = request.headers.get(header::RANGE).filter(|_| is_same);
+    let wanted = wanted.and_then(|range| range.to_str().ok());
+    let (status, range) = match wanted.map_or(Ok(None), |wanted| part_of(wanted, stat.size)) {
+        Ok(None) => (StatusCode::OK, 0..stat.size),
         Ok(Some(range)) => {
             let part = format!("bytes {}-{}/{}", range.start, range.end - 1, stat.size);
-            (StatusCode::PARTIAL_CONTENT, range, Some((header::CONTENT_RANGE, part)))
+            about.push((header::CONTENT_RANGE, part));
+            (StatusCode::PARTIAL_CONTENT, range)
         }
         Err(Unsatisfiable) => {
-            let part = [(header::CONTENT_RANGE, format!("bytes */{}", stat.size))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, part).into_response());
+            let whole = (header::CONTENT_RANGE, format!("bytes */{}", stat.size));
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, told(vec![whole])).into_response());
         }
     };
     // What cannot be read is found before anything is promised.
     let reader = drive.read(*version, path, range).await?;
-    let length = [(header::CONTENT_LENGTH, reader.left().to_string())];
-    let body =
-        if *request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(bytes(reader)) };
-    Ok((status, about, modified, length, part.map(|part| [part]), body).into_response())
+    about.push((header::CONTENT_LENGTH, reader.left().to_string()));
+    let body = match request.method {
+        Method::HEAD => Body::empty(),
+        _ => Body::from_stream(bytes(reader)),
+    };
+    Ok((status, told(about), body).into_response())
+}
+
+/// What is said of a file, as headers.
+fn told(about: Vec<(HeaderName, String)>) -> HeaderMap {
+    about.into_iter().filter_map(|(name, text)| Some((name, HeaderValue::try_from(text).ok()?))).collect()
 }
 
 /// A range beyond the end.
@@ -70,7 +78,7 @@ fn part_of(wanted: &str, size: u64) -> Result<Option<Range<u64>>, Unsatisfiable>
 }
 
 /// Whether a header names the tag.
-fn names(headers: &HeaderMap, header: header::HeaderName, tag: &str) -> bool {
+fn names(headers: &HeaderMap, header: HeaderName, tag: &str) -> bool {
     let given = headers.get(header).and_then(|given| given.to_str().ok()).unwrap_or_default();
     given
         .split(',')

@@ -14,10 +14,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use dazaar::drive::{Drive, DriveAccessError, Reach};
-use dazaar::maps::hyperdrive::{DriveError, DrivePath, Kind};
+use dazaar::drive::{Drive, DriveAccessError};
+use dazaar::maps::hyperdrive::{DriveError, DrivePath, Kind, Reach};
 use dazaar::maps::hypertrie::TrieError;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use tokio::net::TcpListener;
@@ -63,15 +64,16 @@ async fn answer(
     State((address, shown)): State<(SocketAddr, watch::Receiver<Shown>)>,
     request: Request,
 ) -> Response {
-    if !guard::is_meant(address, request.headers()) {
+    let (request, _) = request.into_parts();
+    if !guard::is_meant(address, &request.headers) {
         return (StatusCode::MISDIRECTED_REQUEST, "this is another site\n").into_response();
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !matches!(request.method, Method::GET | Method::HEAD) {
         let allowed = [(header::ALLOW, "GET, HEAD")];
         return (StatusCode::METHOD_NOT_ALLOWED, allowed, "nothing can be changed here\n").into_response();
     }
     let shown = shown.borrow().clone();
-    let response = match percent_decode_str(request.uri().path()).decode_utf8() {
+    let response = match percent_decode_str(request.uri.path()).decode_utf8() {
         Ok(path) => look_up(&shown, &path, &request).await.unwrap_or_else(|error| refuse(&error)),
         Err(_) => (StatusCode::BAD_REQUEST, "the path is not UTF-8\n").into_response(),
     };
@@ -79,7 +81,7 @@ async fn answer(
 }
 
 /// A file, or the page of a directory.
-async fn look_up(shown: &Shown, path: &str, request: &Request) -> Result<Response, DriveAccessError> {
+async fn look_up(shown: &Shown, path: &str, request: &Parts) -> Result<Response, DriveAccessError> {
     let Shown { drive, version } = shown;
     let wanted = DrivePath::new(path);
     let entry = drive.stat(*version, &wanted).await?;
@@ -92,7 +94,7 @@ async fn look_up(shown: &Shown, path: &str, request: &Request) -> Result<Respons
         return Ok(Redirect::permanent(&format!("./{}/", encode(name))).into_response());
     }
     let entries = drive.list(*version, &wanted, Reach::Directory).await?;
-    Ok(page::respond(&wanted, &entries, request.headers()))
+    Ok(page::respond(&wanted, &entries, &request.headers))
 }
 
 /// A time as HTTP writes it; none for no time, and for those of years that it cannot write.
