@@ -2,9 +2,9 @@
 //!
 //! Grade: tool.
 
-use std::path::PathBuf;
-
-use crate::run::{Outcome, Report, WALLETS, cargo, cargo_command, complete, is_installed, root};
+use crate::run::{
+    Outcome, Report, build_program, cargo, cargo_command, complete, is_installed, program_path,
+};
 
 /// The workspace.
 const OWN_WORKSPACE: [&str; 3] = ["--locked", "--manifest-path", "tools/mint/Cargo.toml"];
@@ -20,12 +20,10 @@ pub(crate) fn steps(report: &mut Report) {
     report.step("clippy, mint", || {
         cargo(&[&["clippy", "--all-targets"], &OWN_WORKSPACE[..], &["--", "-D", "warnings"]].concat())
     });
-    report.step("the program", || cargo(&["build", "--package", "dazaar-cli", "--features", WALLETS]));
+    report.step("the program", build_program);
     report.step("tests with a mint", || {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let mut test = cargo_command(&[&["test"], &OWN_WORKSPACE[..]].concat());
-        complete(test.env("DAZAAR_PROGRAM", target.join("debug/dazaar")))
+        complete(test.env("DAZAAR_PROGRAM", program_path()))
     });
 }
 

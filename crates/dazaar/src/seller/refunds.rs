@@ -79,7 +79,7 @@ impl Shared {
                 if may_refund(named, &asset, account.meter.balance).await {
                     return Ok((account.price, named));
                 }
-                unable.get_or_insert((account.price.clone(), named));
+                unable.get_or_insert_with(|| (account.price.clone(), named));
             }
         }
         // It says itself why it does not.
