@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::run::{Outcome, Report, cargo, cargo_command, complete, output, program, root};
+use crate::run::{
+    Outcome, Report, build_program, cargo, cargo_command, complete, output, program, program_path, root,
+};
 use crate::setup::{install, make_environment, need};
 
 /// The node and its engine are built apart, without optimisation: that takes a third of the time, and the payments of tests are few.
@@ -23,9 +25,12 @@ pub(crate) fn steps(report: &mut Report) {
         let words = [&["test", "--package", "dazaar-ldk"], &APART[..]].concat();
         complete(cargo_command(&words).env("DAZAAR_BITCOIND", bitcoind_path()))
     });
+    report.step("the program", build_program);
     report.step("wallets in LNbits", || {
         let words = [&["test", "--package", "dazaar-pay", "--test", "lnbits"], &APART[..]].concat();
-        cargo(&[&words[..], &["--", "--ignored"]].concat())
+        complete(
+            cargo_command(&[&words[..], &["--", "--ignored"]].concat()).env("DAZAAR_PROGRAM", program_path()),
+        )
     });
 }
 

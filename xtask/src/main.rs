@@ -94,6 +94,7 @@ fn simulate(seeds: &str, from: &str) -> Outcome {
 fn tidy(report: &mut Report) {
     report.step("floors", floors::verify);
     report.step("sources", sources::verify);
+    report.step("lock file of the mint", ecash::verify_lock);
 }
 
 /// Turns a list of complaints into one outcome.

@@ -66,6 +66,18 @@ pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
 /// The program is checked with every wallet that it can have.
 pub(crate) const WALLETS: &str = "dazaar-cli/wallets";
 
+/// Builds the program, with every wallet, for tests that live elsewhere: as a test of its own needs it, for else all libraries would be
+/// built once more.
+pub(crate) fn build_program() -> Outcome {
+    cargo(&["test", "--no-run", "--test", "reference", "--features", WALLETS])
+}
+
+/// Where it is then.
+pub(crate) fn program_path() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(target).join("debug/dazaar")
+}
+
 /// Runs cargo, letting it print.
 pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     complete(&mut cargo_command(arguments))

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::error::EcashError;
 use crate::settings::Settings;
-use crate::wallet::{Balance, CashedOut, MintReport, Redeemed, TopUp, Wallet};
+use crate::wallet::{Balance, CashedOut, MintReport, Redeemed, TopUp, Wallet, refunded_sat};
 
 /// A wallet of ecash, which can be paid and can pay.
 #[derive(Clone)]
@@ -140,6 +140,10 @@ impl Ecash {
     }
 }
 
+fn only_bitcoin() -> EcashError {
+    EcashError::Amount { reason: "only Bitcoin is given back in ecash".to_owned() }
+}
+
 impl Payee for Ecash {
     fn method(&self) -> Method {
         Method::Cashu
@@ -165,13 +169,26 @@ impl Payee for Ecash {
         self.answer(move |wallet| wallet.look_up(&bill))
     }
 
+    fn may_refund<'a>(&'a self, asset: &'a Asset, units: u64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let sat = if self.takes(asset) { refunded_sat(units) } else { Err(only_bitcoin()) };
+            sat.map(drop).map_err(PaymentError::from)
+        })
+    }
+
     fn refund<'a>(&'a self, name: &'a [u8], asset: &'a Asset, units: u64, to: &'a str) -> Answer<'a, String> {
         let (name, to, takes) = (name.to_vec(), to.to_owned(), self.takes(asset));
         self.answer(move |wallet| {
             if !takes {
-                return Err(EcashError::Amount { reason: "only Bitcoin is given back in ecash".to_owned() });
+                return Err(only_bitcoin());
             }
-            wallet.refund(&name, units, &to)
+            match wallet.refund(&name, units, &to) {
+                // What was earned is no coin of one's own before it is redeemed.
+                Err(EcashError::Short { .. }) => {
+                    wallet.redeem().and_then(|_| wallet.refund(&name, units, &to))
+                }
+                refunded => refunded,
+            }
         })
     }
 }

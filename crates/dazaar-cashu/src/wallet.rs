@@ -19,6 +19,7 @@ use cashu::{Id, KeySet, MintUrl};
 use dazaar_market::MasterKey;
 
 pub use self::fill::{CashedOut, TopUp};
+pub(crate) use self::payer::refunded_sat;
 pub use self::redeem::Redeemed;
 use crate::error::EcashError;
 use crate::mint::{Mint, MintFault};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Secret;
 use crate::finality::FinalityRule;
-use crate::jsonrpc::{Block, Log, Logs, Receipt};
+use crate::jsonrpc::{Block, Log, Logs, Receipt, Sent, Transactions};
 use crate::node::{Node, NodeError};
 
 /// A chain.
@@ -171,6 +171,37 @@ impl Chain {
     /// How many transactions an account has made, with those that wait for a block.
     pub(crate) async fn transactions_pending(&self, account: Address) -> Result<u64, NodeError> {
         self.transactions(account, json!("pending")).await
+    }
+
+    /// Which transaction has spent this number of an account's, in a block up to this one; none if the node does not tell. It was spent by then.
+    pub(crate) async fn spender(
+        &self,
+        account: Address,
+        nonce: u64,
+        block: u64,
+    ) -> Result<Option<B256>, NodeError> {
+        // Backwards, further and further: nodes remember for a while how many there were.
+        let (mut spent_at, mut before, mut step) = (block, block, 1);
+        while self.transactions_until(account, before).await? > nonce {
+            spent_at = before;
+            if before == 0 {
+                break;
+            }
+            before = before.saturating_sub(step);
+            step *= 2;
+        }
+        while before + 1 < spent_at {
+            let middle = before.midpoint(spent_at);
+            if self.transactions_until(account, middle).await? > nonce {
+                spent_at = middle;
+            } else {
+                before = middle;
+            }
+        }
+        let params = json!([U64::from(spent_at), true]);
+        let all: Option<Transactions> = self.node.ask("eth_getBlockByNumber", params).await?;
+        let is_it = |one: &Sent| one.from == account && one.nonce == U64::from(nonce);
+        Ok(all.and_then(|all| all.transactions.into_iter().find(is_it)).map(|one| one.hash))
     }
 
     async fn transactions(&self, account: Address, at: Value) -> Result<u64, NodeError> {

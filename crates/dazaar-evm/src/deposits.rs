@@ -2,6 +2,8 @@
 //!
 //! Grade: driver. There is no key here: what came is spent with the card's secret key, elsewhere.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, U256, keccak256};
 use alloy_sol_types::SolEvent as _;
 use dazaar::database::{Finality, OrderId, Receipt};
@@ -14,9 +16,9 @@ use crate::chain::{Chain, Head};
 use crate::deposit;
 use crate::finality::FinalityRule;
 use crate::jsonrpc::{self, Log};
-use crate::limits::SEARCH_BLOCKS;
+use crate::limits::{BLOCKS_COMPARED_MAX, SEARCH_BLOCKS, TRANSFERS_AT_ONCE};
 use crate::payee::made_at;
-use crate::search::Search;
+use crate::search::{Found, Search};
 use crate::settings::{DepositSettings, SettingsError};
 use crate::standing::{Standing, gwei};
 use crate::store::{Deposit, Store};
@@ -121,7 +123,8 @@ impl DepositPayee {
         let topics = [Some(Transfer::SIGNATURE_HASH), None, Some(topic(address))];
         let search = Search { name, contract: token.contract, topics: &topics, since };
         let found = search.run(&self.chain, &self.store, head).await?;
-        let all = self.deposits_of(token, &found.logs).await?;
+        let (new, next) = self.new_transfers(token, found)?;
+        let all = self.deposits_of(token, &new).await?;
         let (stay, may_go): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|deposit| deposit.height <= head.last_final);
         for deposit in &stay {
@@ -129,8 +132,8 @@ impl DepositPayee {
                 return Err(contradiction());
             }
         }
-        self.store.put_deposits(&order, &stay, (name, found.next))?;
-        let mut receipts = self.known(&order, head).await?;
+        self.store.put_deposits(&order, &stay, (name, next))?;
+        let mut receipts = self.known(&order, &lost)?;
         for deposit in &may_go {
             // A node that is behind does not make less of what counted.
             if !self.store.has_deposit(&deposit.reference)? {
@@ -140,6 +143,24 @@ impl DepositPayee {
         Ok(receipts)
     }
 
+    /// What was found and is not on record, but not too much at once: anybody can send dust to an address, and about each transfer the node
+    /// is asked. Also from which block to look next time.
+    fn new_transfers(&self, token: &Token, found: Found) -> Result<(Vec<Log>, u64), PaymentError> {
+        let mut new: Vec<Log> = Vec::new();
+        for log in found.logs {
+            let block = log.block_number.to::<u64>();
+            let is_next_block = new.last().is_some_and(|last| last.block_number != log.block_number);
+            if is_next_block && new.len() >= TRANSFERS_AT_ONCE {
+                return Ok((new, found.next.min(block)));
+            }
+            let has_units = transfer(&log).and_then(|moved| token.units(moved.value)).unwrap_or(0) > 0;
+            if has_units && !self.store.has_deposit_of(&log.transaction_hash, &log.block_hash)? {
+                new.push(log);
+            }
+        }
+        Ok((new, found.next))
+    }
+
     /// The transfers that logs tell of. Each is called by its transaction and its place among what that told: the same in whichever block,
     /// and however often it is told.
     async fn deposits_of(&self, token: &Token, logs: &[Log]) -> Result<Vec<Deposit>, PaymentError> {
@@ -147,9 +168,6 @@ impl DepositPayee {
         let mut transaction: Option<jsonrpc::Receipt> = None;
         for log in logs {
             let units = transfer(log).and_then(|moved| token.units(moved.value)).unwrap_or(0);
-            if units == 0 {
-                continue;
-            }
             let told = match transaction.take().filter(|told| told.transaction_hash == log.transaction_hash) {
                 Some(told) => told,
                 None => self.chain.receipt(&log.transaction_hash).await?.ok_or_else(contradiction)?,
@@ -208,22 +226,23 @@ impl DepositPayee {
     }
 
     /// What is on record for an order, and whether it is still there.
-    async fn known(&self, order: &OrderId, head: &Head) -> Result<Vec<Receipt>, PaymentError> {
-        let lost = self.lost(order, head).await?;
+    fn known(&self, order: &OrderId, lost: &[Deposit]) -> Result<Vec<Receipt>, PaymentError> {
         let deposits = self.store.deposits(order)?;
         let standing = |deposit| if lost.contains(deposit) { Finality::Reversed } else { Finality::Final };
         Ok(deposits.iter().map(|deposit| receipt(*order, deposit, standing(deposit))).collect())
     }
 
-    /// What is on record for an order, and in a block that is gone for good.
+    /// What is on record for an order, and in a block that is gone for good. The newest blocks are asked about: those that a chain forgets.
     async fn lost(&self, order: &OrderId, head: &Head) -> Result<Vec<Deposit>, PaymentError> {
-        let mut lost = Vec::new();
-        for deposit in self.store.deposits(order)? {
-            if self.chain.is_gone((deposit.block, deposit.height), self.finality, head).await? {
-                lost.push(deposit);
+        let deposits = self.store.deposits(order)?;
+        let blocks: BTreeSet<_> = deposits.iter().map(|deposit| (deposit.height, deposit.block)).collect();
+        let mut gone = BTreeSet::new();
+        for (height, block) in blocks.into_iter().rev().take(BLOCKS_COMPARED_MAX) {
+            if self.chain.is_gone((block, height), self.finality, head).await? {
+                gone.insert(block);
             }
         }
-        Ok(lost)
+        Ok(deposits.into_iter().filter(|deposit| gone.contains(&deposit.block)).collect())
     }
 }
 
@@ -242,6 +261,10 @@ impl Payee for DepositPayee {
 
     fn look_up<'a>(&'a self, bill: &'a Bill, demand: &'a Demand) -> Answer<'a, Vec<Receipt>> {
         Box::pin(self.look(bill, demand))
+    }
+
+    fn may_refund<'a>(&'a self, _: &'a Asset, _: u64) -> Answer<'a, ()> {
+        Box::pin(async { Err(PaymentError::refused("there is no key for what came to such addresses")) })
     }
 }
 

@@ -80,6 +80,24 @@ pub struct Block {
     pub base_fee_per_gas: Option<U128>,
 }
 
+/// The transactions of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Transactions {
+    /// In their order.
+    pub transactions: Vec<Sent>,
+}
+
+/// A transaction in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Sent {
+    /// Its name.
+    pub hash: B256,
+    /// Who sent it.
+    pub from: Address,
+    /// How many that account had sent before.
+    pub nonce: U64,
+}
+
 /// What a contract told.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

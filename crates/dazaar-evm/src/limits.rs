@@ -46,5 +46,11 @@ pub const SEARCH_QUESTIONS_MAX: usize = 16;
 /// Logs in one answer.
 pub const LOGS_MAX: usize = 4096;
 
+/// Transfers to a buyer's address about which the node is asked in one look, if they are not of one block.
+pub const TRANSFERS_AT_ONCE: usize = 64;
+
+/// Blocks with payments of one order, the newest, that are compared with the chain in one look.
+pub const BLOCKS_COMPARED_MAX: usize = 32;
+
 /// The most blocks that must follow before a payment is final.
 pub const CONFIRMATIONS_MAX: u64 = 100_000;

@@ -44,8 +44,8 @@ pub(crate) struct Job<'a> {
     pub(crate) to: Address,
     /// What it is told.
     pub(crate) data: &'a [u8],
-    /// Whether the contract itself carries it out once at most. If not, a transaction that cannot be found is never replaced: it may have
-    /// done it.
+    /// Whether the contract itself carries it out once at most. If not, a transaction that cannot be found is replaced only if another one
+    /// is seen to have its number, for good: else it may have done it.
     pub(crate) is_once: bool,
 }
 
@@ -96,7 +96,7 @@ impl Outbox {
         }
         let can_sign = sent.len() < SUBMISSIONS_MAX;
         if last.nonce < spent {
-            if !job.is_once && !failed {
+            if !job.is_once && !failed && !self.is_elsewhere(&sent, last.nonce, head).await {
                 let error = "the number of its transaction is spent, and the transaction cannot be found: see what left the account";
                 return Err(PaymentError::unavailable(error));
             }
@@ -110,6 +110,19 @@ impl Outbox {
             self.send(last.raw.clone()).await;
         }
         Ok(Progress::Waiting)
+    }
+
+    /// Whether none of these was carried out or ever will be: their number is that of another transaction, in a block that stays. Some other
+    /// program sends from the same account.
+    async fn is_elsewhere(&self, sent: &[Submission], nonce: u64, head: &Head) -> bool {
+        match self.chain.spender(self.account(), nonce, head.last_final).await {
+            Ok(Some(hash)) => sent.iter().all(|submission| submission.hash != hash),
+            Ok(None) => false,
+            Err(error) => {
+                tracing::debug!(%error, "the node does not tell what has spent a transaction's number");
+                false
+            }
+        }
     }
 
     /// Signs with a number that was not given out yet. There were `before` transactions for the job.

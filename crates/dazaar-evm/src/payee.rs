@@ -132,7 +132,7 @@ impl TokenPayee {
         if known.as_ref().is_some_and(|known| known.order != bill.order) {
             return Err(PaymentError::refused("this payment was handed over for another order"));
         }
-        if self.is_news(known.as_ref(), &entry, &head)? {
+        if self.is_news(known.as_ref(), &entry, &head).await? {
             self.admit(bill, token, &payment, &head).await?;
             self.store.put_authorisation(&entry)?;
         }
@@ -140,14 +140,20 @@ impl TokenPayee {
     }
 
     /// Whether what was handed over is not known. Another signature for what was submitted could only cost gas: the token takes one of
-    /// them. It is heard when the one before cannot be carried out any more.
-    fn is_news(&self, known: Option<&Entry>, entry: &Entry, head: &Head) -> Result<bool, PaymentError> {
+    /// them. It is heard when the one before cannot be carried out any more, and the chain has left the block that it was seen in.
+    async fn is_news(&self, known: Option<&Entry>, entry: &Entry, head: &Head) -> Result<bool, PaymentError> {
         let Some(known) = known else { return Ok(true) };
-        if known.seen.is_some() || known.signed == entry.signed {
+        if known.signed == entry.signed {
             return Ok(false);
         }
         let may_come = known.signed.as_ref().is_some_and(|signed| is_in_time(signed, head));
-        Ok(!may_come || self.store.submissions(entry.reference.as_slice())?.is_empty())
+        if may_come && !self.store.submissions(entry.reference.as_slice())?.is_empty() {
+            return Ok(false);
+        }
+        match &known.seen {
+            Some(seen) => self.has_left(seen, head).await,
+            None => Ok(true),
+        }
     }
 
     /// Whether a payment is as good as its word, as far as anybody can know before it is in a block.
@@ -222,6 +228,10 @@ impl Payee for TokenPayee {
             let head = self.head().await?;
             self.look(bill, demand, &head).await
         })
+    }
+
+    fn may_refund<'a>(&'a self, _: &'a Asset, _: u64) -> Answer<'a, ()> {
+        Box::pin(async { self.may_give_back() })
     }
 
     fn refund<'a>(&'a self, name: &'a [u8], asset: &'a Asset, units: u64, to: &'a str) -> Answer<'a, String> {

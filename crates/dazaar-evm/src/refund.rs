@@ -25,10 +25,8 @@ impl TokenPayee {
     ) -> Result<String, PaymentError> {
         let token = self.token(asset)?;
         let to = vet::address(to).ok_or_else(|| PaymentError::refused("an address has 40 hex digits"))?;
+        self.may_give_back()?;
         let account = self.outbox.account();
-        if account != self.pay_to {
-            return Err(PaymentError::refused("the wallet has no key for the account that is paid"));
-        }
         if [Address::ZERO, account, token.contract].contains(&to) {
             return Err(PaymentError::refused(format!("nobody is paid at {to}")));
         }
@@ -51,6 +49,14 @@ impl TokenPayee {
             return Err(PaymentError::refused("the token did not carry the refund out"));
         }
         Ok(receipt.transaction_hash.to_string())
+    }
+
+    /// Money that is elsewhere cannot be given back.
+    pub(crate) fn may_give_back(&self) -> Result<(), PaymentError> {
+        if self.outbox.account() == self.pay_to {
+            return Ok(());
+        }
+        Err(PaymentError::refused("the wallet has no key for the account that is paid"))
     }
 
     /// Some tokens do not fail, they say no.

@@ -114,7 +114,7 @@ impl TokenPayee {
     }
 
     /// Whether the chain has left the block in which an authorisation was seen: for good, if it counted there.
-    async fn has_left(&self, seen: &Sighting, head: &Head) -> Result<bool, PaymentError> {
+    pub(crate) async fn has_left(&self, seen: &Sighting, head: &Head) -> Result<bool, PaymentError> {
         if seen.is_final {
             return Ok(self.chain.is_gone((seen.block, seen.height), self.finality, head).await?);
         }

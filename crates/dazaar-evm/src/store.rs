@@ -23,7 +23,11 @@ pub(crate) use deposits::Deposit;
 pub(crate) use submissions::Submission;
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 2] = [include_str!("store/schema-1.sql"), include_str!("store/schema-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("store/schema-1.sql"),
+    include_str!("store/schema-2.sql"),
+    include_str!("store/schema-3.sql"),
+];
 
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

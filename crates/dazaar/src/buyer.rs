@@ -28,7 +28,7 @@ use crate::connection::{ConnectionError, explain};
 use crate::database::{DatabaseError, Purchase, Spending, SpendingState};
 use crate::discovery::Discovery;
 use crate::market::{Market, MarketError};
-use crate::payment::{Bill, Payer};
+use crate::payment::{Bill, Payer, PaymentError};
 use crate::peer::FeedSet;
 use crate::replicator::Replicator;
 use crate::validator::Validator;
@@ -71,7 +71,7 @@ pub struct BuyerOptions {
     pub security: SecurityPolicy,
     /// Who decides, again and again, whether to download from this seller; nobody if there is no doubt.
     pub vetting: Option<Arc<dyn Validator>>,
-    /// Who pays: the first that can.
+    /// Who pays: the first that may.
     pub payers: Vec<NamedPayer>,
     /// Where other buyers of a feed that is free for everybody are served, who are found as the seller is; none serves and asks nobody
     /// but the seller. Port 0 takes a free one.
@@ -99,6 +99,22 @@ impl BuyerOptions {
             Some(wallet) => self.payers.iter().find(|named| named.name == wallet),
             None => self.payer(bill.method, &bill.price.asset),
         }
+    }
+
+    /// Who begins to pay a bill: the first that may. Some wallets can only be paid, and say so when they are asked.
+    async fn first_payer(&self, bill: &Bill) -> Option<&NamedPayer> {
+        let (method, asset) = (bill.method, &bill.price.asset);
+        let can = |named: &&NamedPayer| named.payer.method() == method && named.payer.pays(asset);
+        let all: Vec<&NamedPayer> = self.payers.iter().filter(can).collect();
+        if all.len() > 1 {
+            for named in &all {
+                if !matches!(named.payer.may_pay(bill).await, Err(PaymentError::Refused { .. })) {
+                    return Some(named);
+                }
+            }
+        }
+        // It says itself why it does not pay.
+        all.first().copied()
     }
 }
 
@@ -137,6 +153,8 @@ struct Shared {
     outbox_filled: Arc<Notify>,
     /// Payments that the seller has not answered yet.
     payments: Mutex<Vec<Payment>>,
+    /// Those that were given up and may have come all the same: the seller is asked on each connection.
+    given_up: Mutex<VecDeque<Payment>>,
 }
 
 /// What a buyer may want to know.
@@ -197,6 +215,7 @@ impl Buyer {
             outbox: Mutex::default(),
             outbox_filled: Arc::default(),
             payments: Mutex::default(),
+            given_up: Mutex::default(),
         }));
         buyer.0.resume_payments()?;
         buyer.0.is_free.send_replace(buyer.0.market.database().is_purchase_free(&seller)?);
@@ -268,6 +287,7 @@ impl Buyer {
             method,
             price: terms.price.clone(),
             units: Self::whole_units(terms, units),
+            counted: 0,
             pay_to: terms.pay_to.clone(),
             fee: 0,
             state: SpendingState::Open,
@@ -411,6 +431,8 @@ impl Shared {
             };
             if can_go_on {
                 self.add_payment(payment);
+            } else if state == SpendingState::Failed {
+                self.keep_given_up(payment);
             }
         }
         Ok(())

@@ -87,6 +87,12 @@ pub trait Payee: fmt::Debug + Send + Sync {
     /// What was paid for a bill so far. Asked again and again until it is paid, or has long expired.
     fn look_up<'a>(&'a self, bill: &'a Bill, demand: &'a Demand) -> Answer<'a, Vec<Receipt>>;
 
+    /// Whether it could give so much back, as far as it can tell without moving money: refused if not.
+    fn may_refund<'a>(&'a self, asset: &'a Asset, units: u64) -> Answer<'a, ()> {
+        let _ = (asset, units);
+        Box::pin(async { Ok(()) })
+    }
+
     /// Gives `units` back, to where the buyer says. `name` is the refund's own: called again with the same, it must not pay twice. Returns what proves it.
     fn refund<'a>(&'a self, name: &'a [u8], asset: &'a Asset, units: u64, to: &'a str) -> Answer<'a, String> {
         let _ = (name, asset, units, to);
@@ -101,6 +107,12 @@ pub trait Payer: fmt::Debug + Send + Sync {
 
     /// Whether it can pay in this.
     fn pays(&self, asset: &Asset) -> bool;
+
+    /// Whether it may pay a bill at all, as far as it can tell without moving money: refused if not. Asked only if another wallet could pay it.
+    fn may_pay<'a>(&'a self, bill: &'a Bill) -> Answer<'a, ()> {
+        let _ = bill;
+        Box::pin(async { Ok(()) })
+    }
 
     /// Pays a bill, having compared the seller's request with it: amount, currency, and that it is for this seller. May be called
     /// again with the same bill and request, also after a crash, and pays once.

@@ -2,6 +2,7 @@
 
 mod buyers;
 mod credit;
+mod looks;
 mod orders;
 mod payments;
 mod refunds;
@@ -18,10 +19,11 @@ use dazaar_wire::session::SecurityPolicy;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
 use self::buyers::Buyers;
+use self::looks::NewOrders;
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::database::{Admission, Credit, Listing, Retention};
@@ -107,8 +109,8 @@ struct Shared {
     ordering: Semaphore,
     /// One refund is given at a time.
     refunding: Semaphore,
-    /// There is an order whose payment is to be looked for.
-    ordered: Notify,
+    /// Orders whose payment is to be looked for from now on.
+    ordered: NewOrders,
     /// True once no more buyers are served.
     closing: watch::Sender<bool>,
 }
@@ -220,7 +222,7 @@ impl Seller {
             buyers: Buyers::default(),
             ordering: Semaphore::new(orders::ASKED_AT_ONCE_MAX),
             refunding: Semaphore::new(1),
-            ordered: Notify::new(),
+            ordered: NewOrders::default(),
             closing: watch::Sender::new(false),
         })))
     }

@@ -73,11 +73,7 @@ impl Wallet {
 
     /// Gives units of Bitcoin back, as a token that is locked to the key `to`, or to nobody. What is less than a satoshi stays.
     pub(crate) fn refund(&self, name: &[u8], units: u64, to: &str) -> Result<String, EcashError> {
-        let sat = units / MSAT;
-        if sat == 0 || sat > SAT_MAX {
-            let reason = format!("{sat} sat cannot be given back in ecash");
-            return Err(EcashError::Amount { reason });
-        }
+        let sat = refunded_sat(units)?;
         let no_key = |_| EcashError::Amount { reason: "not a key that coins can be locked to".to_owned() };
         let to = Some(to).filter(|to| !to.is_empty()).map(PublicKey::from_hex).transpose().map_err(no_key)?;
         let lock = to.map(|to| Lock { to, back: None });
@@ -146,4 +142,14 @@ impl Wallet {
         }
         Err(EcashError::Short { needed_sat, most_sat })
     }
+}
+
+/// What is given back of so many units: whole satoshis.
+pub(crate) fn refunded_sat(units: u64) -> Result<u64, EcashError> {
+    let sat = units / MSAT;
+    if sat == 0 || sat > SAT_MAX {
+        let reason = format!("{sat} sat cannot be given back in ecash");
+        return Err(EcashError::Amount { reason });
+    }
+    Ok(sat)
 }

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Actor {
     child: Child,
-    input: ChildStdin,
+    /// None once it has had all of it.
+    input: Option<ChildStdin>,
     events: Lines<BufReader<ChildStdout>>,
 }
 
@@ -37,12 +38,22 @@ impl Actor {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::new(Kind::General, "a process without input and output"));
         };
-        Ok(Self { child, input, events: BufReader::new(output).lines() })
+        Ok(Self { child, input: Some(input), events: BufReader::new(output).lines() })
     }
 
     /// Gives the process a line to read.
     pub(super) async fn tell(&mut self, line: &str) -> Result<(), Failure> {
-        Ok(self.input.write_all(format!("{line}\n").as_bytes()).await?)
+        let input =
+            self.input.as_mut().ok_or(std::io::ErrorKind::BrokenPipe).map_err(std::io::Error::from)?;
+        Ok(input.write_all(format!("{line}\n").as_bytes()).await?)
+    }
+
+    /// The same with the last line.
+    #[cfg(feature = "cashu")]
+    pub(super) async fn tell_last(&mut self, line: &str) -> Result<(), Failure> {
+        self.tell(line).await?;
+        self.input = None;
+        Ok(())
     }
 
     /// Waits for the next event of this name.

@@ -1,10 +1,13 @@
 //! `dazaar demo`: a seller and a buyer, two processes on this machine, and a real data set between them.
 
+#[cfg(feature = "cashu")]
+mod ecash;
+
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::Context;
@@ -20,12 +23,28 @@ const ROWS_LIVE: usize = 12;
 
 /// Watch a sale from beginning to end, on this machine and with real data
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Pay in this way, not with a voucher
+    #[arg(long, value_enum, value_name = "WAY")]
+    pay: Option<Way>,
+}
 
-pub(crate) async fn run(context: &Context, _: &Arguments) -> Result<(), Failure> {
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Way {
+    /// Ecash, of a mint that the demo starts: the program `dazaar-mint` of `tools/mint`
+    Cashu,
+}
+
+pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let stage = tempfile::tempdir()?;
     let demo = Demo { context, began: Instant::now(), dir: stage.path() };
-    demo.play().await
+    match arguments.pay {
+        None => demo.play().await,
+        #[cfg(feature = "cashu")]
+        Some(Way::Cashu) => ecash::play(&demo).await,
+        #[cfg(not(feature = "cashu"))]
+        Some(Way::Cashu) => Err(super::wallet::not_built("ecash", "cashu")),
+    }
 }
 
 struct Demo<'a> {
@@ -41,10 +60,7 @@ impl Demo<'_> {
         let (history, live) = split_off_last(&unpack()?, ROWS_LIVE);
         std::fs::write(&csv, &history)?;
         let rows = lines(&history);
-        self.say(&format!(
-            "A week of US flights: {rows} rows, {}",
-            indicatif::HumanBytes(history.len() as u64)
-        ))?;
+        self.introduce(&history)?;
 
         let mut seller = self.actor(
             "seller",
@@ -90,6 +106,11 @@ impl Demo<'_> {
         seller.stop().await?;
         buyer.stop().await?;
         self.compare(&csv, &copy)
+    }
+
+    fn introduce(&self, csv: &[u8]) -> Result<(), Failure> {
+        let size = indicatif::HumanBytes(csv.len() as u64);
+        self.say(&format!("A week of US flights: {} rows, {size}", lines(csv)))
     }
 
     /// Follows the download to its end, with a bar if somebody is looking.

@@ -8,6 +8,9 @@ use dazaar::Market;
 use dazaar::cards::{Asset, Money};
 use dazaar::database::{Budget, Spending, SpendingState};
 
+#[cfg(not(feature = "cashu"))]
+pub(super) use add::not_built;
+
 use super::Context;
 use super::money::{currency, money};
 use crate::event::Event;
@@ -224,7 +227,8 @@ fn spent(context: &Context) -> Result<(), Failure> {
         context.output.remark("Nothing was paid yet");
     }
     for spending in spendings {
-        let Spending { order, seller, method, price, units, fee, state, time_ms, .. } = spending;
+        let units = spending.came_to();
+        let Spending { order, seller, method, price, fee, state, time_ms, .. } = spending;
         context.output.event(&Event::Spent {
             order: hex::encode(order),
             seller: seller.to_string(),

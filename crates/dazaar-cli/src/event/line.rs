@@ -155,7 +155,7 @@ impl Event {
             }
             Self::Left { asset, units, methods } => {
                 let ways = match methods.as_slice() {
-                    [] => "the seller gives nothing back without being asked in person".to_owned(),
+                    [] => "the seller gives back no such sum without being asked in person".to_owned(),
                     methods => format!("can come back by {}", methods.join(", ")),
                 };
                 format!("{} left: {}", money(Some(asset), *units), display_text(&ways))

@@ -58,7 +58,8 @@ fn a_transfer_buys() {
     spent.succeed();
     assert_eq!(
         (&spent.last("spent")["state"], &spent.last("spent")["units"]),
-        (&"done".into(), &1000.into())
+        (&"done".into(), &1250.into()),
+        "what was paid, not what was ordered"
     );
     assert_eq!(credits(&scene), 1);
 }

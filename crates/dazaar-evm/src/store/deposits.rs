@@ -61,6 +61,13 @@ impl Store {
         Ok(self.connection().query_row(sql, [reference.as_slice()], |row| row.get(0))?)
     }
 
+    /// Whether what this transaction brought in this block is on record.
+    pub(crate) fn has_deposit_of(&self, transaction: &B256, block: &B256) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM deposit WHERE evidence = ?1 AND block = ?2)";
+        let row = params![transaction.as_slice(), block.as_slice()];
+        Ok(self.connection().query_row(sql, row, |row| row.get(0))?)
+    }
+
     /// Counts the coins at an address after the block of this height. If `deposit` makes one of what there is more than at the last count and
     /// of the number of payments before, it is recorded for an order. What there was after an older block was counted before.
     pub(crate) fn count_coins(

@@ -8,7 +8,7 @@ use dazaar_log::IdentityKey;
 use dazaar_market::price::{Kind, Method};
 use dazaar_market::{Asset, Price};
 
-use crate::support::{BUYER_KEY, CHAIN, CONFIRMATIONS, World, account, told, transfer};
+use crate::support::{BUYER_KEY, Behaviour, CHAIN, CONFIRMATIONS, Line, World, account, told, transfer};
 
 /// What `@dazaar/eth-tweak` 1.1.1 (with secp256k1 4) answers: public key, seller, buyer, address.
 const VECTORS: [(&str, u8, u8, &str); 4] = [
@@ -138,6 +138,35 @@ async fn a_deposit_whose_block_is_forgotten_is_reversed_and_found_again() {
     world.chain.mine(CONFIRMATIONS + 4);
     let back = world.look(&payee, &bill, &demand).await;
     assert_eq!(told(&back).last(), Some(&(Finality::Final, 500, true)));
+}
+
+/// Anybody can send dust to an address. What is known is not asked about again, and of what is new not too much at once.
+#[tokio::test]
+async fn dust_costs_a_bounded_number_of_questions_and_hides_no_payment() {
+    let world = World::new();
+    let line = Line::new(&world.chain.url);
+    let (payee, bill) = (watch_at(&world, &line.url, true), world.bill(1, 500));
+    let demand = payee.demand(&bill).await.unwrap();
+    let address = payee.address(&bill);
+    let pay =
+        |units| transfer(&world.chain, &world.token, account(BUYER_KEY), address, world.token.amount(units));
+    for _ in 0..150 {
+        pay(1);
+    }
+    pay(500);
+    world.chain.mine(CONFIRMATIONS);
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        line.set(Behaviour::Pass);
+        came.push(world.look(&payee, &bill, &demand).await.len());
+        // About each of 64 the node is asked twice, and a few questions more.
+        assert!(line.asked() < 64 * 2 + 50, "{}", line.asked());
+    }
+    assert_eq!(came, [64, 128, 151]);
+    line.set(Behaviour::Pass);
+    let all = world.look(&payee, &bill, &demand).await;
+    assert_eq!(all.iter().map(|receipt| receipt.units).sum::<u64>(), 650);
+    assert!(line.asked() < 50, "{}", line.asked());
 }
 
 #[tokio::test]

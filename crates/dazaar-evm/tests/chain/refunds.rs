@@ -2,7 +2,13 @@
 
 use dazaar::payment::{Payee as _, PaymentError};
 
-use crate::support::{BUYER_KEY, CHAIN, CONFIRMATIONS, SELLER_KEY, World, account, balance, transfer};
+use dazaar_evm::{PayeeSettings, Secret, TokenPayee};
+use serde_json::json;
+
+use crate::support::{
+    BUYER_KEY, Behaviour, CHAIN, CONFIRMATIONS, Line, OTHER_KEY, SELLER_KEY, World, account, balance,
+    transfer,
+};
 
 /// A seller with some money.
 fn funded(contract: &str) -> World {
@@ -57,6 +63,53 @@ async fn a_refund_that_waits_for_a_block_is_not_sent_under_another_number() {
     world.chain.mine(CONFIRMATIONS);
     payee.refund(b"1", &asset, 300, &buyer).await.unwrap();
     assert_eq!(balance(&world.chain, &world.token, account(SELLER_KEY)).to::<u64>(), 700);
+    assert_eq!(world.chain.transactions(account(SELLER_KEY)), 1);
+}
+
+#[tokio::test]
+async fn a_refund_whose_number_another_program_has_spent_is_sent_once_under_another() {
+    let world = funded("Dollar");
+    let (payee, asset, buyer) = (world.payee(), world.token.asset(CHAIN), account(BUYER_KEY).to_string());
+    let refund = async || payee.refund(b"1", &asset, 300, &buyer).await;
+    let left = || balance(&world.chain, &world.token, account(SELLER_KEY)).to::<u64>();
+    world.chain.mine_at_once(false);
+    refund().await.unwrap_err();
+    // Its transaction is lost, and another program with the same account uses its number.
+    world.chain.ask("anvil_dropAllTransactions", json!([]));
+    world.chain.mine_at_once(true);
+    world.chain.send(account(SELLER_KEY), Some(account(OTHER_KEY)), &[], 1);
+    world.chain.mine(CONFIRMATIONS - 2);
+    refund().await.unwrap_err();
+    world.chain.settle();
+    assert_eq!(left(), 1000, "the other transaction may still go away, and this one come");
+    world.chain.mine(CONFIRMATIONS);
+    for _ in 0..2 {
+        refund().await.unwrap_err();
+        world.chain.settle();
+    }
+    assert_eq!(left(), 700);
+    world.chain.mine(CONFIRMATIONS);
+    refund().await.unwrap();
+    assert_eq!((left(), world.chain.transactions(account(SELLER_KEY))), (700, 2));
+}
+
+#[tokio::test]
+async fn a_refund_that_a_node_cannot_find_is_not_sent_again() {
+    let world = funded("Dollar");
+    let line = Line::new(&world.chain.url);
+    let settings = PayeeSettings { node: Secret::new(&line.url), ..world.payee_settings() };
+    let payee = TokenPayee::open(settings).unwrap();
+    let (asset, buyer) = (world.token.asset(CHAIN), account(BUYER_KEY).to_string());
+    payee.refund(b"1", &asset, 300, &buyer).await.unwrap_err();
+    world.chain.mine(3 * CONFIRMATIONS);
+    // The node knows that the number is spent, and forgot what became of the transaction.
+    line.set(Behaviour::Forgetful);
+    for _ in 0..3 {
+        let error = payee.refund(b"1", &asset, 300, &buyer).await.unwrap_err();
+        assert!(error.to_string().contains("see what left the account"), "{error}");
+    }
+    line.set(Behaviour::Pass);
+    payee.refund(b"1", &asset, 300, &buyer).await.unwrap();
     assert_eq!(world.chain.transactions(account(SELLER_KEY)), 1);
 }
 

@@ -2,10 +2,14 @@
 
 use dazaar::database::Finality;
 use dazaar::payment::Payee as _;
-use dazaar_evm::{PayeeSettings, TokenPayee};
+use dazaar_evm::authorisation::Authorisation;
+use dazaar_evm::x402::Payment;
+use dazaar_evm::{Key, PayeeSettings, Secret, TokenPayee, U256};
 use serde_json::json;
 
-use crate::support::{BUYER_KEY, CONFIRMATIONS, OTHER_KEY, SELLER_KEY, World, account, ledger, signed, told};
+use crate::support::{
+    BUYER_KEY, CHAIN, CONFIRMATIONS, OTHER_KEY, SELLER_KEY, World, account, ledger, signed, told,
+};
 
 #[tokio::test]
 async fn a_payment_whose_block_is_forgotten_is_reversed_and_submitted_again() {
@@ -58,6 +62,38 @@ async fn a_payment_that_can_not_be_had_again_stays_reversed() {
         world.chain.mine(CONFIRMATIONS);
     }
     assert_eq!(world.paid(), 0);
+}
+
+#[tokio::test]
+async fn what_is_signed_anew_is_heard_when_the_chain_forgot_a_payment_that_has_run_out() {
+    let world = World::new();
+    let settings = PayeeSettings { raise_fee_after_s: 0, ..world.payee_settings() };
+    let (payee, payer, bill) = (TokenPayee::open(settings).unwrap(), world.payer(), world.bill(1, 500));
+    let (demand, paid) = signed(&payee, &payer, &bill).await;
+    let old = paid.proof.unwrap();
+    payee.take(&bill, &demand, &old).await.unwrap();
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Seen, 500, true)]);
+    world.chain.forget(1);
+    world.chain.ask("anvil_dropAllTransactions", json!([]));
+    world.chain.ask("evm_increaseTime", json!([3_700]));
+    world.chain.mine(CONFIRMATIONS);
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await), [(Finality::Reversed, 500, true)]);
+    // Another signature for the same order, which is good for longer.
+    let Payment { accepted, payload, .. } = Payment::parse(&old).unwrap();
+    let valid_before = payload.authorization.valid_before + U256::from(7_200);
+    let anew = Authorisation { valid_before, ..payload.authorization };
+    let anew = anew.sign(&Key::parse(&Secret::new(BUYER_KEY)).unwrap(), &world.token, CHAIN).unwrap();
+    let proof = serde_json::to_string(&Payment::new(accepted, anew)).unwrap();
+    payee.take(&bill, &demand, &proof).await.unwrap();
+    for _ in 0..2 {
+        world.look(&payee, &bill, &demand).await;
+        world.chain.mine(CONFIRMATIONS);
+    }
+    assert_eq!(told(&world.look(&payee, &bill, &demand).await).last(), Some(&(Finality::Final, 500, true)));
+    assert_eq!((world.paid(), world.chain.transactions(account(SELLER_KEY))), (500, 1));
+    // It comes again, and is known.
+    payee.take(&bill, &demand, &proof).await.unwrap();
+    assert_eq!(world.paid(), 500);
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@ use bitcoin::hashes::{Hash as _, sha256};
 use dazaar::database::{Finality, Receipt};
 use dazaar::now_ms;
 use dazaar::payment::{Answer, Bill, Demand, Paid, Payee, Payer, PaymentError};
+use dazaar_market::pay::lnd::SATOSHI;
 use dazaar_market::{Asset, Method};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use super::{
     About, Incoming, LightningWallet, Network, NewInvoice, Outgoing, PaymentHash, Request, RequestError,
@@ -61,12 +63,14 @@ pub struct Bolt11 {
     fee: FeeLimit,
     /// What is being sent right now: the wallet may not know of it yet.
     sending: Mutex<BTreeSet<PaymentHash>>,
+    /// Whether its key may pay, once it has said so: trying that out can use up what the key may do.
+    pays: OnceCell<bool>,
 }
 
 impl Bolt11 {
     /// Pays and is paid by `wallet`, in bitcoins of `network`.
     pub fn new(wallet: Box<dyn LightningWallet>, network: Network, fee: FeeLimit) -> Self {
-        Self { wallet, network, fee, sending: Mutex::default() }
+        Self { wallet, network, fee, sending: Mutex::default(), pays: OnceCell::new() }
     }
 
     /// Who the wallet is. Tries out what it is wanted for, without moving money: to be paid, an invoice over a satoshi is made, which
@@ -102,6 +106,17 @@ impl Bolt11 {
     /// Those of the wallet.
     pub async fn balance(&self) -> Result<u64, PaymentError> {
         self.wallet.balance().await
+    }
+
+    /// Refused if the wallet's key can only receive.
+    async fn may_spend(&self) -> Result<(), PaymentError> {
+        let ask = async || self.wallet.about().await.map(|about| about.can_pay);
+        if *self.pays.get_or_try_init(ask).await? { Ok(()) } else { Err(cannot_pay()) }
+    }
+
+    /// The most that an invoice may be over to which so much is given back, in msat: the way there is paid out of it.
+    fn refunded(&self, units: u64) -> u64 {
+        units.saturating_sub(self.fee.of(units))
     }
 
     /// An invoice for a bill. Money that comes by it must be what the bill says, whatever the wallet made of it.
@@ -252,6 +267,15 @@ impl Payee for Bolt11 {
         Box::pin(self.receipts(bill, demand))
     }
 
+    fn may_refund<'a>(&'a self, asset: &'a Asset, units: u64) -> Answer<'a, ()> {
+        Box::pin(async move {
+            if *asset != Asset::Bitcoin || self.refunded(units) < SATOSHI {
+                return Err(PaymentError::refused("this is less than the way there may cost"));
+            }
+            self.may_spend().await
+        })
+    }
+
     /// Pays the invoice `to`, which must be over `units` without the most that the way may cost, in whole satoshis or exactly. Else whoever
     /// pays and is given back, again and again, would spend the seller's money on the way. An invoice is paid once, whatever the
     /// refund is called. Returns its preimage, or its hash if the wallet does not know that.
@@ -266,7 +290,7 @@ impl Payee for Bolt11 {
             let request = read_invoice(to)
                 .and_then(|request| request.on(self.network))
                 .map_err(|error| PaymentError::refused(error.to_string()))?;
-            let most = units.saturating_sub(self.fee.of(units));
+            let most = self.refunded(units);
             if *asset != Asset::Bitcoin || !(most - most % 1000..=most).contains(&request.msat) {
                 let kept = units - most;
                 let reason = format!(
@@ -289,6 +313,10 @@ impl Payer for Bolt11 {
 
     fn pays(&self, asset: &Asset) -> bool {
         *asset == Asset::Bitcoin
+    }
+
+    fn may_pay<'a>(&'a self, _: &'a Bill) -> Answer<'a, ()> {
+        Box::pin(self.may_spend())
     }
 
     fn pay<'a>(&'a self, bill: &'a Bill, request: &'a str) -> Answer<'a, Paid> {

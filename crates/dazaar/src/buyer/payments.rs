@@ -1,6 +1,6 @@
 //! Payments within a session: handed over or ordered, once terms are settled, until they are answered.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::IdentityKey;
@@ -24,6 +24,12 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 
 /// The longest.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// For how long after it expired a payment that was given up may come, and the seller is asked whether it did.
+const LATE_MAX_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Payments that were given up of which the seller is asked: the latest.
+const GIVEN_UP_MAX: usize = 4;
 
 /// Code of a payment that is handed over again, because the answer does not prove that it counts.
 const UNPROVEN: &str = "unproven";
@@ -63,13 +69,17 @@ impl BuyerConnection {
             return;
         }
         self.buyer().go_on();
-        let waiting: Vec<(String, Message)> = self
-            .buyer()
-            .payments()
-            .iter()
-            .filter_map(|payment| Some((payment.order.clone(), payment.message(self.is_native())?)))
-            .filter(|(order, (name, _))| !self.has_sent(order, name))
-            .collect();
+        let to_send = |payment: &Payment| {
+            let (name, message) = payment.message(self.is_native())?;
+            let is_new = !self.has_sent(&payment.order, name);
+            is_new.then(|| (payment.order.clone(), (name, message)))
+        };
+        let mut waiting: Vec<(String, Message)> =
+            self.buyer().payments().iter().filter_map(to_send).collect();
+        if self.is_native() {
+            let given_up = self.buyer().given_up.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.extend(given_up.iter().filter_map(to_send));
+        }
         for (order, (name, message)) in waiting {
             if !self.is_native() && name != lnd::REQUEST {
                 let error = "the seller's software takes no such payments".to_owned();
@@ -190,8 +200,7 @@ impl Shared {
     fn begin(self: &Arc<Self>, order: &str, request: impl FnOnce(&mut Payment) -> Option<String>) {
         let mut payments = self.payments();
         let Some(payment) = payments.iter_mut().find(|payment| payment.order == *order) else { return };
-        let Some(payer) = self.payer_of(payment) else { return };
-        if !matches!(payment.stage, Stage::Ordered) {
+        if !matches!(payment.stage, Stage::Ordered) || self.payer_of(payment).is_none() {
             return;
         }
         let request = match &payment.request {
@@ -199,6 +208,7 @@ impl Shared {
             None => request(payment),
         };
         let Some(bill) = payment.bill.clone() else { return };
+        let wallet = payment.wallet.clone();
         payment.stage = Stage::Paying;
         drop(payments);
         let order = order.to_owned();
@@ -207,8 +217,16 @@ impl Shared {
             let error = "the seller asks for another amount than was ordered".to_owned();
             return self.refuse(order, "amount", error);
         };
-        let (buyer, wallet) = (Arc::clone(self), payer.name.clone());
-        tokio::spawn(async move { buyer.settle(wallet, bill, &order, request).await });
+        let buyer = Arc::clone(self);
+        tokio::spawn(async move {
+            let wallet = match wallet {
+                Some(wallet) => wallet,
+                None => {
+                    buyer.options.first_payer(&bill).await.map(|named| named.name.clone()).unwrap_or_default()
+                }
+            };
+            buyer.settle(wallet, bill, &order, request).await;
+        });
     }
 
     /// Has the wallet pay, and try again as long as it is out of reach: it pays once. What was recorded first is what is paid, whatever
@@ -287,21 +305,19 @@ impl Shared {
         let Some(index) = payments.iter().position(|payment| payment.order == receipt.order) else {
             drop(payments);
             let signed = SignedReceipt::verify(&receipt.signed).ok()?;
-            if signed.seller == seller && signed.buyer == buyer {
-                self.keep_receipt(&signed, &receipt.signed);
-                self.count_late(&receipt.order, &signed);
-            }
-            return None;
+            let is_ours = signed.seller == seller && signed.buyer == buyer;
+            return (is_ours && self.count_late(&receipt, &signed)).then_some(BuyerNotice::Paid(receipt));
         };
         let payment = payments.get_mut(index)?;
         let reason = match payment.proven(&receipt.signed, seller, buyer) {
             Ok(signed) => {
                 let payment = payments.remove(index);
                 drop(payments);
-                if let Some(bill) = &payment.bill {
-                    self.end_spending(&bill.order, SpendingState::Done);
+                let order = payment.bill.as_ref().map(|bill| &bill.order);
+                if let Some(order) = order {
+                    self.end_spending(order, SpendingState::Done);
                 }
-                self.keep_receipt(&signed, &receipt.signed);
+                self.keep_receipt(&signed, &receipt.signed, order);
                 return Some(BuyerNotice::Paid(receipt));
             }
             Err(reason) => reason,
@@ -317,24 +333,44 @@ impl Shared {
         Some(BuyerNotice::PaymentRefused(Refusal { order: receipt.order, code: UNPROVEN.to_owned(), error }))
     }
 
-    /// A payment that was given up counts after all.
-    fn count_late(&self, order: &str, receipt: &SignedReceipt) {
-        let spendings = match self.market.database().spendings(Some(&receipt.seller)) {
-            Ok(spendings) => spendings,
-            Err(error) => return tracing::error!(%error, "cannot read what was paid"),
-        };
+    /// Keeps a receipt for a payment that nobody waits for. Whether that was given up, and counts after all.
+    fn count_late(&self, receipt: &Receipt, signed: &SignedReceipt) -> bool {
+        let spendings = self.market.database().spendings(Some(&signed.seller)).unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot read what was paid");
+            Vec::new()
+        });
         let is_it = |spending: &&Spending| {
-            hex::encode(spending.order) == order
-                && spending.method.name() == receipt.method
-                && spending.paid.as_ref().is_none_or(|paid| paid.reference == receipt.reference)
+            hex::encode(spending.order) == receipt.order
+                && spending.method.name() == signed.method
+                && spending.paid.as_ref().is_none_or(|paid| paid.reference == signed.reference)
         };
-        if let Some(spending) = spendings.iter().find(is_it) {
-            self.end_spending(&spending.order, SpendingState::Done);
-        }
+        let spending = spendings.iter().find(is_it);
+        self.keep_receipt(signed, &receipt.signed, spending.map(|spending| &spending.order));
+        let Some(spending) = spending else { return false };
+        self.end_spending(&spending.order, SpendingState::Done);
+        self.given_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|payment| payment.order != receipt.order);
+        spending.state != SpendingState::Done
     }
 
-    fn keep_receipt(&self, receipt: &SignedReceipt, signed: &Value) {
-        if let Err(error) = self.market.database().put_receipt(receipt, signed, now_ms()) {
+    /// The seller is asked whether it came all the same, if it was told how and may still: the buyer may be away when it does.
+    pub(super) fn keep_given_up(&self, payment: Payment) {
+        let may_come = |bill: &Bill| now_ms().saturating_sub(LATE_MAX_MS) < bill.expires_ms;
+        let was_told = payment.request.is_some() || matches!(payment.stage, Stage::Paying);
+        if !was_told || !payment.bill.as_ref().is_some_and(may_come) {
+            return;
+        }
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if given_up.len() == GIVEN_UP_MAX {
+            given_up.pop_front();
+        }
+        given_up.push_back(Payment { stage: Stage::Ordered, ..payment });
+    }
+
+    fn keep_receipt(&self, receipt: &SignedReceipt, signed: &Value, order: Option<&OrderId>) {
+        if let Err(error) = self.market.database().put_receipt(receipt, signed, order, now_ms()) {
             tracing::error!(%error, "cannot keep a receipt");
         }
     }
@@ -352,6 +388,9 @@ impl Shared {
         let state = if payment.is_paid() { SpendingState::Refused } else { SpendingState::Failed };
         if let Some(bill) = &payment.bill {
             self.end_spending(&bill.order, state);
+        }
+        if state == SpendingState::Failed {
+            self.keep_given_up(payment);
         }
         true
     }

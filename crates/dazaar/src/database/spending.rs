@@ -21,8 +21,10 @@ pub struct Spending {
     pub method: Method,
     /// At which price.
     pub price: Price,
-    /// How much, in units of the price's asset.
+    /// How much was ordered, in units of the price's asset.
     pub units: u64,
+    /// How much the seller counted, as the receipts say: people transfer in parts, and more or less than was asked.
+    pub counted: u64,
     /// Whom the card says to pay, if it does.
     pub pay_to: Option<String>,
     /// What paying cost on top.
@@ -35,6 +37,13 @@ pub struct Spending {
     pub paid: Option<Paid>,
     /// When it began.
     pub time_ms: i64,
+}
+
+impl Spending {
+    /// How much it came to, as far as the seller has said: what was ordered until then.
+    pub const fn came_to(&self) -> u64 {
+        if self.counted > 0 { self.counted } else { self.units }
+    }
 }
 
 /// How a payment of mine is made.
@@ -187,7 +196,7 @@ impl Database {
     pub fn spendings(&self, seller: Option<&IdentityKey>) -> Result<Vec<Spending>, DatabaseError> {
         let connection = self.connection();
         let sql = "SELECT id, seller, method, price, units, fee, state, reference, proof, at_ms, pay_to, request, memo,
-            expires_ms, wallet FROM spending
+            expires_ms, wallet, counted FROM spending
             WHERE ?1 IS NULL OR seller = ?1 ORDER BY at_ms, id";
         let mut statement = connection.prepare_cached(sql)?;
         let spendings = statement.query_map([seller.map(IdentityKey::as_bytes)], read)?;
@@ -229,6 +238,13 @@ impl Database {
         self.connection().execute(sql, params![budget.asset.to_string(), most[0], most[1], most[2]])?;
         Ok(())
     }
+}
+
+/// Adds what a receipt says to what was counted. No sum is too large: a seller may claim anything.
+pub(super) fn add_counted(connection: &Connection, order: &OrderId, units: u64) -> Result<(), DatabaseError> {
+    let sql = "UPDATE spending SET counted = counted + min(?2, 9223372036854775807 - counted) WHERE id = ?1";
+    connection.execute(sql, params![order, signed(units)])?;
+    Ok(())
 }
 
 fn check_budget(connection: &Connection, spending: &Spending) -> Result<(), DatabaseError> {
@@ -292,6 +308,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Spending, DatabaseError>> {
         method,
         price,
         units: row.get::<_, i64>(4)?.unsigned_abs(),
+        counted: row.get::<_, i64>(15)?.unsigned_abs(),
         pay_to: row.get(10)?,
         fee,
         state,

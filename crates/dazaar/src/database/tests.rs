@@ -321,3 +321,27 @@ fn grants_of_an_older_file_become_accounts() {
     let by_day: i64 = database.connection().query_row(sql, [BUYER.as_bytes()], |row| row.get(0)).unwrap();
     assert_eq!(by_day, 500, "the ledger's lines add up to the account");
 }
+
+#[test]
+fn orders_of_an_older_file_know_their_listing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("market.db");
+    let connection = Connection::open(&path).unwrap();
+    MIGRATIONS[..4].iter().for_each(|step| connection.execute_batch(step).unwrap());
+    connection.pragma_update(None, "user_version", 4).unwrap();
+    let listing = "INSERT INTO listing (feed, name, folder, card, unsigned_terms, admission, created_ms)
+        VALUES (?1, 'flights', '/feeds/1', '{}', 0, '{\"type\":\"granted\"}', 5)";
+    connection.execute(listing, [FEED.as_bytes()]).unwrap();
+    let account =
+        "INSERT INTO account (id, feed, buyer, asset, price, opened_ms) VALUES (7, ?1, ?2, 'btc', ?3, 0)";
+    let price = r#"{"amount":"1","asset":"btc","per":"once"}"#;
+    connection.execute(account, (FEED.as_bytes(), BUYER.as_bytes(), price)).unwrap();
+    let order =
+        "INSERT INTO orders (id, account, method, units, made_ms, expires_ms, wallet, request, handle)
+        VALUES (?1, 7, 'bolt11', 1000, 3, 9, 'purse', 'pay', '')";
+    connection.execute(order, [[5_u8; 16]]).unwrap();
+    drop(connection);
+    let open = Database::open(&path).unwrap().open_orders(&FEED).unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].order.feed, open[0].order.buyer), (FEED, BUYER));
+}

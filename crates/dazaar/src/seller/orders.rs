@@ -17,11 +17,14 @@ use crate::payment::{Bill, Payee, PaymentError};
 /// Orders that wallets are asked about at once.
 pub(super) const ASKED_AT_ONCE_MAX: usize = 16;
 
-/// Orders that are neither paid nor expired.
-const LIMITS: OrderLimits = OrderLimits { of_buyer: 4, of_feed: 1024 };
+/// Orders that are open. Those of strangers are looked for at least for an hour before they give way to others.
+const LIMITS: OrderLimits = OrderLimits { of_buyer: 4, of_strangers: 1024, of_feed: 4 * 1024 };
 
 /// How long an order that no wallet was asked about is counted.
 const UNASKED_MS: i64 = 15 * 60 * 1000;
+
+/// Code of an order that nobody paid in time.
+const EXPIRED: &str = "expired";
 
 /// The most that one account, and so one order, may be paid.
 const UNITS_MAX: u64 = 1 << 53;
@@ -78,7 +81,10 @@ impl Shared {
     }
 
     fn tell_refusal(&self, buyer: &IdentityKey, refusal: &Refusal) {
-        self.notify(SellerNotice::PaymentRefused { buyer: *buyer, reason: refusal.error.clone() });
+        // A buyer who asks whether an old order was paid after all is no news.
+        if refusal.code != EXPIRED {
+            self.notify(SellerNotice::PaymentRefused { buyer: *buyer, reason: refusal.error.clone() });
+        }
         self.buyers.tell(buyer, pay::REFUSE, &pay::write(refusal));
     }
 
@@ -99,20 +105,37 @@ impl Shared {
             Some(record) => record,
             None => self.new_order(buyer, message, memo)?,
         };
-        if record.closed && !self.is_paid(&record.order) {
-            // It may have come after nobody looked any more.
-            let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(&message.order)) };
-            if let Err(error) = self.look_for(&record).await {
-                tracing::warn!(error, "cannot look for a payment");
-            }
-            if !self.is_paid(&record.order) {
-                return Err(refusal(&message.order, "expired", "this order was not paid in time"));
-            }
+        if record.closed && self.is_paid(&record.order) {
+            return Ok(record);
         }
-        if record.demand.is_some() || record.closed {
+        if record.closed {
+            self.look_again(&message.order, &record).await?;
+        }
+        if record.demand.is_some() {
             return Ok(record);
         }
         self.ask_wallet(buyer, &message.order, record).await
+    }
+
+    /// The payment of an order may have come after nobody looked any more. If not, and it may still come, it is looked for again.
+    async fn look_again(&self, name: &str, record: &OrderRecord) -> Result<(), Refusal> {
+        let order = &record.order;
+        if record.demand.is_some() {
+            let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(name)) };
+            if let Err(error) = self.look_for(record).await {
+                tracing::warn!(error, "cannot look for a payment");
+            }
+            if self.has_payments(order) {
+                return Ok(());
+            }
+            if order.expires_ms <= now_ms() {
+                return Err(refusal(name, EXPIRED, "this order was not paid in time"));
+            }
+        }
+        let reopened = self.market.database().reopen_order(order, LIMITS, now_ms());
+        reopened.map_err(|error| no_room(name, &error))?;
+        self.ordered.push(order.id);
+        Ok(())
     }
 
     /// Has a wallet say how an order can be paid.
@@ -132,7 +155,7 @@ impl Shared {
         let demand = payee.demand(&bill).await.map_err(|error| declined(name, &error))?;
         let stored = self.market.database().put_demand(&bill.order, &demand, (wallet, bill.expires_ms));
         stored.map_err(|error| broken(name, &error))?;
-        self.ordered.notify_one();
+        self.ordered.push(bill.order);
         let money = Money { asset: bill.price.asset.clone(), units: bill.units };
         self.notify(SellerNotice::Ordered { buyer, method: bill.method, money });
         let stored = self.market.database().order(&bill.order).map_err(|error| broken(name, &error))?;
@@ -179,14 +202,9 @@ impl Shared {
             // Until a wallet says how long.
             expires_ms: now_ms + UNASKED_MS,
         };
-        match self.market.database().put_order_within(&order, LIMITS, now_ms) {
-            Ok(()) => Ok(OrderRecord { order, demand: None, wallet: None, made_ms: now_ms, closed: false }),
-            Err(DatabaseError::TooManyOrders) => Err(refuse(
-                "too-many",
-                "too many orders are open; pay one of them, or wait until they expire",
-            )),
-            Err(error) => Err(broken(&message.order, &error)),
-        }
+        let stored = self.market.database().put_order_within(&order, LIMITS, now_ms);
+        stored.map_err(|error| no_room(&message.order, &error))?;
+        Ok(OrderRecord { order, demand: None, wallet: None, made_ms: now_ms, closed: false })
     }
 
     /// What the card asks that an order wants to pay.
@@ -291,6 +309,16 @@ fn declined(order: &str, error: &PaymentError) -> Refusal {
             let error = "the seller's wallet cannot be asked at the moment; nothing is lost";
             refusal(order, pay::UNAVAILABLE, error)
         }
+    }
+}
+
+/// Why an order is not put on record.
+fn no_room(order: &str, error: &DatabaseError) -> Refusal {
+    match error {
+        DatabaseError::TooManyOrders => {
+            refusal(order, "too-many", "too many orders are open; pay one of them, or wait until they expire")
+        }
+        error => broken(order, error),
     }
 }
 

@@ -17,9 +17,10 @@ impl Shared {
     /// Tells a buyer what is left, or gives it back.
     pub(super) async fn answer_refund(self: Arc<Self>, buyer: IdentityKey, question: RefundQuestion) {
         let answer = match &question.method {
-            None => {
-                self.balances(&buyer).map(|balances| RefundAnswer { balances, ..RefundAnswer::default() })
-            }
+            None => self
+                .balances(&buyer)
+                .await
+                .map(|balances| RefundAnswer { balances, ..RefundAnswer::default() }),
             Some(method) => self.give_back(buyer, &question, method).await,
         };
         let message = match answer {
@@ -41,23 +42,25 @@ impl Shared {
         Ok(accounts.into_iter().filter(has_money).collect())
     }
 
-    fn balances(&self, buyer: &IdentityKey) -> Result<Vec<RefundBalance>, String> {
-        let balance = |account: &Account| RefundBalance {
-            asset: account.asset().to_string(),
-            units: account.meter.balance,
-            methods: self.ways_back(account.asset()).map(|named| named.payee.method().to_string()).collect(),
-        };
-        Ok(self.refundable(buyer)?.iter().map(balance).collect())
-    }
-
-    fn ways_back<'a>(&'a self, asset: &'a Asset) -> impl Iterator<Item = &'a NamedPayee> {
-        let payees = self.options.payees.iter().filter(|_| self.options.refunds);
-        payees.filter(move |named| named.payee.takes(asset))
+    async fn balances(&self, buyer: &IdentityKey) -> Result<Vec<RefundBalance>, String> {
+        let mut balances = Vec::new();
+        for account in self.refundable(buyer)? {
+            let (asset, units) = (account.asset(), account.meter.balance);
+            let mut methods: Vec<String> = Vec::new();
+            for named in self.options.payees.iter().filter(|_| self.options.refunds) {
+                let method = named.payee.method().to_string();
+                if !methods.contains(&method) && may_refund(named, asset, units).await {
+                    methods.push(method);
+                }
+            }
+            balances.push(RefundBalance { asset: asset.to_string(), units, methods });
+        }
+        Ok(balances)
     }
 
     /// The price of the account that is given back from, and the wallet that gives: that of the refund on record, or else the first that
     /// can.
-    fn way_back(
+    async fn way_back(
         &self,
         buyer: &IdentityKey,
         method: Method,
@@ -68,11 +71,19 @@ impl Shared {
             let named = self.payee_named(&known.wallet).ok_or("the wallet that gives this back is gone")?;
             return Ok((known.account.price, named));
         }
-        let way = self.refundable(buyer)?.into_iter().find_map(|account| {
-            let named = self.payee_for(method.name(), account.asset());
-            Some((account.price, named?))
-        });
-        way.ok_or_else(|| "nothing is left that could be given back so".to_owned())
+        let mut unable = None;
+        for account in self.refundable(buyer)? {
+            let asset = account.asset().clone();
+            let gives = |named: &&NamedPayee| named.payee.method() == method && named.payee.takes(&asset);
+            for named in self.options.payees.iter().filter(gives) {
+                if may_refund(named, &asset, account.meter.balance).await {
+                    return Ok((account.price, named));
+                }
+                unable.get_or_insert_with(|| (account.price.clone(), named));
+            }
+        }
+        // It says itself why it does not.
+        unable.ok_or_else(|| "nothing is left that could be given back so".to_owned())
     }
 
     async fn give_back(
@@ -100,19 +111,19 @@ impl Shared {
             // What is over needs no wallet.
             match outcome {
                 database::Refunded::Sent { units, proof } => {
-                    return self.sent(&buyer, account.asset(), *units, proof.clone());
+                    return self.sent(&buyer, account.asset(), *units, proof.clone()).await;
                 }
                 database::Refunded::Failed { .. } => return Err(FAILED.to_owned()),
                 database::Refunded::New { .. } | database::Refunded::Again { .. } => {}
             }
         }
         let is_new = known.is_none();
-        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, known)?;
+        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, known).await?;
         let most = question.units.unwrap_or(u64::MAX);
         // Each costs a fee: whoever comes back again and again takes at least half.
         let has_less =
-            |balance: &RefundBalance| balance.asset == price.asset.to_string() && most < balance.units / 2;
-        if is_new && self.balances(&buyer)?.iter().any(has_less) {
+            |account: &Account| *account.asset() == price.asset && most < account.meter.balance / 2;
+        if is_new && self.refundable(&buyer)?.iter().any(has_less) {
             return Err("at least half of what is left is given back at once".to_owned());
         }
         let (reference, to) = (name.as_slice(), question.to.as_str());
@@ -126,7 +137,9 @@ impl Shared {
         let units = match taken {
             database::Refunded::New { units: 0 } => return Err("nothing is left to give back".to_owned()),
             database::Refunded::New { units } | database::Refunded::Again { units } => units,
-            database::Refunded::Sent { units, proof } => return self.sent(&buyer, &asset, units, proof),
+            database::Refunded::Sent { units, proof } => {
+                return self.sent(&buyer, &asset, units, proof).await;
+            }
             database::Refunded::Failed { .. } => {
                 return Err(FAILED.to_owned());
             }
@@ -136,7 +149,7 @@ impl Shared {
             Ok(proof) => {
                 let stored = database.refund_sent(method.name(), &name, &proof, now_ms());
                 stored.map_err(|error| broken(&error))?;
-                self.sent(&buyer, &asset, units, proof)
+                self.sent(&buyer, &asset, units, proof).await
             }
             Err(PaymentError::Refused { reason }) => {
                 // It did not leave, so it is theirs again.
@@ -176,7 +189,7 @@ impl Shared {
         })
     }
 
-    fn sent(
+    async fn sent(
         &self,
         buyer: &IdentityKey,
         asset: &Asset,
@@ -184,8 +197,14 @@ impl Shared {
         proof: String,
     ) -> Result<RefundAnswer, String> {
         let refunded = Some(Refunded { asset: asset.to_string(), units, proof });
-        Ok(RefundAnswer { balances: self.balances(buyer)?, refunded, pending: None })
+        Ok(RefundAnswer { balances: self.balances(buyer).await?, refunded, pending: None })
     }
+}
+
+/// Whether a wallet gives so much back, as far as it knows: one that is out of reach may.
+async fn may_refund(named: &NamedPayee, asset: &Asset, units: u64) -> bool {
+    named.payee.takes(asset)
+        && !matches!(named.payee.may_refund(asset, units).await, Err(PaymentError::Refused { .. }))
 }
 
 /// What is wrong with our records is not the buyer's business.

@@ -129,3 +129,55 @@ impl Payer for Wallet {
         })
     }
 }
+
+/// A wallet that can be paid, and neither pays nor gives anything back.
+#[derive(Debug, Clone)]
+pub(crate) struct Till(pub(crate) Wallet);
+
+fn only_receives<T: Send>() -> Answer<'static, T> {
+    Box::pin(async { Err(PaymentError::refused("it can only receive")) })
+}
+
+impl Payee for Till {
+    fn method(&self) -> Method {
+        Payee::method(&self.0)
+    }
+
+    fn takes(&self, asset: &Asset) -> bool {
+        self.0.takes(asset)
+    }
+
+    fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand> {
+        self.0.demand(bill)
+    }
+
+    fn look_up<'a>(&'a self, bill: &'a Bill, demand: &'a Demand) -> Answer<'a, Vec<Receipt>> {
+        self.0.look_up(bill, demand)
+    }
+
+    fn may_refund<'a>(&'a self, _: &'a Asset, _: u64) -> Answer<'a, ()> {
+        only_receives()
+    }
+
+    fn refund<'a>(&'a self, _: &'a [u8], _: &'a Asset, _: u64, _: &'a str) -> Answer<'a, String> {
+        only_receives()
+    }
+}
+
+impl Payer for Till {
+    fn method(&self) -> Method {
+        Payer::method(&self.0)
+    }
+
+    fn pays(&self, asset: &Asset) -> bool {
+        self.0.pays(asset)
+    }
+
+    fn may_pay<'a>(&'a self, _: &'a Bill) -> Answer<'a, ()> {
+        only_receives()
+    }
+
+    fn pay<'a>(&'a self, _: &'a Bill, _: &'a str) -> Answer<'a, Paid> {
+        only_receives()
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dazaar::cards::pay::{self, Refusal};
 use dazaar::cards::{Asset, BuyerEvent, Link, MasterKey, Method, PriceTerms};
-use dazaar::database::{Admission, Budget, DatabaseError, Finality, Receipt, SpendingState};
+use dazaar::database::{Admission, Budget, DatabaseError, Finality, Receipt, Spending, SpendingState};
 use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, MarketError, NamedPayee, NamedPayer, Offer, Seller,
     SellerOptions, now_ms,
@@ -23,7 +23,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use bank::{Bank, Wallet};
+use bank::{Bank, Till, Wallet};
 
 /// How long anything may take before the test fails.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -52,6 +52,13 @@ impl Scene {
     }
 
     async fn asking_every(validate_interval: Duration, prices: Value, blocks: &[String]) -> Self {
+        let bank = Arc::new(Bank::default());
+        let payees = [Method::Bolt11, Method::Cashu].map(|method| named(&bank, method)).to_vec();
+        let options = SellerOptions { validate_interval, payees, ..SellerOptions::default() };
+        Self::serving(bank, options, prices, blocks).await
+    }
+
+    async fn serving(bank: Arc<Bank>, options: SellerOptions, prices: Value, blocks: &[String]) -> Self {
         let folders = TempDir::new().unwrap();
         let market = Arc::new(Market::create(&folders.path().join("seller"), None, None).unwrap());
         let log = market.own_feed("ticks").unwrap();
@@ -64,12 +71,6 @@ impl Scene {
         let listing = market.list(offer, now_ms()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let link = market.link(&listing, vec![listener.local_addr().unwrap().to_string().parse().unwrap()]);
-        let bank = Arc::new(Bank::default());
-        let options = SellerOptions {
-            validate_interval,
-            payees: [Method::Bolt11, Method::Cashu].map(|method| named(&bank, method)).to_vec(),
-            ..SellerOptions::default()
-        };
         let card = dazaar::cards::Card::parse(listing.card.as_bytes()).unwrap();
         let terms = card.offers().into_iter().map(|offer| offer.terms.unwrap()).collect();
         let seller = Seller::new(Arc::clone(&market), listing, options).unwrap();
@@ -180,8 +181,12 @@ impl Customer {
         self.buyer.feed().map_or(0, |feed| feed.progress().bytes_down)
     }
 
+    fn spendings(&self) -> Vec<Spending> {
+        self.market.database().spendings(None).unwrap()
+    }
+
     fn states(&self) -> Vec<SpendingState> {
-        self.market.database().spendings(None).unwrap().iter().map(|spending| spending.state).collect()
+        self.spendings().iter().map(|spending| spending.state).collect()
     }
 }
 
@@ -260,6 +265,86 @@ async fn a_payment_that_the_wallet_denies_counts_when_it_comes() {
         }
     };
     timeout(DEADLINE, done).await.expect("in time");
+}
+
+/// Coins that the seller's wallet was handed in person: nobody is told.
+fn coins(scene: &Scene, order: [u8; 16], name: &str, units: u64) {
+    let receipt = Receipt {
+        reference: name.as_bytes().to_vec(),
+        block: Vec::new(),
+        order: Some(order),
+        units,
+        finality: Finality::Final,
+        evidence: Vec::new(),
+    };
+    scene.market.database().apply("cashu", &[receipt], None, now_ms()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_it_was_given_up_is_told_to_the_buyer_on_the_next_connection() {
+    let scene = Scene::new().await;
+    let mut anna = scene.buyer("anna");
+    scene.bank.is_confused.store(true, Ordering::Relaxed);
+    anna.buyer.pay(&scene.terms[1], 4_000).unwrap();
+    assert_eq!(anna.refusal().await.code, "wallet");
+    assert_eq!(anna.states(), [SpendingState::Failed]);
+    anna.running.abort();
+    let order = anna.spendings()[0].order;
+    drop(anna);
+    // A part of it comes while the buyer is away and nobody looks any more.
+    scene.market.database().close_order(&order).unwrap();
+    coins(&scene, order, "first", 3_000);
+    let mut anna = scene.buyer("anna");
+    assert_eq!(anna.receipt().await.units, Some(3_000));
+    assert_eq!(anna.states(), [SpendingState::Done]);
+    assert_eq!(anna.spendings()[0].came_to(), 3_000, "what was paid, not what was ordered");
+    assert_eq!(anna.market.database().receipts().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_who_was_never_paid_what_was_given_up_says_nothing_that_anybody_hears() {
+    let scene = Scene::new().await;
+    let mut anna = scene.buyer("anna");
+    scene.bank.is_confused.store(true, Ordering::Relaxed);
+    anna.buyer.pay(&scene.terms[1], 4_000).unwrap();
+    anna.refusal().await;
+    anna.running.abort();
+    drop(anna);
+    scene.bank.is_confused.store(false, Ordering::Relaxed);
+    let mut anna = scene.buyer("anna");
+    anna.buyer.pay(&scene.terms[1], 5_000).unwrap();
+    assert_eq!(anna.receipt().await.units, Some(5_000));
+    assert_eq!(anna.states(), [SpendingState::Failed, SpendingState::Done]);
+    assert_eq!(scene.paid(&anna), (5_000, 1), "it is not paid after all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_wallets_the_one_that_may_pays_and_gives_back() {
+    let bank = Arc::new(Bank::default());
+    let wallet = Wallet(Arc::clone(&bank), Method::Bolt11);
+    let till = NamedPayee { name: "till".to_owned(), payee: Arc::new(Till(wallet.clone())) };
+    let options = SellerOptions {
+        validate_interval: Duration::from_millis(20),
+        payees: vec![till.clone(), named(&bank, Method::Bolt11)],
+        ..SellerOptions::default()
+    };
+    let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "hour" }]);
+    let scene = Scene::serving(bank, options, prices, &["one".to_owned()]).await;
+    let unable = NamedPayer { name: "till".to_owned(), payer: Arc::new(Till(wallet)) };
+    let able = payer("purse", &scene.bank, Method::Bolt11);
+    let market = |name: &str| Market::create(&scene.folders.path().join(name), None, None).unwrap();
+    let mut anna = Customer::paying(market("anna"), &scene.link, [unable.clone(), able]);
+    anna.buyer.pay(&scene.terms[0], 9_000).unwrap();
+    assert_eq!(anna.receipt().await.units, Some(9_000));
+    assert_eq!(anna.spendings()[0].request.as_ref().unwrap().wallet, "purse-bolt11");
+    let left = refund(&mut anna, json!({ "refund": "ab".repeat(16) })).await;
+    assert_eq!(left["balances"][0]["methods"], json!(["bolt11"]));
+    let question = json!({ "refund": "cd".repeat(16), "method": "bolt11", "to": "anna" });
+    assert!(refund(&mut anna, question).await["refunded"]["units"].as_u64() > Some(8_000));
+    // One that can only receive says so.
+    let mut bert = Customer::paying(market("bert"), &scene.link, [unable]);
+    bert.buyer.pay(&scene.terms[0], 9_000).unwrap();
+    assert_eq!(bert.refusal().await.error, "it can only receive");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -482,18 +567,9 @@ async fn a_buyer_who_waits_for_the_wallet_asks_again_on_the_next_connection() {
     while scene.bank.transfers.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;
     }
-    // Cash that the wallet handed over by itself, so that nobody is told.
     let feed = scene.seller.listing().feed;
     let record = scene.market.database().open_orders(&feed).unwrap().remove(0);
-    let receipt = Receipt {
-        reference: b"cash".to_vec(),
-        block: Vec::new(),
-        order: Some(record.order.id),
-        units: 7_000,
-        finality: Finality::Final,
-        evidence: Vec::new(),
-    };
-    scene.market.database().apply("cashu", &[receipt], None, now_ms()).unwrap();
+    coins(&scene, record.order.id, "cash", 7_000);
     anna.running.abort();
     let runner = anna.buyer.clone();
     anna.running = tokio::spawn(async move { drop(runner.run().await) });

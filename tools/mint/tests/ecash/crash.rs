@@ -121,7 +121,8 @@ async fn an_invoice_is_paid_once_by_a_wallet_that_is_killed() {
     for (moment, is_mint_killed) in WAYS {
         let (mut mint, road, seller, _) = world().await;
         let elsewhere = Mint::start(0);
-        let payee = Purse::new(2, &elsewhere.url()).open();
+        let payee_purse = Purse::new(2, &elsewhere.url());
+        let payee = payee_purse.open();
         drop(seller.filled(100).await);
         let invoice = payee.top_up(40).await.unwrap().invoice;
         let words = ["cash-out", &invoice];

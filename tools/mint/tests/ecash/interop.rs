@@ -45,7 +45,8 @@ fn lock_of(request: &str) -> (u64, SpendingConditions) {
 async fn their_wallet_pays_our_seller_while_the_mint_is_down() {
     for fee in [0, 100] {
         let mut mint = Mint::start(fee);
-        let ours = Purse::new(1, &mint.url()).open();
+        let ours_purse = Purse::new(1, &mint.url());
+        let ours = ours_purse.open();
         let theirs = filled(&mint, 1000).await;
         let bill = bill(1, 300);
         let demand = ours.demand(&bill).await.unwrap();
@@ -62,7 +63,8 @@ async fn their_wallet_pays_our_seller_while_the_mint_is_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn their_wallet_takes_what_we_give_back() {
     let mint = Mint::start(0);
-    let ours = Purse::new(1, &mint.url()).filled(1000).await;
+    let ours_purse = Purse::new(1, &mint.url());
+    let ours = ours_purse.filled(1000).await;
     let theirs = wallet(&mint, 2).await;
     let plain = ours.refund(b"plain", &Asset::Bitcoin, 30_000, "").await.unwrap();
     let key = SecretKey::generate();
@@ -77,7 +79,8 @@ async fn their_wallet_takes_what_we_give_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_ends_without_a_refund_key_does_not_count_before_it_is_redeemed() {
     let mut mint = Mint::start(0);
-    let ours = Purse::new(1, &mint.url()).open();
+    let ours_purse = Purse::new(1, &mint.url());
+    let ours = ours_purse.open();
     let theirs = filled(&mint, 1000).await;
     let bill = bill(1, 8);
     let demand = ours.demand(&bill).await.unwrap();
@@ -104,7 +107,8 @@ async fn a_lock_that_ends_without_a_refund_key_does_not_count_before_it_is_redee
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_token_of_their_wallet_counts_once_it_is_redeemed() {
     let mint = Mint::start(0);
-    let ours = Purse::new(1, &mint.url()).open();
+    let ours_purse = Purse::new(1, &mint.url());
+    let ours = ours_purse.open();
     let theirs = filled(&mint, 1000).await;
     let bill = bill(1, 21);
     let demand = ours.demand(&bill).await.unwrap();
@@ -116,7 +120,8 @@ async fn a_plain_token_of_their_wallet_counts_once_it_is_redeemed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn their_wallet_restores_our_money_from_the_words() {
     let mint = Mint::start(0);
-    let ours = Purse::new(1, &mint.url()).filled(1000).await;
+    let ours_purse = Purse::new(1, &mint.url());
+    let ours = ours_purse.filled(1000).await;
     let seed = bip39::Mnemonic::parse_normalized(&ours.words()).unwrap().to_seed_normalized("");
     let store = Arc::new(cdk_sqlite::wallet::memory::empty().await.unwrap());
     let theirs = Wallet::new(&mint.url(), CurrencyUnit::Sat, store, seed, None).unwrap();

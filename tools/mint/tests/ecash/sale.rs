@@ -136,7 +136,8 @@ async fn paying_twice_is_paying_once() {
     let (one, two) = tokio::join!(one, two);
     assert!(one == two);
     assert_eq!(balance(&payer).await, (990, 0, 10));
-    let stranger = Purse::new(9, &mint.url()).open().demand(&bill).await.unwrap().request;
+    let stranger = Purse::new(9, &mint.url());
+    let stranger = stranger.open().demand(&bill).await.unwrap().request;
     assert!(matches!(payer.pay(&bill, &stranger).await, Err(PaymentError::Refused { .. })), "another lock");
 }
 
@@ -232,7 +233,8 @@ async fn refunds_go_to_the_buyers_key_once() {
     let token = give().await.unwrap();
     assert_eq!(give().await.unwrap(), token, "the same again");
     assert_eq!(balance(&wallet).await, (70, 0, 0));
-    let thief = Purse::new(3, &mint.url()).open();
+    let thief_purse = Purse::new(3, &mint.url());
+    let thief = thief_purse.open();
     assert!(thief.receive(&token).await.is_err(), "locked");
     assert_eq!(payer.receive(&token).await.unwrap(), 30);
     assert!(matches!(payer.receive(&token).await, Err(EcashError::Spent)));
@@ -245,9 +247,11 @@ async fn refunds_go_to_the_buyers_key_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_earned_pays_lightning_invoices() {
     let (mint, elsewhere) = (Mint::start(0), Mint::start(0));
-    let wallet = Purse::new(1, &mint.url()).filled(100).await;
+    let wallet_purse = Purse::new(1, &mint.url());
+    let wallet = wallet_purse.filled(100).await;
     // The mints' Lightning pays every invoice, so what is seen here is what the wallet does.
-    let invoice = Purse::new(2, &elsewhere.url()).open().top_up(60).await.unwrap().invoice;
+    let payee = Purse::new(2, &elsewhere.url());
+    let invoice = payee.open().top_up(60).await.unwrap().invoice;
     let dear = wallet.cash_out(&invoice, 0).await;
     assert!(matches!(dear, Err(EcashError::Amount { .. })), "{dear:?}");
     let done = wallet.cash_out(&invoice, 5).await.unwrap();
@@ -310,13 +314,15 @@ async fn a_token_of_somebody_elses_lock_is_refused() {
     let mint = Mint::start(0);
     let (seller, buyer) = (Purse::new(1, &mint.url()), Purse::new(2, &mint.url()));
     let (wallet, payer) = (seller.open(), buyer.filled(100).await);
-    let (_, paid) = pay_bill(&Purse::new(5, &mint.url()).open(), &payer, 1, 10).await;
+    let other_seller = Purse::new(5, &mint.url());
+    let (_, paid) = pay_bill(&other_seller.open(), &payer, 1, 10).await;
     let token = paid.proof.unwrap();
     assert_eq!(proofs(&token), 2);
     let taken = take(&wallet, &bill(1, 10), &token).await;
     assert!(matches!(taken, Err(PaymentError::Refused { .. })), "{taken:?}");
     let other = Mint::start(0);
-    let foreign = Purse::new(2, &other.url()).filled(100).await;
+    let foreign_purse = Purse::new(2, &other.url());
+    let foreign = foreign_purse.filled(100).await;
     let plain = foreign.refund(b"x", &Asset::Bitcoin, 10_000, "").await.unwrap();
     let taken = take(&wallet, &bill(1, 10), &plain).await;
     assert!(matches!(taken, Err(PaymentError::Refused { .. })), "another mint: {taken:?}");

@@ -202,7 +202,7 @@ async fn erc20(_: &AddArguments, _: (&str, u64, &[String])) -> Result<Settings, 
 }
 
 #[cfg(not(all(feature = "cashu", feature = "erc20")))]
-pub(super) fn not_built(what: &str, feature: &str) -> Failure {
+pub(crate) fn not_built(what: &str, feature: &str) -> Failure {
     Failure::input(format!("this build has no {what}"))
         .hint(format!("build the program with it: --features {feature}"))
 }

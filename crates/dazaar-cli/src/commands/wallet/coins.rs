@@ -16,6 +16,7 @@ pub(crate) enum Coins {
     Fill(FillArguments),
     Receive(ReceiveArguments),
     CashOut(CashOutArguments),
+    Restore(RestoreArguments),
 }
 
 /// Fill a wallet of ecash: its mint makes a Lightning invoice, and gives coins once that is paid
@@ -50,6 +51,13 @@ pub(crate) struct CashOutArguments {
     /// What it may cost on top, in satoshis
     #[arg(long, default_value_t = 10)]
     max_fee: u64,
+}
+
+/// Find the coins of a wallet of ecash again, at its mints, after its file was lost
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// Which wallet
+    name: String,
 }
 
 #[cfg(feature = "cashu")]

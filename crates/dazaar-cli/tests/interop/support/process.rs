@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,9 @@ use serde_json::Value;
 /// How long anything may take before the test fails. Nothing waits this long when all is well.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// How long the last complaints of a process that has ended may take. What it started may hold the line.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// A running peer. It is killed when dropped.
 pub(crate) struct Process {
     name: String,
@@ -21,6 +24,8 @@ pub(crate) struct Process {
     events: Receiver<Value>,
     seen: Vec<Value>,
     complaints: Arc<Mutex<String>>,
+    /// Ends with the complaints.
+    complaining: Receiver<()>,
 }
 
 impl Process {
@@ -30,8 +35,8 @@ impl Process {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdin = child.stdin.take();
         let events = read_events(child.stdout.take().expect("stdout is piped"));
-        let complaints = read_all(child.stderr.take().expect("stderr is piped"));
-        Self { name: name.to_owned(), child, stdin, events, seen: Vec::new(), complaints }
+        let (complaints, complaining) = read_all(child.stderr.take().expect("stderr is piped"));
+        Self { name: name.to_owned(), child, stdin, events, seen: Vec::new(), complaints, complaining }
     }
 
     /// Waits for the next event of this kind. Earlier events are passed over.
@@ -69,7 +74,9 @@ impl Process {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.child.wait().expect("a child can be waited for")
+        let status = self.child.wait().expect("a child can be waited for");
+        let _ = self.complaining.recv_timeout(LAST_WORDS);
+        status
     }
 
     /// Waits until the process ends by itself, successfully.
@@ -186,15 +193,18 @@ fn read_events(stdout: impl Read + Send + 'static) -> Receiver<Value> {
     events
 }
 
-fn read_all(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+/// What is read, and whether there is more to come.
+fn read_all(mut stderr: impl Read + Send + 'static) -> (Arc<Mutex<String>>, Receiver<()>) {
     let text = Arc::new(Mutex::new(String::new()));
     let shared = Arc::clone(&text);
+    let (reading, complaining) = channel();
     thread::spawn(move || {
+        let _reading: Sender<()> = reading;
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = stderr.read(&mut buffer) {
             let piece = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
             shared.lock().unwrap_or_else(PoisonError::into_inner).push_str(&piece);
         }
     });
-    text
+    (text, complaining)
 }

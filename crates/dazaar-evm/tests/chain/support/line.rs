@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     Hang,
     /// Everything is answered with this.
     Answer(Vec<u8>),
+    /// A node answers that knows of no transaction what became of it.
+    Forgetful,
     /// A node answers that has no block above this one. If there are `two`, another one answers now and then.
     Behind { height: u64, two: bool },
 }
@@ -80,6 +82,10 @@ fn serve(stream: &TcpStream, target: &str, rules: &Mutex<Behaviour>, count: &Ato
                 return None;
             }
             Behaviour::Answer(answer) => answer,
+            Behaviour::Forgetful if question["method"] == "eth_getTransactionReceipt" => {
+                serde_json::to_vec(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": null })).ok()?
+            }
+            Behaviour::Forgetful => forward()?,
             Behaviour::Behind { two: true, .. } if is_turn_of_first(asked) => forward()?,
             Behaviour::Behind { height, .. } => behind(target, question, height)?,
         };

@@ -297,6 +297,25 @@ fn a_check_tries_what_the_wallet_is_wanted_for() {
 }
 
 #[test]
+fn what_a_wallet_may_do_is_known_before_anything_is_tried() {
+    let (bill, wallet) = (bill(), Model::new(Fate::Pays));
+    let bolt11 = wallet.bolt11();
+    let may_refund = |units| block_on(bolt11.may_refund(&Asset::Bitcoin, units));
+    assert_eq!(
+        (may_refund(6_000), may_refund(bill.units), block_on(bolt11.may_pay(&bill))),
+        (Ok(()), Ok(()), Ok(()))
+    );
+    // Of up to five satoshis nothing is left for the invoice.
+    for units in [0, 1, 5_000, 5_999] {
+        assert!(matches!(may_refund(units), Err(PaymentError::Refused { .. })), "{units}");
+    }
+    wallet.state().can_pay = false;
+    let till = wallet.bolt11();
+    assert_eq!(block_on(till.may_pay(&bill)), Err(cannot_pay()));
+    assert_eq!(block_on(till.may_refund(&Asset::Bitcoin, bill.units)), Err(cannot_pay()));
+}
+
+#[test]
 fn a_wallet_that_only_receives_says_so() {
     let (bill, wallet) = (bill(), Model::new(Fate::Pays));
     let (request, bolt11) = (invoice(&Draft::of(&bill)), wallet.bolt11());

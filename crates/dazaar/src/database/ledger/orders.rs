@@ -47,30 +47,64 @@ pub struct OrderRecord {
     pub closed: bool,
 }
 
-/// How many orders may be waiting to be paid.
+/// How many orders may be open at once: those whose payment is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderLimits {
-    /// Of one buyer for one listing, while they may be paid.
+    /// Of one buyer for one listing, while they are unpaid and may be paid.
     pub of_buyer: usize,
-    /// Of all buyers for one listing, made in the last quarter of an hour: some may be paid for a week, and strangers must not be able
-    /// to fill a shop for so long.
+    /// For one listing, of buyers who never paid anything for it, made in the last quarter of an hour: each has a wallet asked.
+    pub of_strangers: usize,
+    /// For one listing, of all buyers. Beyond it the payment of some is not looked for any more, until their buyer asks again.
     pub of_feed: usize,
 }
 
-/// How long an order counts among those of all buyers.
+/// How long an order counts among those of strangers.
 const COUNTED_MS: i64 = 15 * 60 * 1000;
 
+/// Whether a buyer has paid anything for the listing, at any price.
+const IS_KNOWN: &str = "EXISTS (SELECT 1 FROM account AS theirs
+    WHERE theirs.feed = account.feed AND theirs.buyer = account.buyer AND theirs.paid > 0)";
+
 impl OrderLimits {
-    /// Whether there are more with the new one.
-    fn are_exceeded(self, connection: &Connection, order: &Order, now_ms: i64) -> rusqlite::Result<bool> {
-        let sql = "SELECT coalesce(sum(CASE WHEN made_ms > ?4 THEN 1 ELSE 0 END), 0),
-                coalesce(sum(CASE WHEN buyer = ?2 THEN 1 ELSE 0 END), 0)
-            FROM orders JOIN account ON account.id = orders.account
-            WHERE orders.closed = 0 AND orders.expires_ms > ?3 AND feed = ?1";
-        let row = params![order.feed.as_bytes(), order.buyer.as_bytes(), now_ms, now_ms - COUNTED_MS];
-        let (all, theirs): (usize, usize) =
-            connection.prepare_cached(sql)?.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(all > self.of_feed || theirs > self.of_buyer)
+    /// No limits.
+    const NONE: Self = Self { of_buyer: usize::MAX, of_strangers: usize::MAX, of_feed: usize::MAX };
+
+    /// Makes room for an order, which is on record: those of strangers give way first, then expired ones, then the oldest. A stranger's
+    /// takes the place of strangers' only.
+    fn make_room(self, connection: &Connection, order: &Order, now_ms: i64) -> Result<(), DatabaseError> {
+        let (feed, buyer) = (order.feed.as_bytes(), order.buyer.as_bytes());
+        // Nobody was told how to pay these.
+        let sql = "UPDATE orders SET closed = 1
+            WHERE feed = ?1 AND closed = 0 AND request IS NULL AND expires_ms <= ?2 AND id <> ?3";
+        connection.prepare_cached(sql)?.execute(params![feed, now_ms, order.id])?;
+        let sql = format!(
+            "SELECT count(*),
+                coalesce(sum(CASE WHEN made_ms > ?3 AND NOT {IS_KNOWN} THEN 1 ELSE 0 END), 0),
+                coalesce(sum(CASE WHEN buyer = ?2 AND expires_ms > ?4 AND NOT EXISTS (SELECT 1 FROM entry
+                    WHERE order_id = orders.id AND kind = 'credit') THEN 1 ELSE 0 END), 0),
+                coalesce(max(CASE WHEN orders.id = ?5 AND {IS_KNOWN} THEN 1 ELSE 0 END), 0)
+            FROM orders JOIN account ON account.id = orders.account WHERE orders.feed = ?1 AND orders.closed = 0"
+        );
+        let row = params![feed, buyer, now_ms - COUNTED_MS, now_ms, order.id];
+        let (all, strangers, theirs, is_known): (usize, usize, usize, bool) = connection
+            .prepare_cached(&sql)?
+            .query_row(row, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        if theirs > self.of_buyer || !is_known && strangers > self.of_strangers {
+            return Err(DatabaseError::TooManyOrders);
+        }
+        let excess = all.saturating_sub(self.of_feed);
+        if excess == 0 {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE orders SET closed = 1 WHERE id IN (
+                SELECT orders.id FROM orders JOIN account ON account.id = orders.account
+                WHERE orders.feed = ?1 AND orders.closed = 0 AND orders.id <> ?2 AND (?3 = 1 OR NOT {IS_KNOWN})
+                ORDER BY {IS_KNOWN}, CASE WHEN expires_ms > ?4 THEN 1 ELSE 0 END, made_ms LIMIT ?5)"
+        );
+        let row = params![feed, order.id, is_known, now_ms, excess];
+        let made = connection.prepare_cached(&sql)?.execute(row)?;
+        if made == excess { Ok(()) } else { Err(DatabaseError::TooManyOrders) }
     }
 }
 
@@ -91,10 +125,10 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::OrderDiffers`] if another order has this name.
     pub fn put_order(&self, order: &Order, now_ms: i64) -> Result<(), DatabaseError> {
-        self.put_order_within(order, OrderLimits { of_buyer: usize::MAX, of_feed: usize::MAX }, now_ms)
+        self.put_order_within(order, OrderLimits::NONE, now_ms)
     }
 
-    /// The same, unless it is new and there are so many already that may still be paid.
+    /// The same, unless it is new and there is no room for it.
     ///
     /// # Errors
     /// [`DatabaseError::OrderDiffers`], [`DatabaseError::TooManyOrders`].
@@ -107,12 +141,11 @@ impl Database {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let account = open_unpaid(&transaction, &order.feed, &order.buyer, &order.price, now_ms)?;
-        let sql = "INSERT INTO orders (id, account, method, units, memo, made_ms, expires_ms)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
-        let (units, expires_ms) = (signed(order.units), order.expires_ms);
-        let is_new = transaction
-            .execute(sql, params![order.id, account, order.method, units, order.memo, now_ms, expires_ms])?
-            == 1;
+        let sql = "INSERT INTO orders (id, account, method, units, memo, made_ms, expires_ms, feed)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+        let (units, expires_ms, feed) = (signed(order.units), order.expires_ms, order.feed.as_bytes());
+        let row = params![order.id, account, order.method, units, order.memo, now_ms, expires_ms, feed];
+        let is_new = transaction.execute(sql, row)? == 1;
         if !is_new {
             let sql = "SELECT 1 FROM orders WHERE id = ?1 AND account = ?2 AND method = ?3 AND units = ?4";
             let same = params![order.id, account, order.method, units];
@@ -121,9 +154,21 @@ impl Database {
             if !is_same {
                 return Err(DatabaseError::OrderDiffers);
             }
-        } else if limits.are_exceeded(&transaction, order, now_ms)? {
-            return Err(DatabaseError::TooManyOrders);
+        } else {
+            limits.make_room(&transaction, order, now_ms)?;
         }
+        Ok(transaction.commit()?)
+    }
+
+    /// The payment of an order that was closed is looked for again, if there is room.
+    ///
+    /// # Errors
+    /// [`DatabaseError::TooManyOrders`].
+    pub fn reopen_order(&self, order: &Order, limits: OrderLimits, now_ms: i64) -> Result<(), DatabaseError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE orders SET closed = 0 WHERE id = ?1", [order.id])?;
+        limits.make_room(&transaction, order, now_ms)?;
         Ok(transaction.commit()?)
     }
 
@@ -161,7 +206,7 @@ impl Database {
     pub fn open_orders(&self, feed: &FeedKey) -> Result<Vec<OrderRecord>, DatabaseError> {
         let connection = self.connection();
         let sql = format!(
-            "{SELECT} WHERE orders.closed = 0 AND request IS NOT NULL AND feed = ?1 ORDER BY made_ms, orders.id"
+            "{SELECT} WHERE orders.closed = 0 AND request IS NOT NULL AND orders.feed = ?1 ORDER BY made_ms, orders.id"
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let records = statement.query_map([feed.as_bytes()], record)?;
@@ -201,7 +246,7 @@ impl Database {
 }
 
 const SELECT: &str =
-    "SELECT orders.id, feed, buyer, price, method, units, memo, expires_ms, request, handle, made_ms,
+    "SELECT orders.id, account.feed, buyer, price, method, units, memo, expires_ms, request, handle, made_ms,
     orders.closed, wallet FROM orders JOIN account ON account.id = orders.account";
 
 /// A record, unless its price is damaged.

@@ -12,6 +12,7 @@ use super::*;
 use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
 
 mod model;
+mod orders;
 
 const FEED: FeedKey = FeedKey([1; 32]);
 const OTHER_FEED: FeedKey = FeedKey([2; 32]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dazaar::cards::{Asset, Money};
 use dazaar_cashu::{Ecash, EcashError};
 
-use super::{CashOutArguments, Coins, FillArguments, ReceiveArguments};
+use super::{CashOutArguments, Coins, FillArguments, ReceiveArguments, RestoreArguments};
 use crate::commands::Context;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -24,6 +24,7 @@ pub(super) async fn run(context: &Context, command: &Coins) -> Result<(), Failur
         Coins::Fill(arguments) => fill(context, arguments).await,
         Coins::Receive(arguments) => receive(context, arguments).await,
         Coins::CashOut(arguments) => cash_out(context, arguments).await,
+        Coins::Restore(arguments) => restore(context, arguments).await,
     }
 }
 
@@ -74,6 +75,12 @@ async fn cash_out(context: &Context, arguments: &CashOutArguments) -> Result<(),
         units: paid.sat.saturating_mul(1000),
         fee: paid.fee_sat.saturating_mul(1000),
     })?)
+}
+
+async fn restore(context: &Context, arguments: &RestoreArguments) -> Result<(), Failure> {
+    let wallet = Purse::named(context, &arguments.name)?;
+    let sat = wallet.try_to(wallet.ecash.restore().await)?;
+    wallet.tell(context, sat)
 }
 
 /// A wallet of ecash, and its name.

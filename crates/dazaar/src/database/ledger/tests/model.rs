@@ -1,21 +1,64 @@
-//! The ledger against sums that a child could do, whatever comes in whatever order, with crashes in between.
+//! The ledger against sums that a child could do, whatever comes in whatever order, with crashes, power cuts and restarts in between.
+//!
+//! The ledger is SQLite, so this is beside it and not in the simulator, whose worlds own their disks.
+
+use std::path::Path;
 
 use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Order { id: u8, what: What },
-    Report { reference: u8, block: u8, order: u8, finality: Finality },
-    Claim { reference: u8, what: What },
-    Use { time_ms: u64, bytes_per_ms: u64 },
-    Wait { time_ms: u64 },
-    Refund { what: What, name: u8, most: u64 },
-    RefundFailed { name: u8 },
-    Grant { name: u8 },
-    Voucher { seed: u8 },
+    Order {
+        id: u8,
+        what: What,
+    },
+    Report {
+        reference: u8,
+        block: u8,
+        order: u8,
+        finality: Finality,
+    },
+    Claim {
+        reference: u8,
+        what: What,
+    },
+    Use {
+        time_ms: u64,
+        bytes_per_ms: u64,
+    },
+    Wait {
+        time_ms: u64,
+    },
+    Refund {
+        what: What,
+        name: u8,
+        most: u64,
+    },
+    RefundSent {
+        name: u8,
+    },
+    RefundFailed {
+        name: u8,
+    },
+    Grant {
+        name: u8,
+    },
+    Voucher {
+        seed: u8,
+    },
     Revoke,
+    /// The program ends without a word; what it wrote stays.
     Crash,
+    /// The power fails: charges since the last other thing are lost.
+    PowerCut,
+    /// The program ends, and begins again when the wall clock has moved so much.
+    Restart {
+        wall_ms: i64,
+    },
 }
+
+/// The furthest that a clock may have moved without the program.
+const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// What an account is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +110,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..50_u64).prop_map(|time_ms| Step::Wait { time_ms }),
         3 => (what(), 0..3_u8, 0..200_u64).prop_map(|(what, name, most)| Step::Refund { what, name, most }),
         2 => (0..3_u8).prop_map(|name| Step::RefundFailed { name }),
+        2 => (0..3_u8).prop_map(|name| Step::RefundSent { name }),
         1 => (0..3_u8).prop_map(|name| Step::Grant { name }),
         1 => (0..3_u8).prop_map(|seed| Step::Voucher { seed }),
         1 => Just(Step::Revoke),
         2 => Just(Step::Crash),
+        2 => Just(Step::PowerCut),
+        2 => prop_oneof![0..200_i64, Just(-5_000), Just(WEEK_MS + 300_000)].prop_map(|wall_ms| Step::Restart { wall_ms }),
     ];
     prop::collection::vec(step, 0..90)
 }
@@ -114,22 +160,50 @@ impl Sums {
     }
 }
 
-#[derive(Debug, Default)]
+/// What became of a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Waits,
+    Sent,
+    Failed,
+}
+
+#[derive(Debug, Clone)]
 struct Model {
     /// In the order in which they were opened.
     accounts: Vec<(What, Sums)>,
     /// The account whose clock runs.
     running: Option<What>,
-    now_ms: u64,
+    now: Moment,
     orders: BTreeMap<u8, What>,
     /// Where each payment is now that is anywhere, and whose it is, if that is known: the chain as it is, not what was said of it.
     chain: BTreeMap<u8, (u8, Option<What>)>,
-    /// Whose each refund is, how much, and whether it failed.
-    refunds: BTreeMap<u8, (What, i64, bool)>,
+    /// Whose each refund is, and how much.
+    refunds: BTreeMap<u8, (What, i64, Outcome)>,
     granted: BTreeSet<(bool, u8)>,
 }
 
 impl Model {
+    fn new() -> Self {
+        Self {
+            accounts: Vec::new(),
+            running: None,
+            now: at(0),
+            orders: BTreeMap::new(),
+            chain: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            granted: BTreeSet::new(),
+        }
+    }
+
+    /// The program runs anew, at this time of the wall clock. It believes that so much time has passed.
+    fn restart(&mut self, wall_ms: i64) {
+        let passed = wall_ms - self.now.wall_ms;
+        let believed = if (0..=WEEK_MS).contains(&passed) { passed.unsigned_abs() } else { 0 };
+        self.consume(believed, false, 0);
+        self.now = Moment { run: self.now.run + 1, running_ms: 0, wall_ms };
+    }
+
     fn account(&mut self, what: What) -> &mut Sums {
         let place = self.accounts.iter().position(|(known, _)| *known == what).unwrap_or_else(|| {
             self.accounts.push((what, Sums::default()));
@@ -175,7 +249,8 @@ impl Model {
     /// One millisecond after the other, each of them to the first account with credit, and what that cannot pay of it to the next:
     /// of a millisecond of which a part is paid that is nothing.
     fn consume(&mut self, time_ms: u64, delivered: bool, bytes_per_ms: u64) {
-        self.now_ms += time_ms;
+        self.now.running_ms += time_ms;
+        self.now.wall_ms += i64::try_from(time_ms).unwrap();
         self.stop_others();
         for _ in 0..time_ms {
             let Some((what, sums)) = self.accounts.iter_mut().find(|(what, sums)| sums.can_pay(*what)) else {
@@ -222,8 +297,11 @@ impl Model {
         let number = |units: i64| units.unsigned_abs();
         match self.refunds.get(&name).copied() {
             Some((whose, ..)) if whose != what => None,
-            Some((_, units, true)) => Some(Refunded::Failed { units: number(units) }),
-            Some((_, units, false)) => Some(Refunded::Again { units: number(units) }),
+            Some((_, units, Outcome::Failed)) => Some(Refunded::Failed { units: number(units) }),
+            Some((_, units, Outcome::Waits)) => Some(Refunded::Again { units: number(units) }),
+            Some((_, units, Outcome::Sent)) => {
+                Some(Refunded::Sent { units: number(units), proof: "sent".to_owned() })
+            }
             None => {
                 let left =
                     self.accounts.iter().find(|(whose, _)| *whose == what).map_or(0, |(_, sums)| sums.left());
@@ -232,17 +310,23 @@ impl Model {
                     return Some(Refunded::New { units: 0 });
                 }
                 self.account(what).refunded += units;
-                self.refunds.insert(name, (what, units, false));
+                self.refunds.insert(name, (what, units, Outcome::Waits));
                 Some(Refunded::New { units: number(units) })
             }
         }
     }
 
     fn refund_failed(&mut self, name: u8) {
-        if let Some((what, units, failed @ false)) = self.refunds.get_mut(&name) {
-            *failed = true;
+        if let Some((what, units, outcome @ Outcome::Waits)) = self.refunds.get_mut(&name) {
+            *outcome = Outcome::Failed;
             let (what, units) = (*what, *units);
             self.account(what).refunded -= units;
+        }
+    }
+
+    fn refund_sent(&mut self, name: u8) {
+        if let Some((_, _, outcome @ Outcome::Waits)) = self.refunds.get_mut(&name) {
+            *outcome = Outcome::Sent;
         }
     }
 
@@ -266,7 +350,50 @@ fn account_at(books: &Books, price: &Price) -> Option<Account> {
     books.database.accounts(&FEED, &ANNA).unwrap().into_iter().find(|account| account.price == *price)
 }
 
-fn perform(step: &Step, books: &mut Books, model: &mut Model) {
+/// What is on the disk after a power cut.
+struct Disk {
+    folder: TempDir,
+    model: Model,
+}
+
+impl Disk {
+    const FILES: [&str; 2] = ["market.db", "market.db-wal"];
+
+    fn new(books: &Books, model: &Model) -> Self {
+        let disk = Self { folder: TempDir::new().unwrap(), model: model.clone() };
+        Self::copy(books.folder.path(), disk.folder.path());
+        disk
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        for file in Self::FILES {
+            std::fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+    }
+
+    /// Puts back what is on it. The wall clock goes on, and nobody's payments stand still.
+    fn restore(&self, books: &mut Books, model: &mut Model) {
+        let wall_ms = model.now.wall_ms;
+        *model = self.model.clone();
+        model.restart(wall_ms);
+        let elsewhere = TempDir::new().unwrap();
+        let path = books.folder.path().to_owned();
+        books.database = Database::open(&elsewhere.path().join("market.db")).unwrap();
+        for file in ["market.db", "market.db-wal", "market.db-shm"] {
+            // The last to close it may have removed some.
+            let _ = std::fs::remove_file(path.join(file));
+        }
+        Self::copy(self.folder.path(), &path);
+        books.crash();
+    }
+}
+
+/// Charges what was used until now.
+fn charge(books: &Books, model: &Model, used: Used) {
+    books.database.charge(&FEED, &ANNA, used, &model.now).unwrap();
+}
+
+fn perform(step: &Step, books: &mut Books, model: &mut Model, disk: &mut Option<Disk>) {
     match *step {
         Step::Order { id, what } => {
             let recorded = books.database.put_order(&order(id, &what.price()), 0).is_ok();
@@ -286,12 +413,11 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model) {
         }
         Step::Use { time_ms, bytes_per_ms } => {
             model.consume(time_ms, true, bytes_per_ms);
-            let used = Used { time_ms, bytes: time_ms * bytes_per_ms, records: 0 };
-            books.database.charge(&FEED, &ANNA, used, &at(model.now_ms)).unwrap();
+            charge(books, model, Used { time_ms, bytes: time_ms * bytes_per_ms, records: 0 });
         }
         Step::Wait { time_ms } => {
             model.consume(time_ms, false, 0);
-            books.database.charge(&FEED, &ANNA, Used::default(), &at(model.now_ms)).unwrap();
+            charge(books, model, Used::default());
         }
         Step::Refund { what, name, most } => {
             let refunded = books.database.refund((&FEED, &ANNA, &what.price()), most, chain(&[name]), 0);
@@ -316,7 +442,27 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model) {
             books.database.revoke(&FEED, &ANNA, 0).unwrap();
             model.revoke();
         }
+        Step::RefundSent { name } => {
+            // No wallet says so of one that it refused.
+            if model.refunds.get(&name).is_none_or(|(_, _, outcome)| *outcome != Outcome::Failed) {
+                books.database.refund_sent("chain", &[name], "sent", 0).unwrap();
+                model.refund_sent(name);
+            }
+        }
         Step::Crash => books.crash(),
+        Step::PowerCut => {
+            if let Some(disk) = disk {
+                disk.restore(books, model);
+                charge(books, model, Used::default());
+            }
+        }
+        Step::Restart { wall_ms } => {
+            books.database.alive(&model.now).unwrap();
+            books.crash();
+            model.restart(model.now.wall_ms + wall_ms);
+            books.database.alive(&model.now).unwrap();
+            charge(books, model, Used::default());
+        }
     }
 }
 
@@ -344,15 +490,20 @@ fn compare(books: &Books, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn paid_is_delivered_and_left_and_refunded_whatever_happens(steps in steps()) {
-        let (mut books, mut model) = (Books::new(), Model::default());
-        for step in &steps {
-            perform(step, &mut books, &mut model);
+        let (mut books, mut model, mut disk) = (Books::new(), Model::new(), None);
+        for (place, step) in steps.iter().enumerate() {
+            perform(step, &mut books, &mut model, &mut disk);
             model.stop_empty();
             compare(&books, &model);
+            // Whatever was acknowledged is there after a power cut, but for charges of the last second.
+            let may_be_lost = matches!(step, Step::Use { .. } | Step::Wait { .. });
+            if !may_be_lost && steps[place..].iter().any(|step| matches!(step, Step::PowerCut)) {
+                disk = Some(Disk::new(&books, &model));
+            }
         }
         books.crash();
         compare(&books, &model);
