@@ -107,6 +107,7 @@ fn the_feeds_that_come_with_one_are_kept() {
     let member =
         |byte: u8| ListedMember { feed: FeedKey([byte; 32]), folder: PathBuf::from(format!("/{byte}")) };
     assert!(database.put_listing_members(&FeedKey([9; 32]), &[member(1)]).is_err(), "of nothing listed");
+    database.put_listing(&listing(FEED, "flights")).unwrap();
     database.put_listing_members(&FEED, &[member(1), member(2)]).unwrap();
     database.put_listing_members(&FEED, &[member(3), member(2)]).unwrap();
     assert_eq!(database.listing_members(&FEED).unwrap(), [member(2), member(3)]);
