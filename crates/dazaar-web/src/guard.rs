@@ -2,16 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 
 /// No script, no request to anywhere, and no origin of its own.
-const POLICY: &str = "sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'";
+const POLICY: &str = "sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Whether a request is for this site. One that is served to this machine alone has the names of this machine: a page elsewhere, whose name
 /// was made to mean this address, is refused.
 pub(crate) fn is_meant(address: SocketAddr, headers: &HeaderMap) -> bool {
-    if !address.ip().is_loopback() {
+    if !address.ip().to_canonical().is_loopback() {
         return true;
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -25,6 +25,11 @@ pub(crate) fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // No page of another site shows or runs what is here.
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

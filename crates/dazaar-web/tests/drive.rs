@@ -96,6 +96,7 @@ fn files_come_whole_and_in_parts() {
     assert_eq!(whole.header("last-modified"), "Sun, 13 Sep 2020 12:26:40 GMT");
     assert_eq!(whole.header("x-content-type-options"), "nosniff");
     assert!(whole.header("content-security-policy").starts_with("sandbox"));
+    assert_eq!(whole.header("cross-origin-resource-policy"), "same-origin");
 
     let part = site.ask("/dir/big.bin", &[("range", "bytes=70000-70009")]);
     assert_eq!((part.status, part.body.as_slice()), (206, &big[70_000..70_010]));

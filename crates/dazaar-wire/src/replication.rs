@@ -171,6 +171,14 @@ impl Replication {
         self.peers.insert(peer, Peer::new(transfer, downloading, place));
     }
 
+    /// The same with a peer that may help, and whose word counts for nothing: how long the feed is, and what of it is gone, others say.
+    pub fn add_helper(&mut self, peer: PeerId, transfer: Transfer) {
+        self.add_peer(peer, transfer);
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.is_helper = true;
+        }
+    }
+
     /// Ends with a peer; what it owed is asked of others.
     pub fn remove_peer(&mut self, peer: PeerId) {
         self.give_up(peer, Duration::ZERO);
@@ -331,7 +339,7 @@ impl Replication {
         (is_complete && !was_complete).then(|| ReplicationEvent::Complete { length: log.length() })
     }
 
-    /// Whether every block that we want is here, up to the longest length that a connected peer claims. While no length is
+    /// Whether every block that we want is here, up to the longest length that a connected peer claims, helpers aside. While no length is
     /// known that is said only of blocks that were asked for one by one.
     pub fn is_complete<S: Storage>(&self, log: &Log<S>) -> bool {
         let length = self.claimed_length(log);
@@ -341,10 +349,10 @@ impl Replication {
         }
     }
 
-    /// Whether there is nothing to wait for: each peer that we may ask has told all that it has, and that is nothing that we
+    /// Whether there is nothing to wait for: each peer that we may ask, helpers aside, has told all that it has, and that is nothing that we
     /// want and do not have. More may come when a peer gets more, or another peer comes.
     pub fn is_settled<S: Storage>(&self, log: &Log<S>) -> bool {
-        let mut asked = self.peers.values().filter(|peer| peer.switches.downloads()).peekable();
+        let mut asked = self.deciding().filter(|peer| peer.switches.downloads()).peekable();
         let next_missing = |from| self.selection.next_missing(from, log.have());
         asked.peek().is_some()
             && self.claimed_length(log) > 0
@@ -425,9 +433,14 @@ impl Replication {
         self.upload_limit = self.upload_limit.map(|limit| limit.saturating_sub(bytes));
     }
 
+    /// Those whose word counts.
+    fn deciding(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.values().filter(|peer| !peer.is_helper)
+    }
+
     /// The longest the feed can be, as far as anybody says.
     fn claimed_length<S: Storage>(&self, log: &Log<S>) -> u64 {
-        self.peers.values().map(|peer| peer.remote.length()).fold(log.length(), u64::max)
+        self.deciding().map(|peer| peer.remote.length()).fold(log.length(), u64::max)
     }
 }
 

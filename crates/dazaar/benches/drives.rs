@@ -31,7 +31,8 @@ fn main() -> Outcome<()> {
     for nth in 0..SMALL_FILES {
         fs::write(small.join(format!("file{nth}")), vec![nth as u8; 1024])?;
     }
-    let noise: Vec<u8> = (0..1024 * 1024_u32).map(|nth| (nth.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise: Vec<u8> =
+        (0..1024 * 1024_u32).map(|nth| (nth.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     fs::write(&large, noise.repeat(mib))?;
     let theirs = javascript(&scene.path().join("js"), &small, &large)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -46,7 +47,12 @@ fn main() -> Outcome<()> {
             "export a large file" => format!("{:.0} %", 100.0 * rate / read),
             _ => String::new(),
         };
-        println!("{name:24} {:>8.0}{unit:4} {:>8.0}{unit:4} {:>7.1}x {of_log:>12}", rate / shown, npm / shown, rate / npm);
+        println!(
+            "{name:24} {:>8.0}{unit:4} {:>8.0}{unit:4} {:>7.1}x {of_log:>12}",
+            rate / shown,
+            npm / shown,
+            rate / npm
+        );
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod swarm;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
@@ -328,11 +329,12 @@ impl Buyer {
         let Some((discovery, address)) = discovery.zip(self.0.options.share) else {
             return self.buy(discovery).await;
         };
+        let mut buying = pin!(self.buy(Some(discovery)));
         tokio::select! {
-            end = self.buy(Some(discovery)) => end,
+            end = &mut buying => end,
             error = self.0.swarm(discovery, address) => {
                 tracing::warn!(%error, "other buyers are not served");
-                self.buy(Some(discovery)).await
+                buying.await
             }
         }
     }
@@ -479,11 +481,12 @@ impl Shared {
         Ok(replicator)
     }
 
-    /// The seller says that everybody gets the feed.
-    fn set_free(&self) -> Result<(), DatabaseError> {
-        if !*self.is_free.borrow() {
-            self.market.database().set_purchase_free(&self.order.link.seller)?;
-            self.is_free.send_replace(true);
+    /// The seller says whether everybody gets the feed. Who accepted terms passes nothing on.
+    fn set_free(&self, is_free: bool) -> Result<(), DatabaseError> {
+        let is_free = is_free && self.acceptance.is_none();
+        if *self.is_free.borrow() != is_free {
+            self.market.database().set_purchase_free(&self.order.link.seller, is_free)?;
+            self.is_free.send_replace(is_free);
         }
         Ok(())
     }

@@ -68,7 +68,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Replicates a feed on a channel that both sides have opened.
     pub(crate) fn attach(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        let peer = replicator.add_peer(&self.wake, Transfer::from(self.session.security()));
+        self.attach_as(channel, replicator, false);
+    }
+
+    /// The same with somebody who may help, and whose word counts for nothing.
+    pub(crate) fn attach_helper(&mut self, channel: Channel, replicator: Arc<Replicator>) {
+        self.attach_as(channel, replicator, true);
+    }
+
+    fn attach_as(&mut self, channel: Channel, replicator: Arc<Replicator>, is_helper: bool) {
+        let transfer = Transfer::from(self.session.security());
+        let peer = replicator.add_peer(&self.wake, transfer, is_helper);
         self.feeds.insert(channel, Attached { replicator, peer });
     }
 

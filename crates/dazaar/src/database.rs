@@ -167,6 +167,12 @@ pub enum DatabaseError {
         /// The name.
         name: String,
     },
+    /// More feeds than can be sold together.
+    #[error("at most {max} feeds can be sold with another")]
+    TooManyMembers {
+        /// Feeds allowed.
+        max: usize,
+    },
     /// Another grant has this name.
     #[error("another grant is called `{id}`")]
     GrantDiffers {

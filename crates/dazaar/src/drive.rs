@@ -191,23 +191,27 @@ impl Drive {
         &self.feeds
     }
 
-    /// The feeds of a drive of our own, to be sold: the metadata first, then the content, and then what is here of those that are
-    /// mounted.
+    /// The two feeds of a drive of our own, to be sold: the metadata, and the content. What is mounted may be somebody else's.
     ///
     /// # Errors
-    /// As [`content_key`](Self::content_key) and [`open_mounts`](Self::open_mounts).
-    pub async fn parts(&self) -> Result<Vec<DrivePart>, DriveAccessError> {
-        let content = self.content().await?;
-        self.open_mounts().await?;
-        let mut parts: Vec<DrivePart> = Vec::new();
-        let own = [Arc::clone(&self.metadata_log), Arc::clone(content.log())];
-        for log in own.into_iter().chain(self.mounted.logs()) {
-            let (feed, is_empty) = (log.key(), log.lock().length() == 0);
-            if parts.len() < 2 || (!is_empty && parts.iter().all(|part| part.feed != feed)) {
-                parts.push(DrivePart { feed, folder: self.store.folder_of(feed), log });
-            }
-        }
-        Ok(parts)
+    /// As [`content_key`](Self::content_key).
+    pub async fn parts(&self) -> Result<[DrivePart; 2], DriveAccessError> {
+        let content = self.content().await?.log();
+        let part = |log: &Arc<SharedLog>| DrivePart {
+            feed: log.key(),
+            folder: self.store.folder_of(log.key()),
+            log: Arc::clone(log),
+        };
+        Ok([part(&self.metadata_log), part(content)])
+    }
+
+    /// Blocks of the metadata and of the content that are here.
+    pub async fn held(&self) -> (u64, u64) {
+        let content = match self.content().await {
+            Ok(content) => content.log().lock().downloaded(),
+            Err(_) => 0,
+        };
+        (self.metadata_log.lock().downloaded(), content)
     }
 
     /// Waits until a peer has told what there is, and returns the newest version.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
 use dazaar_wire::discovery::Rate;
@@ -21,6 +21,9 @@ const QUESTIONS_WAITING: usize = 64;
 /// Questions and messages of answers that one connection may cause: a second, and at once. What is more has no answer; blocks come
 /// without one too.
 const ANSWERS: (u32, u32) = (400, 2000);
+
+/// How long somebody who is to help may take to open a feed.
+const STRANGER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Feeds that are replicated with every peer. More may be added at any time.
 #[derive(Debug)]
@@ -87,21 +90,31 @@ pub async fn replicate<S: AsyncRead + AsyncWrite + Unpin>(
     role: Role,
     feeds: &FeedSet,
 ) -> Result<(), ConnectionError> {
-    replicate_with(stream, role, Expected::Anybody, feeds).await
+    run(stream, role, feeds, None).await
 }
 
-/// The same, with whom it may be.
-pub(crate) async fn replicate_with<S: AsyncRead + AsyncWrite + Unpin>(
+/// The same with somebody who may help: of what they send blocks count, and nothing else. It ends with an error if nobody who knows a
+/// feed's key is there within a moment.
+pub(crate) async fn replicate_with_helper<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     role: Role,
     expected: Expected,
     feeds: &FeedSet,
 ) -> Result<(), ConnectionError> {
+    run(stream, role, feeds, Some(expected)).await
+}
+
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    role: Role,
+    feeds: &FeedSet,
+    helper: Option<Expected>,
+) -> Result<(), ConnectionError> {
     let identity = IdentityKeyPair::from_seed(&rand::random());
     let config = Config {
         role,
         identity: &identity,
-        expected,
+        expected: helper.unwrap_or(Expected::Anybody),
         security: SecurityPolicy::Offer,
         seed: rand::random(),
         extensions: Vec::new(),
@@ -111,10 +124,13 @@ pub(crate) async fn replicate_with<S: AsyncRead + AsyncWrite + Unpin>(
     let mut peer = Peer {
         connection: Connection::new(stream, config),
         feeds,
+        is_helper: helper.is_some(),
+        is_open: false,
         channels: BTreeMap::new(),
         answers: Answers { since: Instant::now(), rate: Rate::new() },
     };
     let mut is_connected = false;
+    let deadline = Instant::now() + STRANGER_TIMEOUT;
     loop {
         while let Some(event) = peer.connection.poll_event()? {
             is_connected |= matches!(event, Event::Connected { .. });
@@ -124,9 +140,12 @@ pub(crate) async fn replicate_with<S: AsyncRead + AsyncWrite + Unpin>(
             turn = peer.connection.turn(None) => turn,
             _ = grown.changed(), if is_connected => { peer.open()?; Ok(()) }
             question = questions.recv() => { peer.ask(question)?; Ok(()) }
+            () = tokio::time::sleep_until(deadline.into()), if peer.is_stranger() => {
+                return Err(ConnectionError::Closed);
+            }
         };
         match turn {
-            Err(ConnectionError::Closed) => return Ok(()),
+            Err(ConnectionError::Closed) if !peer.is_stranger() => return Ok(()),
             turn => turn?,
         }
     }
@@ -136,6 +155,9 @@ pub(crate) async fn replicate_with<S: AsyncRead + AsyncWrite + Unpin>(
 struct Peer<'a, S> {
     connection: Connection<S>,
     feeds: &'a FeedSet,
+    is_helper: bool,
+    /// Whether a feed was ever open on both sides.
+    is_open: bool,
     channels: BTreeMap<Channel, Member>,
     answers: Answers,
 }
@@ -153,6 +175,11 @@ impl Answers {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
+    /// Whether it was to help, and has not shown that it knows a feed.
+    const fn is_stranger(&self) -> bool {
+        self.is_helper && !self.is_open
+    }
+
     fn handle_event(&mut self, event: Event) -> Result<(), ConnectionError> {
         match event {
             Event::Connected { .. } => self.open()?,
@@ -191,7 +218,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
     fn attach(&mut self, channel: Channel) {
         let key = self.connection.session().feed(channel);
         let Some(member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else { return };
-        self.connection.attach(channel, Arc::clone(&member.replicator));
+        self.is_open = true;
+        let replicator = Arc::clone(&member.replicator);
+        if self.is_helper {
+            self.connection.attach_helper(channel, replicator);
+        } else {
+            self.connection.attach(channel, replicator);
+        }
         if let Some(extension) = &member.extension {
             self.connection.session().set_channel_extensions(channel, [extension.name()]);
         }

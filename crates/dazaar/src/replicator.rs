@@ -1,6 +1,6 @@
 //! One feed and all the connections over which it is replicated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ struct State {
     /// Who is woken when there is something to send to a peer.
     peers: BTreeMap<PeerId, Arc<Notify>>,
     peers_ever: u64,
+    /// Those whose word does not count.
+    helpers: BTreeSet<PeerId>,
     /// Whether peers, also those to come, are served and asked.
     uploading: bool,
     downloading: bool,
@@ -61,6 +63,7 @@ impl Replicator {
             replication: Replication::new(feed, options),
             peers: BTreeMap::new(),
             peers_ever: 0,
+            helpers: BTreeSet::new(),
             uploading: true,
             downloading: true,
             is_informed: false,
@@ -152,12 +155,18 @@ impl Replicator {
         state.wake_all();
     }
 
-    /// A connection opened a channel for this feed; `wake` is notified when there is something to send on it.
-    pub(crate) fn add_peer(&self, wake: &Arc<Notify>, transfer: Transfer) -> PeerId {
+    /// A connection opened a channel for this feed; `wake` is notified when there is something to send on it. Of a helper blocks are
+    /// taken, and its word for nothing else.
+    pub(crate) fn add_peer(&self, wake: &Arc<Notify>, transfer: Transfer, is_helper: bool) -> PeerId {
         let mut state = self.state();
         state.peers_ever += 1;
         let peer = PeerId(state.peers_ever);
-        state.replication.add_peer(peer, transfer);
+        if is_helper {
+            state.replication.add_helper(peer, transfer);
+            state.helpers.insert(peer);
+        } else {
+            state.replication.add_peer(peer, transfer);
+        }
         state.peers.insert(peer, Arc::clone(wake));
         state.apply_switches();
         self.log.listen(wake);
@@ -168,6 +177,7 @@ impl Replicator {
     pub(crate) fn remove_peer(&self, peer: PeerId) {
         let mut state = self.state();
         state.peers.remove(&peer);
+        state.helpers.remove(&peer);
         state.replication.remove_peer(peer);
         state.wake_all();
         drop(state);
@@ -181,7 +191,8 @@ impl Replicator {
             let mut state = self.state();
             let mut log = self.log.lock();
             let before = state.news(&log);
-            state.is_informed |= matches!(message, Message::Have(_) | Message::Blocks(_));
+            state.is_informed |=
+                matches!(message, Message::Have(_) | Message::Blocks(_)) && !state.helpers.contains(&peer);
             state.replication.handle_message(peer, message, &mut log, self.origin.elapsed())?;
             state.count_events(&log);
             if state.peers.len() > 1 {
@@ -314,7 +325,7 @@ mod tests {
         let options = Options { download: Download::None, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
         let wake = Arc::new(Notify::new());
-        let peer = replicator.add_peer(&wake, Transfer::Blocks);
+        let peer = replicator.add_peer(&wake, Transfer::Blocks, false);
         replicator.handle_message(peer, Message::Want { start: 0, length: 1 << 20 }).unwrap();
         while replicator.poll_message(peer).unwrap().is_some() {}
 

@@ -1,5 +1,7 @@
 //! Buyers of a free feed find each other through a DHT on loopback, and serve each other.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,9 +51,9 @@ fn list(market: &Market) -> Listing {
     }
     let folder = |log: &SharedLog| market.feed_folder(&log.key());
     let offer = Offer::new(first.key(), "both", folder(&first), Admission::Free);
-    let listing = market.list(offer, now_ms()).unwrap();
+    let listing = market.draft(offer, now_ms()).unwrap();
     let member = ListedMember { feed: second.key(), folder: folder(&second) };
-    market.database().put_listing_members(&listing.feed, &[member]).unwrap();
+    market.database().put_listing_with(&listing, &[member]).unwrap();
     listing
 }
 

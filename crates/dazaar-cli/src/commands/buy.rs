@@ -57,18 +57,12 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     payment: PaymentArguments,
 
-    /// Of a feed that is free for everybody, serve and ask nobody but the seller
-    #[arg(long, env = "DAZAAR_NO_SHARE", hide_env_values = true)]
-    no_share: bool,
+    /// Of a feed that is free for everybody, serve other buyers and ask them too, who are found as sellers are
+    #[arg(long)]
+    share: bool,
 
-    /// Address at which other buyers of a free feed are served, if sellers are looked for [default: 0.0.0.0, any free port]
-    #[arg(
-        long,
-        value_name = "IP:PORT",
-        conflicts_with = "no_share",
-        env = "DAZAAR_SHARE_ON",
-        hide_env_values = true
-    )]
+    /// The same, at this address [default: 0.0.0.0, any free port]
+    #[arg(long, value_name = "IP:PORT", env = "DAZAAR_SHARE_ON", hide_env_values = true)]
     share_on: Option<SocketAddr>,
 
     /// Send the seller a message of your own
@@ -114,7 +108,7 @@ impl Arguments {
     /// Where to serve other buyers.
     fn share(&self) -> Option<SocketAddr> {
         let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        (!self.no_share).then(|| self.share_on.unwrap_or(anywhere))
+        self.share_on.or(self.share.then_some(anywhere))
     }
 
     fn download(&self) -> Download {

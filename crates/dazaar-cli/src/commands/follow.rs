@@ -109,7 +109,7 @@ impl<'a> Follow<'a> {
         if let Some(feed) = &feed {
             feed.log().listen(&changed);
         }
-        let mut heard = BTreeSet::new();
+        let (mut heard, mut had) = (BTreeSet::new(), 0);
         let mut last_report = None;
         let mut is_complete = false;
         let mut give_up = self.patience.map(|patience| Instant::now() + patience);
@@ -153,6 +153,11 @@ impl<'a> Follow<'a> {
             }
             // Whoever reads the report may count on these blocks being handed over.
             let progress = Total::of(feed, &members);
+            // Other buyers may send what the seller, who is away, does not.
+            if give_up.is_some() && progress.have > had {
+                give_up = self.patience.map(|patience| Instant::now() + patience);
+            }
+            had = progress.have;
             is_complete = is_complete || delivery.advance(feed, self.output)?;
             // Whoever hands over a payment wants to know what became of it.
             let is_done = is_complete && !self.is_paying.get();

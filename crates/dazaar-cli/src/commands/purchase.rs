@@ -168,8 +168,8 @@ impl<'a> Purchase<'a> {
         let card = order.card.as_deref().and_then(|card| Card::parse(card.as_bytes()).ok());
         let offers = card.map(|card| card.offers()).unwrap_or_default();
         let asked = offers.into_iter().filter_map(|offer| offer.terms.ok()).collect();
-        // Who hides behind a proxy is not to be found beside it.
-        let share = options.share.filter(|_| proxy.is_none());
+        // Who hides behind a proxy is not to be found beside it, and who vets a seller downloads nothing before.
+        let share = options.share.filter(|_| proxy.is_none() && vetting.is_none());
         let options = BuyerOptions { security, vetting, share, ..options };
         let buyer = Buyer::new(Arc::clone(market), Order { terms: arguments.terms()?, ..order }, options)?;
         Ok(Self { buyer, arguments, asked, plan: None, pays: false })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use dazaar::cards::{Card, SpokenPrice};
-use dazaar::database::{Admission, Listing, Retention};
+use dazaar::database::{Admission, ListedMember, Listing, Retention};
 use dazaar::log::{FeedKey, IdentityKey};
 use dazaar::{Market, Offer, SharedLog, now_ms};
 use dazaar_data::{CARD_FIELD, Free, described};
@@ -209,7 +209,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         let rules = arguments.preview.iter().map(ToString::to_string).collect();
         market.describe(&mut listing, CARD_FIELD, rules)?;
     }
-    record(context, &market, &mut listing, &arguments)?;
+    record(context, &market, (&mut listing, &[]), &arguments)?;
     log.flush().await?;
     if arguments.no_serve {
         let finished = follower.finished().await;
@@ -226,11 +226,11 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     served.and(stopped)
 }
 
-/// Puts a listing on record: its prices, and whom it admits at once.
+/// Puts a listing on record: its prices, the feeds that come with it, and whom it admits at once.
 fn record(
     context: &Context,
     market: &Market,
-    listing: &mut Listing,
+    (listing, members): (&mut Listing, &[ListedMember]),
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     if !arguments.price.is_empty() {
@@ -238,7 +238,7 @@ fn record(
         market.describe(listing, "prices", entries)?;
     }
     tell_changes(context, market, listing)?;
-    market.database().put_listing(listing)?;
+    market.database().put_listing_with(listing, members)?;
     for buyer in &arguments.allow {
         let id = format!("{}-{:016x}", now_ms(), dazaar::random_number());
         market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;

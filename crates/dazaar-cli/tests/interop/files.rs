@@ -120,7 +120,9 @@ fn one_gate_holds_for_all_feeds_and_opens_again() {
 
     // What changes, comes and goes at the seller's does so at the buyer's.
     fs::write(files.join("deep/er/text"), "other text\n").expect("a file");
-    fs::write(files.join("new"), "new").expect("a file");
+    fs::write(files.join("new"), noise(3_500_000)).expect("a file");
+    fs::remove_file(files.join("none")).expect("it was there");
+    fs::create_dir(files.join("none")).expect("a folder of that name");
     fs::remove_file(files.join("run")).expect("it was there");
     eventually("the copy follows", || tree(&copy) == tree(&files));
 
@@ -164,37 +166,42 @@ fn a_folder_of_empty_files_is_bought_too() {
 }
 
 #[test]
-fn drives_that_are_mounted_are_sold_along() {
+fn keys_are_never_sold() {
     let scene = Scene::new();
-    let (outer, inner) = (scene.path("outer"), scene.path("inner"));
-    for folder in [&outer, &inner] {
-        fs::create_dir(folder).expect("a folder");
+    // The market lies in the folder that is sold, and so does a drive.
+    fs::create_dir(scene.path("files")).expect("a folder");
+    fs::write(scene.path("files/a"), "a").expect("a file");
+    scene
+        .dazaar("nobody", &["drive", "import", &scene.text_path("files"), &scene.text_path("files/x.drive")])
+        .succeed();
+    let (mut seller, place) = scene.sell(&scene.text_path(""), &["--admit-all", "--name", "all"]);
+    assert_eq!(seller.last("drive-done")["failed"], 2);
+    seller.interrupt();
+    seller.succeed();
+    let mut list = scene.dazaar("seller", &["drive", "ls", "all", "--recursive"]);
+    list.succeed();
+    let paths: Vec<_> = list.seen().iter().filter_map(|event| event["path"].as_str()).collect();
+    assert_eq!(paths, ["/files", "/files/a"]);
+    drop(place);
+    scene.dazaar("seller", &["sell", &scene.text_path("seller"), "--no-serve"]).fail_with(3);
+    scene.dazaar("seller", &["sell", &scene.text_path("seller/feeds"), "--no-serve"]).fail_with(3);
+}
+
+#[test]
+fn a_name_is_that_of_one_folder_and_an_empty_one_takes_nothing_away() {
+    let scene = Scene::new();
+    for folder in ["one/files", "two/files"] {
+        fs::create_dir_all(scene.path(folder)).expect("a folder");
+        fs::write(scene.path(folder).join(&folder[..3]), "").expect("a file");
     }
-    fs::write(outer.join("a"), "outer").expect("a file");
-    fs::write(inner.join("b"), noise(200_000)).expect("a file");
-    // Both in one store, as npm hyperdrive keeps a drive and what is mounted in it.
-    let drive = scene.text_path("drive");
-    let run = |arguments: &[&str]| {
-        let mut command = scene.dazaar("nobody", &[&["drive"], arguments].concat());
-        command.succeed();
-        command
-    };
-    run(&["import", &scene.text_path("outer"), &drive]);
-    run(&["import", &scene.text_path("inner"), &scene.text_path("other")]);
-    let key = text(run(&["stat", &scene.text_path("other")]).last("drive"), "key");
-    run(&["mount", &drive, "/m", &key]);
-    for part in fs::read_dir(scene.path("other")).expect("a folder") {
-        let part = part.expect("an entry");
-        if part.path().is_dir() {
-            let to = scene.path("drive").join(part.file_name());
-            let copied = std::process::Command::new("cp").arg("-a").arg(part.path()).arg(&to).status();
-            assert!(copied.expect("coreutils").success());
-        }
-    }
-    let (_seller, place) = scene.sell(&drive, &["--admit-all"]);
-    buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]).succeed();
-    assert_eq!(fs::read(scene.path("copy/a")).expect("a file"), b"outer");
-    assert_eq!(fs::read(scene.path("copy/m/b")).expect("a file"), noise(200_000));
+    let sell = |folder: &str| scene.dazaar("seller", &["sell", &scene.text_path(folder), "--no-serve"]);
+    sell("one/files").succeed();
+    sell("two/files").fail_with(3);
+    fs::remove_file(scene.path("one/files/one")).expect("it was there");
+    sell("one/files").fail_with(3);
+    // The folder was moved.
+    fs::remove_dir(scene.path("one/files")).expect("it is empty");
+    sell("two/files").succeed();
 }
 
 #[test]

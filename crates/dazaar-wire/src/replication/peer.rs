@@ -25,6 +25,8 @@ use super::window::Window;
 /// A peer.
 #[derive(Debug)]
 pub(super) struct Peer {
+    /// Whether what it claims decides nothing.
+    pub(super) is_helper: bool,
     pub(super) switches: Switches,
     pub(super) announcements: Announcements,
     pub(super) uploads: Uploads,
@@ -60,6 +62,7 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(transfer: Transfer, downloading: bool, place: Option<u64>) -> Self {
+            is_helper: false,
         Self {
             switches: Switches::new(downloading),
             announcements: Announcements::default(),

@@ -42,6 +42,8 @@ pub(super) struct BuyerConnection {
     resend_at: Option<Instant>,
     /// Whether the seller's software knows our additions.
     is_native: bool,
+    /// Whether the seller offers another feed than the one that we have: what they say is not about ours.
+    is_other_feed: bool,
 }
 
 impl BuyerConnection {
@@ -80,6 +82,7 @@ impl BuyerConnection {
             sent: BTreeSet::new(),
             resend_at: None,
             is_native: false,
+            is_other_feed: false,
         }
     }
 
@@ -194,8 +197,13 @@ impl BuyerConnection {
                     self.handle_payment(&name, message);
                 }
                 BuyerAction::Notify(event) => {
-                    if matches!(&event, BuyerEvent::Valid { info } if is_free(info)) {
-                        self.buyer.set_free().map_err(MarketError::from)?;
+                    match &event {
+                        BuyerEvent::FeedChanged { .. } => self.is_other_feed = true,
+                        BuyerEvent::Valid { info } => {
+                            let is_free = is_free(info) && !self.is_other_feed;
+                            self.buyer.set_free(is_free).map_err(MarketError::from)?;
+                        }
+                        _ => {}
                     }
                     self.buyer.notify(BuyerNotice::Session(event));
                 }
@@ -287,7 +295,8 @@ impl BuyerConnection {
 
 /// Whether everybody gets the feed itself: npm dazaar says it in two ways.
 fn is_free(info: &Value) -> bool {
-    info["free"] == true || (info["type"] == "free" && info["uniqueFeed"] == false)
+    let is_unique = info["uniqueFeed"] == true;
+    !is_unique && (info["free"] == true || (info["type"] == "free" && info["uniqueFeed"] == false))
 }
 
 /// Waits for a time; for ever, if there is none.

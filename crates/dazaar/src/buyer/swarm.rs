@@ -1,10 +1,10 @@
 //! Buyers of a free feed find and serve each other, so that the seller need not serve everybody.
 //!
-//! They meet under the feed's discovery key, as programs of npm hypercore do, and prove nothing but that they know its key. What one gives to
-//! another is verified as what the seller gives; the seller is not asked this way.
+//! They meet under the feed's discovery key, as programs of npm hypercore do. What one gives to another is verified as what the seller
+//! gives; how long the feed is, and what of it is gone, is the seller's to say alone. The seller is not asked this way.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::Shared;
@@ -22,7 +23,7 @@ use super::candidates::Candidates;
 use super::session::expired;
 use crate::connection::ConnectionError;
 use crate::discovery::{Discovery, Topic};
-use crate::peer::replicate_with;
+use crate::peer::replicate_with_helper;
 use crate::replicator::Replicator;
 
 /// Buyers who are served at once, besides those whom we dialled.
@@ -38,27 +39,35 @@ const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(1);
 type Ended = (Option<Address>, Result<(), ConnectionError>);
 
 impl Shared {
-    /// Serves other buyers of the feed at `address`, and asks them, once it is known to be free. Ends only with an error.
+    /// Serves other buyers of the feed at `address`, and asks them, as long as it is free. Ends only with an error.
     pub(super) async fn swarm(&self, discovery: &Discovery, address: SocketAddr) -> io::Error {
-        let feed = self.free_feed().await;
+        loop {
+            let feed = self.free_feed().await;
+            tokio::select! {
+                error = self.meet(discovery, address, &feed) => return error,
+                () = self.no_longer_free() => {}
+            }
+        }
+    }
+
+    async fn meet(&self, discovery: &Discovery, address: SocketAddr, feed: &Replicator) -> io::Error {
         let listener = match TcpListener::bind(address).await {
             Ok(listener) => listener,
             Err(error) => return error,
         };
-        let port = match listener.local_addr() {
-            Ok(bound) => bound.port(),
+        let bound = match listener.local_addr() {
+            Ok(bound) => bound,
             Err(error) => return error,
         };
         let topic = feed.key().discovery_key();
-        discovery.announce(topic, port, address.ip().is_loopback());
+        discovery.announce(topic, bound.port(), address.ip().is_loopback());
         let _announced = Announced { discovery: discovery.clone(), topic };
         let mut candidates = Candidates::new(Instant::now(), &[], Some(discovery.look_up(topic)));
         let mut peers: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
-        let mut served = 0;
+        let (mut served, mut not_before) = (0, None);
         loop {
             while let Some(address) = candidates.dial(Instant::now()) {
-                // Who is at our own port is, but for a rare accident, ourselves.
-                if address.port() == port {
+                if is_ourselves(bound, &address) {
                     candidates.handle_impostor(&address);
                 } else {
                     peers.push(Box::pin(self.join(address)));
@@ -70,16 +79,17 @@ impl Shared {
                     None => served -= 1,
                     Some(address) => retire(&mut candidates, &address, &ended),
                 },
-                accepted = listener.accept(), if served < SERVED_MAX => match accepted {
+                accepted = listener.accept(), if served < SERVED_MAX && not_before.is_none() => match accepted {
                     Ok((stream, _)) => {
                         served += 1;
                         peers.push(Box::pin(self.welcome(stream)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept another buyer");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        not_before = Some(Instant::now() + ACCEPT_PAUSE);
                     }
                 },
+                () = expired(not_before) => not_before = None,
                 () = candidates.hear() => {}
                 () = expired(due) => {}
             }
@@ -100,12 +110,19 @@ impl Shared {
         }
     }
 
+    /// Waits until the seller says otherwise.
+    async fn no_longer_free(&self) {
+        if self.is_free.subscribe().wait_for(|is_free| !is_free).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Replicates with whoever is at an address, unless that is the seller.
     async fn join(&self, address: Address) -> Ended {
         let expected = Expected::AllBut(self.order.link.seller);
         let joined = async {
             let stream = self.market.dialer().dial(&address).await?;
-            replicate_with(stream, Role::Initiator, expected, &self.feeds).await
+            replicate_with_helper(stream, Role::Initiator, expected, &self.feeds).await
         };
         let ended = joined.await;
         (Some(address), ended)
@@ -114,8 +131,21 @@ impl Shared {
     async fn welcome(&self, stream: TcpStream) -> Ended {
         // Small messages must not wait for more; a socket that cannot be told works all the same.
         let _ = stream.set_nodelay(true);
-        (None, replicate_with(stream, Role::Responder, Expected::Anybody, &self.feeds).await)
+        (None, replicate_with_helper(stream, Role::Responder, Expected::Anybody, &self.feeds).await)
     }
+}
+
+/// Whether an address is that at which we serve, as far as this machine knows.
+fn is_ourselves(bound: SocketAddr, address: &Address) -> bool {
+    let Ok(ip) = address.host().parse::<IpAddr>() else { return false };
+    let is_own = || match bound.ip() {
+        own if own.is_unspecified() => {
+            let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+            ip.is_loopback() || interfaces.iter().any(|interface| interface.ip() == ip)
+        }
+        own => own == ip,
+    };
+    address.port() == bound.port() && is_own()
 }
 
 /// When to dial an address again, if ever.
@@ -139,6 +169,26 @@ struct Announced {
 impl Drop for Announced {
     fn drop(&mut self) {
         let (discovery, topic) = (self.discovery.clone(), self.topic);
-        tokio::spawn(async move { timeout(WITHDRAW_TIMEOUT, discovery.withdraw(topic)).await });
+        // Where there is nobody to do it any more, the nodes forget it by themselves.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { timeout(WITHDRAW_TIMEOUT, discovery.withdraw(topic)).await });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_know_ourselves_and_nobody_else() {
+        let is = |bound: &str, address: &str| is_ourselves(bound.parse().unwrap(), &address.parse().unwrap());
+        assert!(is("127.0.0.1:7", "127.0.0.1:7"));
+        assert!(is("0.0.0.0:7", "127.0.0.1:7"));
+        for (bound, address) in
+            [("127.0.0.1:7", "127.0.0.1:8"), ("127.0.0.1:7", "127.0.0.2:7"), ("0.0.0.0:7", "203.0.113.9:7")]
+        {
+            assert!(!is(bound, address), "{bound} {address}");
+        }
     }
 }

@@ -72,40 +72,7 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::NameTaken`] if another feed is listed under this name.
     pub fn put_listing(&self, listing: &Listing) -> Result<(), DatabaseError> {
-        let sql = "INSERT INTO listing (feed, name, folder, seller_secret, card, terms, unsigned_terms, admission,
-                listen, created_ms, keep_ms, keep_bytes)
-            VALUES (:feed, :name, :folder, :seller_secret, :card, :terms, :unsigned_terms, :admission, :listen, :created,
-                :keep_ms, :keep_bytes)
-            ON CONFLICT (feed) DO UPDATE SET name = :name, folder = :folder, seller_secret = :seller_secret,
-                card = :card, terms = :terms, unsigned_terms = :unsigned_terms, admission = :admission,
-                listen = :listen, keep_ms = :keep_ms, keep_bytes = :keep_bytes";
-        let admission = serde_json::to_string(&listing.admission)
-            .map_err(|_| DatabaseError::Damaged { column: "listing.admission" })?;
-        let result = self.connection().execute(
-            sql,
-            named_params! {
-                ":feed": listing.feed.as_bytes(),
-                ":name": listing.name,
-                ":folder": listing.folder.to_string_lossy(),
-                ":seller_secret": listing.seller_secret,
-                ":card": listing.card,
-                ":terms": listing.terms,
-                ":unsigned_terms": listing.unsigned_terms,
-                ":admission": admission,
-                ":listen": listing.listen,
-                ":created": listing.created_ms,
-                ":keep_ms": listing.keep.age_ms,
-                ":keep_bytes": listing.keep.bytes,
-            },
-        );
-        match result {
-            Err(rusqlite::Error::SqliteFailure(error, _))
-                if error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
-            {
-                Err(DatabaseError::NameTaken { name: listing.name.clone() })
-            }
-            result => Ok(result.map(drop)?),
-        }
+        put_listing(&self.connection(), listing)
     }
 
     /// Everything that I sell, oldest first.
@@ -121,6 +88,43 @@ impl Database {
     /// The listing with this name.
     pub fn listing_named(&self, name: &str) -> Result<Option<Listing>, DatabaseError> {
         Ok(select(&self.connection(), "WHERE name = ?1", [name])?.pop())
+    }
+}
+
+pub(super) fn put_listing(connection: &Connection, listing: &Listing) -> Result<(), DatabaseError> {
+    let sql = "INSERT INTO listing (feed, name, folder, seller_secret, card, terms, unsigned_terms, admission,
+                listen, created_ms, keep_ms, keep_bytes)
+            VALUES (:feed, :name, :folder, :seller_secret, :card, :terms, :unsigned_terms, :admission, :listen, :created,
+                :keep_ms, :keep_bytes)
+            ON CONFLICT (feed) DO UPDATE SET name = :name, folder = :folder, seller_secret = :seller_secret,
+                card = :card, terms = :terms, unsigned_terms = :unsigned_terms, admission = :admission,
+                listen = :listen, keep_ms = :keep_ms, keep_bytes = :keep_bytes";
+    let admission = serde_json::to_string(&listing.admission)
+        .map_err(|_| DatabaseError::Damaged { column: "listing.admission" })?;
+    let result = connection.execute(
+        sql,
+        named_params! {
+            ":feed": listing.feed.as_bytes(),
+            ":name": listing.name,
+            ":folder": listing.folder.to_string_lossy(),
+            ":seller_secret": listing.seller_secret,
+            ":card": listing.card,
+            ":terms": listing.terms,
+            ":unsigned_terms": listing.unsigned_terms,
+            ":admission": admission,
+            ":listen": listing.listen,
+            ":created": listing.created_ms,
+            ":keep_ms": listing.keep.age_ms,
+            ":keep_bytes": listing.keep.bytes,
+        },
+    );
+    match result {
+        Err(rusqlite::Error::SqliteFailure(error, _))
+            if error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
+        {
+            Err(DatabaseError::NameTaken { name: listing.name.clone() })
+        }
+        result => Ok(result.map(drop)?),
     }
 }
 

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::Member;
+use dazaar_market::limits::MEMBERS_MAX;
 use rusqlite::TransactionBehavior;
 
-use super::{Database, DatabaseError, key};
+use super::listings::put_listing;
+use super::{Database, DatabaseError, Listing, key};
 
 /// A feed that is sold together with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +20,18 @@ pub struct ListedMember {
 }
 
 impl Database {
-    /// Records which feeds come with the listed one, instead of those of before.
-    pub fn put_listing_members(
-        &self,
-        listing: &FeedKey,
-        members: &[ListedMember],
-    ) -> Result<(), DatabaseError> {
+    /// Records a listing, and which feeds come with it instead of those of before, all or nothing.
+    ///
+    /// # Errors
+    /// As [`put_listing`](Self::put_listing); [`DatabaseError::TooManyMembers`].
+    pub fn put_listing_with(&self, listing: &Listing, members: &[ListedMember]) -> Result<(), DatabaseError> {
+        if members.len() > MEMBERS_MAX {
+            return Err(DatabaseError::TooManyMembers { max: MEMBERS_MAX });
+        }
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        put_listing(&transaction, listing)?;
+        let listing = listing.feed;
         transaction.execute("DELETE FROM listing_member WHERE listing = ?1", [listing.as_bytes()])?;
         for ListedMember { feed, folder } in members {
             transaction.execute(

@@ -55,9 +55,10 @@ impl Database {
         Ok(())
     }
 
-    /// Records that a seller gives everybody the feed that I have.
-    pub fn set_purchase_free(&self, seller: &IdentityKey) -> Result<(), DatabaseError> {
-        self.connection().execute("UPDATE purchase SET free = 1 WHERE seller = ?1", [seller.as_bytes()])?;
+    /// Records whether a seller gives everybody the feed that I have.
+    pub fn set_purchase_free(&self, seller: &IdentityKey, is_free: bool) -> Result<(), DatabaseError> {
+        let sql = "UPDATE purchase SET free = ?2 WHERE seller = ?1";
+        self.connection().execute(sql, (seller.as_bytes(), is_free))?;
         Ok(())
     }
 

@@ -106,10 +106,14 @@ fn the_feeds_that_come_with_one_are_kept() {
     let database = database(&dir);
     let member =
         |byte: u8| ListedMember { feed: FeedKey([byte; 32]), folder: PathBuf::from(format!("/{byte}")) };
-    assert!(database.put_listing_members(&FeedKey([9; 32]), &[member(1)]).is_err(), "of nothing listed");
-    database.put_listing(&listing(FEED, "flights")).unwrap();
-    database.put_listing_members(&FEED, &[member(1), member(2)]).unwrap();
-    database.put_listing_members(&FEED, &[member(3), member(2)]).unwrap();
+    let flights = listing(FEED, "flights");
+    database.put_listing_with(&flights, &[member(1), member(2)]).unwrap();
+    database.put_listing_with(&flights, &[member(3), member(2)]).unwrap();
+    let too_many: Vec<_> = (0..64).map(member).collect();
+    assert!(database.put_listing_with(&flights, &too_many).is_err());
+    let taken = listing(FeedKey([7; 32]), "flights");
+    assert!(database.put_listing_with(&taken, &[member(5)]).is_err());
+    assert_eq!(database.listing_members(&taken.feed).unwrap(), [], "all or nothing");
     assert_eq!(database.listing_members(&FEED).unwrap(), [member(2), member(3)]);
 
     let bought = Member { feed: FeedKey([1; 32]), key: FeedKey([2; 32]) };
@@ -125,7 +129,7 @@ fn the_feeds_that_come_with_one_are_kept() {
     };
     database.put_purchase(&purchase).unwrap();
     assert!(!database.is_purchase_free(&BUYER).unwrap());
-    database.set_purchase_free(&BUYER).unwrap();
+    database.set_purchase_free(&BUYER, true).unwrap();
     assert!(database.is_purchase_free(&BUYER).unwrap());
     database.put_purchase_member(&BUYER, &bought).unwrap();
     database.put_purchase_member(&BUYER, &Member { key: FeedKey([3; 32]), ..bought }).unwrap();

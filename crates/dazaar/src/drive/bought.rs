@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dazaar_log::{FeedKey, IdentityKey, Log};
-use dazaar_trie::hyperdrive::{DriveError, DrivePath, View, content_key};
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, View, content_key};
 use dazaar_trie::hypertrie::{Header, Trie};
 
 use super::store::Store;
@@ -21,19 +21,23 @@ impl Drive {
         content_key(&Header::decode(first).ok()?).ok()
     }
 
-    /// Whether a drive, all of whose metadata is here, has a file that is not empty.
+    /// How many blocks of content the files of a drive need, all of whose metadata is here, in the newest version.
     ///
     /// # Errors
     /// What is wrong with a block.
-    pub fn needs_content(metadata: &Arc<SharedLog>) -> Result<bool, DriveError> {
+    pub fn content_needed(metadata: &Arc<SharedLog>) -> Result<u64, DriveError> {
         let trie = Trie::new(FeedBlocks::new(Arc::clone(metadata)));
         let view = View::new(&trie, trie.version());
         let mut list = view.readdir(&DrivePath::default(), true)?;
+        let mut needed = 0;
         loop {
             match list.next(&view) {
-                Ok(Some(entry)) if entry.stat.blocks > 0 => return Ok(true),
+                Ok(Some(entry)) if entry.is_mount || entry.feed().is_some() => {}
+                Ok(Some(Entry { stat, .. })) if stat.blocks > 0 => {
+                    needed = needed.max(stat.offset.saturating_add(stat.blocks));
+                }
                 Ok(Some(_)) | Err(DriveError::Stat { .. }) => {}
-                Ok(None) => return Ok(false),
+                Ok(None) => return Ok(needed),
                 Err(error) => return Err(error),
             }
         }

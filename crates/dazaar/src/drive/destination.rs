@@ -40,6 +40,7 @@ pub(super) struct Destination {
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     folder: &'a OwnedFd,
+    closed: FolderId,
     name: String,
 }
 
@@ -63,15 +64,12 @@ impl Destination {
             let mut folder = self.root.try_clone()?;
             for name in &names {
                 folder = enter(&folder, name)?;
-                let found = rustix::fs::fstat(&folder)?;
-                if FolderId::new(found.st_dev, found.st_ino) == self.closed {
-                    return Err(io::Error::other("the drive itself is there"));
-                }
+                check_open(&folder, self.closed)?;
             }
             self.last = Some((names, folder));
         }
         let (_, folder) = self.last.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Place { folder, name })
+        Ok(Place { folder, closed: self.closed, name })
     }
 }
 
@@ -164,7 +162,9 @@ impl Place<'_> {
         let mode = permissions(stat) | Mode::RWXU;
         match rustix::fs::mkdirat(self.folder, &self.name, mode) {
             Ok(()) => Ok(true),
-            Err(rustix::io::Errno::EXIST) => open_folder(self.folder, &self.name).map(|_| false),
+            Err(rustix::io::Errno::EXIST) => {
+                check_open(&open_folder(self.folder, &self.name)?, self.closed).map(|()| false)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -172,8 +172,18 @@ impl Place<'_> {
     /// Gives a folder its permissions and its time, once nothing is written into it any more.
     pub(super) fn finish_folder(&self, stat: &Stat) -> io::Result<()> {
         let folder = open_folder(self.folder, &self.name)?;
+        check_open(&folder, self.closed)?;
         rustix::fs::fchmod(&folder, permissions(stat))?;
         Ok(rustix::fs::futimens(&folder, &times(stat))?)
+    }
+}
+
+/// Checks that a folder is not the one that is closed.
+fn check_open(folder: &OwnedFd, closed: FolderId) -> io::Result<()> {
+    let found = rustix::fs::fstat(folder)?;
+    match FolderId::new(found.st_dev, found.st_ino) == closed {
+        true => Err(io::Error::other("the drive itself is there")),
+        false => Ok(()),
     }
 }
 
@@ -225,6 +235,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn the_closed_folder_keeps_its_mode() {
+        let scene = tempfile::tempdir().unwrap();
+        let secret = scene.path().join("secret");
+        fs::create_dir(&secret).unwrap();
+        let before = fs::metadata(&secret).unwrap();
+        let mut destination = Destination::open(scene.path(), FolderId::of(&secret).unwrap()).unwrap();
+        let stat = Stat::directory(0o777);
+        assert!(destination.place("secret").unwrap().folder(&stat).is_err());
+        assert!(destination.place("secret").unwrap().finish_folder(&stat).is_err());
+        assert_eq!(fs::metadata(&secret).unwrap().permissions(), before.permissions());
+    }
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {

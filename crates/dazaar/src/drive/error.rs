@@ -27,6 +27,12 @@ pub enum DriveAccessError {
         /// The folder.
         path: PathBuf,
     },
+    /// What was to be imported holds keys.
+    #[error("{} is a market or a drive, with its keys, or in one", path.display())]
+    Keys {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is no drive in the folder.
     #[error("there is no drive in {}", path.display())]
     NoDrive {

@@ -38,7 +38,8 @@ impl Drive {
     /// told of and left out. Nothing is deleted.
     ///
     /// # Errors
-    /// [`DriveAccessError::Folder`] if `source` cannot be read, [`DriveAccessError::Itself`] if it is in the drive's own folder; why
+    /// [`DriveAccessError::Folder`] if `source` cannot be read, [`DriveAccessError::Itself`] if it is in the drive's own folder,
+    /// [`DriveAccessError::Keys`] if it is in that of a market or of another drive, which is left out elsewhere; why
     /// the drive cannot be written.
     pub async fn import(
         &self,
@@ -49,6 +50,9 @@ impl Drive {
         let source = &fs::canonicalize(source).map_err(at(source))?;
         if self.store.contains(source)? {
             return Err(DriveAccessError::Itself { path: source.clone() });
+        }
+        if source.ancestors().any(holds_keys) {
+            return Err(DriveAccessError::Keys { path: source.clone() });
         }
         let mut import = Import {
             drive: self,
@@ -123,6 +127,9 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let kind = metadata.file_type();
         if kind.is_dir() && FolderId::of_metadata(&metadata) == self.own {
             return Ok((failed(inner, "it is the drive itself".to_owned()), false));
+        }
+        if kind.is_dir() && holds_keys(path) {
+            return Ok((failed(inner, "it is a market or a drive, with its keys".to_owned()), false));
         }
         if kind.is_dir() {
             return Ok((self.directory(inner, &metadata).await?, true));
@@ -285,6 +292,12 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         notices.into_iter().for_each(|notice| self.tell(notice));
         Ok(())
     }
+}
+
+/// Whether a folder is a market's or a drive's, whose keys must never become a part of what is sold.
+fn holds_keys(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).exists();
+    (has("master.key") && has("market.db")) || Drive::is_in(folder)
 }
 
 /// Whether something is wrong with one entry only.

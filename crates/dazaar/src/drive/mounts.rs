@@ -16,7 +16,6 @@ use super::error::DriveAccessError;
 use super::{Drive, DriveTrie};
 use crate::clock::now_ms;
 use crate::peer::FeedSet;
-use crate::shared_log::SharedLog;
 
 /// Drives that are open at once through the mounts of one, and as many feeds.
 const OPEN_MAX: usize = 32;
@@ -26,19 +25,6 @@ const OPEN_MAX: usize = 32;
 pub(super) struct Mounted {
     drives: Open<Drive>,
     feeds: Open<Content>,
-}
-
-impl Mounted {
-    /// The feeds of all of these.
-    pub(super) fn logs(&self) -> Vec<Arc<SharedLog>> {
-        let mut logs = Vec::new();
-        for drive in self.drives.all() {
-            logs.push(Arc::clone(&drive.metadata_log));
-            logs.extend(drive.content.get().map(|content| Arc::clone(content.log())));
-        }
-        logs.extend(self.feeds.all().into_iter().map(|feed| Arc::clone(feed.log())));
-        logs
-    }
 }
 
 /// Drives or feeds that are open, by their keys.
@@ -52,10 +38,6 @@ impl<T> Default for Open<T> {
 }
 
 impl<T> Open<T> {
-    fn all(&self) -> Vec<Arc<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
     /// What is open under a key, or is opened now. If there are too many, and others `may_close`, one that nobody uses is closed.
     fn find(
         &self,
@@ -163,7 +145,10 @@ impl Drive {
     /// # Errors
     /// As [`lstat`](Self::lstat).
     pub async fn stat(&self, version: u64, path: &DrivePath) -> Result<Entry, DriveAccessError> {
-        let (_, entry) = self.ask_through(version, path, |view, path| view.stat(path)).await?;
+        let (_, mut entry) = self.ask_through(version, path, |view, path| view.stat(path)).await?;
+        if let Some(mount) = entry.feed().cloned() {
+            entry.stat = self.feed_file(&mount, &entry.stat).await?.1;
+        }
         Ok(Entry { path: path.as_str().to_owned(), ..entry })
     }
 

@@ -38,7 +38,7 @@ impl Drive {
         for entry in entries {
             let mut ancestors = entry.path.match_indices('/').filter_map(|(end, _)| entry.path.get(..end));
             let is_below_gone = ancestors.any(|directory| gone_directories.contains(directory));
-            if !is_below_gone && is_there(source, into, &entry)? {
+            if !is_below_gone && is_there(source, into, &entry) {
                 continue;
             }
             if entry.stat.is_directory() {
@@ -97,7 +97,10 @@ impl Drive {
             gone.insert(entry.path, entry.stat);
         }
         for entry in self.list(now, &root, Reach::Drive).await? {
-            gone.remove(&entry.path);
+            // What became a file or a folder is gone as what it was.
+            if gone.get(&entry.path).is_some_and(|stat| stat.is_directory() == entry.stat.is_directory()) {
+                gone.remove(&entry.path);
+            }
         }
         let mut destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
         let mut summary = Summary::default();
@@ -117,14 +120,12 @@ impl Drive {
 }
 
 /// Whether the disk has the same kind of thing.
-fn is_there(source: &Path, into: &DrivePath, entry: &Entry) -> Result<bool, DriveAccessError> {
-    let Some(below) = DrivePath::new(&entry.path).below(into).map(str::to_owned) else { return Ok(true) };
-    let path = source.join(below);
-    match fs::symlink_metadata(&path) {
-        Ok(metadata) => Ok(metadata.is_dir() == entry.stat.is_directory()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(false)
-        }
-        Err(error) => Err(at(&path)(error)),
+fn is_there(source: &Path, into: &DrivePath, entry: &Entry) -> bool {
+    let Some(below) = DrivePath::new(&entry.path).below(into).map(str::to_owned) else { return true };
+    match fs::symlink_metadata(source.join(below)) {
+        Ok(metadata) => metadata.is_dir() == entry.stat.is_directory(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => false,
+        // What cannot be looked at may be there: the import tells of it.
+        Err(_) => true,
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Reach};
@@ -15,11 +16,18 @@ use crate::commands::follow::Deliver;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 
+/// How long the seller may take to tell of content that the metadata speaks of.
+const NEWS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A drive that is being bought, and how far it has come.
 pub(super) struct FilesDelivery {
     buyer: Buyer,
     destination: Destination,
     export: Option<Export>,
+    /// A version, and the blocks of content that it needs.
+    needed: Option<(u64, u64)>,
+    /// Since when all of the content that we have heard of is here.
+    settled_at: Option<Instant>,
     /// The version whose files were written last, and what writing them came to.
     written: Option<(u64, Summary)>,
 }
@@ -33,17 +41,17 @@ struct Export {
 
 impl FilesDelivery {
     pub(super) const fn new(buyer: Buyer, destination: Destination) -> Self {
-        Self { buyer, destination, export: None, written: None }
+        Self { buyer, destination, export: None, needed: None, settled_at: None, written: None }
     }
 
-    /// Whether all is here that was sold, the content among it.
-    fn is_here(&self, metadata: &Replicator) -> Result<bool, Failure> {
+    /// Whether all is here that the files need, or is not to be had.
+    fn is_here(&mut self, metadata: &Replicator) -> Result<bool, Failure> {
         let Some(first) = metadata.log().lock().block(0)? else { return Ok(false) };
         if !metadata.is_complete() {
             return Ok(false);
         }
-        let members = self.buyer.members();
-        let content = Drive::content_named_in(&first).and_then(|content| members.get(&content));
+        let content =
+            Drive::content_named_in(&first).and_then(|content| self.buyer.members().remove(&content));
         // The seller names all feeds before they send the first block of any.
         let Some(content) = content else {
             return Err(Failure::new(
@@ -51,12 +59,32 @@ impl FilesDelivery {
                 "the seller gives the list of the files, but not what is in them",
             ));
         };
+        let needed = self.content_needed(metadata)?;
         // Of an empty feed nobody tells that it is all there is.
-        let is_empty = content.log().lock().length() == 0;
-        if is_empty && !Drive::needs_content(metadata.log()).map_err(DriveAccessError::from)? {
-            return Ok(members.values().all(|member| member.key() == content.key() || member.is_complete()));
+        if needed == 0 {
+            return Ok(true);
         }
-        Ok(members.values().all(|member| member.is_complete()))
+        if content.gone().is_none() {
+            self.settled_at = None;
+            return Ok(false);
+        }
+        // News of the content may come after those of the metadata; what the metadata claims falsely never does.
+        let is_long_enough = content.log().lock().length() >= needed;
+        let settled_at = *self.settled_at.get_or_insert_with(Instant::now);
+        Ok(is_long_enough || settled_at.elapsed() >= NEWS_TIMEOUT)
+    }
+
+    /// The blocks of content that the version which is here needs, counted once for each version.
+    fn content_needed(&mut self, metadata: &Replicator) -> Result<u64, Failure> {
+        let version = metadata.log().lock().length();
+        match self.needed {
+            Some((counted, needed)) if counted == version => Ok(needed),
+            _ => {
+                let needed = Drive::content_needed(metadata.log()).map_err(DriveAccessError::from)?;
+                self.needed = Some((version, needed));
+                Ok(needed)
+            }
+        }
     }
 
     fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator) -> Export {
@@ -77,7 +105,7 @@ impl FilesDelivery {
                     summary = drive.prune((before, version), &to, &mut notify).await?;
                 }
                 let root = DrivePath::default();
-                summary.add(&drive.export(version, &root, &to, Reach::Mounts, &mut notify).await?);
+                summary.add(&drive.export(version, &root, &to, Reach::Drive, &mut notify).await?);
                 Ok((drive, summary))
             })
         });
@@ -110,7 +138,7 @@ impl Deliver for FilesDelivery {
             return Ok(false);
         }
         let version = feed.log().lock().length();
-        let Some(folder) = &self.destination.folder else {
+        let Some(folder) = self.destination.folder.clone() else {
             if !self.destination.is_live {
                 output.remark(&format!(
                     "It is a drive; look into it: dazaar drive ls {}",
@@ -128,7 +156,7 @@ impl Deliver for FilesDelivery {
                 }
             }
             _ => {
-                self.export = Some(self.begin_export(version, folder, feed));
+                self.export = Some(self.begin_export(version, &folder, feed));
                 Ok(false)
             }
         }

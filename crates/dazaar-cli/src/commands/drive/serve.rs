@@ -1,5 +1,6 @@
 //! `dazaar drive serve`: a drive for browsers and other programs on this machine.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let work = async {
         tokio::select! {
             served = dazaar_web::serve(listener, watched) => Ok(served?),
-            failed = renew(&arguments.source, &place, &shown) => failed,
+            never = renew(context, &arguments.source, &place, &shown) => match never {},
         }
     };
     // There is no other end.
@@ -73,13 +74,29 @@ async fn bind(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     }
 }
 
-/// Shows newer versions as they come; one that is meant stays.
-async fn renew(source: &Source, place: &Place, shown: &watch::Sender<Shown>) -> Result<(), Failure> {
+/// Shows what comes, newer versions and more of the files, unless one version is meant. What cannot be opened now is shown as it was.
+async fn renew(
+    context: &Context,
+    source: &Source,
+    place: &Place,
+    shown: &watch::Sender<Shown>,
+) -> Infallible {
+    let mut is_open = true;
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
-        let (drive, version) = source.open_at(place).await?;
-        if version != shown.borrow().version {
-            shown.send_replace(Shown { drive: Arc::new(drive), version });
+        match source.open_at(place).await {
+            Ok((drive, version)) => {
+                is_open = true;
+                let before = shown.borrow().clone();
+                if (version, drive.held().await) != (before.version, before.drive.held().await) {
+                    shown.send_replace(Shown { drive: Arc::new(drive), version });
+                }
+            }
+            Err(failure) if is_open => {
+                is_open = false;
+                context.output.remark(&format!("Shown as it was: {failure}"));
+            }
+            Err(_) => {}
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A folder becomes a drive, which is two feeds behind one gate.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dazaar::cards::extension::printable;
 use dazaar::database::ListedMember;
 use dazaar::drive::{Drive, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Entry, Kind as EntryKind, Reach};
@@ -40,20 +42,19 @@ pub(super) async fn run(
         return Err(Failure::input(format!("`{name}` is already the name of another listing"))
             .hint("choose another with --name"));
     }
+    if is_files {
+        check_source(market, name, path)?;
+    }
     let mut files = Files { drive: &drive, folder: path, output: &context.output, failures: BTreeSet::new() };
     if is_files {
         // What cannot be sold is told of, and no reason not to sell the rest.
         let summary = files.take_over().await?;
         tell_done(&context.output, (&drive, drive.version()), summary)?;
     }
-    let mut parts = drive.parts().await?.into_iter();
-    let first = parts.next().ok_or_else(|| Failure::input("the drive has no feeds"))?;
+    let [first, content] = drive.parts().await?;
     market.adopt(&first.folder, &first.log);
-    let mut members = Vec::new();
-    for part in parts {
-        market.adopt(&part.folder, &part.log);
-        members.push(ListedMember { feed: part.feed, folder: part.folder });
-    }
+    market.adopt(&content.folder, &content.log);
+    let members = [ListedMember { feed: content.feed, folder: content.folder }];
     let offer = arguments.offer(first.feed, name.to_owned(), first.folder);
     let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
     let is_described = card_describes(&offer);
@@ -61,8 +62,7 @@ pub(super) async fn run(
     if !is_described {
         market.describe(&mut listing, "data", described(&drive).await?)?;
     }
-    record(context, market, &mut listing, arguments)?;
-    market.database().put_listing_members(&listing.feed, &members)?;
+    record(context, market, (&mut listing, &members), arguments)?;
     drive.flush().await?;
     if arguments.no_serve {
         return Ok(());
@@ -78,6 +78,19 @@ pub(super) async fn run(
     served
 }
 
+/// The drive of a name is that of one folder: another one of the same name would take its place, here and at all buyers.
+fn check_source(market: &Market, name: &str, folder: &Path) -> Result<(), Failure> {
+    let setting = format!("drive-source/{name}");
+    let source = Value::from(folder.to_string_lossy());
+    match market.database().setting(&setting)? {
+        Some(Value::String(known)) if source != *known && Path::new(&known).is_dir() => {
+            Err(Failure::input(format!("`{name}` is what {} is sold as", printable(&known)))
+                .hint("choose another name with --name"))
+        }
+        _ => Ok(market.database().set_setting(&setting, &source)?),
+    }
+}
+
 /// A folder, and the drive that is to be the same.
 struct Files<'a> {
     drive: &'a Drive,
@@ -90,6 +103,7 @@ struct Files<'a> {
 impl Files<'_> {
     /// Makes the drive the same as the folder.
     async fn take_over(&mut self) -> Result<Summary, Failure> {
+        self.check().await?;
         let (mut told, mut failures) = (Ok(()), BTreeSet::new());
         let mut tell = |notice: &FileNotice| {
             let is_news = match notice {
@@ -114,13 +128,40 @@ impl Files<'_> {
         Ok(summary)
     }
 
-    /// Takes over changes again and again, until that fails.
+    /// Whether the folder can be taken over: it is there, and not empty while the drive is not, as where a disk is missing.
+    async fn check(&self) -> Result<(), Failure> {
+        let wrong = |problem: &dyn Display| Failure::input(format!("{}: {problem}", self.folder.display()));
+        let is_empty = std::fs::read_dir(self.folder).map_err(|error| wrong(&error))?.next().is_none();
+        if is_empty
+            && !self
+                .drive
+                .list(self.drive.version(), &DrivePath::default(), Reach::Directory)
+                .await?
+                .is_empty()
+        {
+            return Err(wrong(&"it is empty, and what is sold is not").hint("is a disk missing?"));
+        }
+        Ok(())
+    }
+
+    /// Takes over changes again and again, until that fails. As long as the folder is not there, what is sold stays as it is.
     async fn follow(&mut self) -> Result<(), Failure> {
         let mut pause = LOOK_INTERVAL;
+        let mut is_there = true;
         loop {
             tokio::time::sleep(pause).await;
             let begun = Instant::now();
-            self.take_over().await?;
+            match self.check().await {
+                Ok(()) => {
+                    is_there = true;
+                    self.take_over().await?;
+                }
+                Err(failure) if is_there => {
+                    is_there = false;
+                    self.output.remark(&format!("Not taken over: {failure}"));
+                }
+                Err(_) => {}
+            }
             pause = LOOK_INTERVAL.max(begun.elapsed() * 9);
         }
     }
@@ -148,7 +189,7 @@ impl Arguments {
                 wrong("a drive is kept whole: --keep and --keep-bytes are for rows")
             }
             () if self.follow && !is_files => wrong(
-                "nothing but `dazaar drive import` writes this drive: --follow is for folders with files",
+                "--follow is for folders with files; stop the sale to write a drive with `dazaar drive import`",
             ),
             () => Ok(()),
         }
