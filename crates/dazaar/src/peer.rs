@@ -241,3 +241,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_opens_no_feed_was_no_help() {
+        let feeds = FeedSet::new();
+        let (near, far) = tokio::io::duplex(1024);
+        drop(far);
+        let helper = replicate_with_helper(near, Role::Initiator, Expected::Anybody, &feeds).await;
+        assert!(helper.is_err(), "or else they would be dialled again at once");
+    }
+}

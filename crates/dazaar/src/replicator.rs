@@ -312,9 +312,33 @@ impl State {
 #[cfg(test)]
 mod tests {
     use dazaar_log::FeedKeyPair;
+    use dazaar_wire::Have;
     use dazaar_wire::replication::Download;
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_word_of_a_helper_counts_for_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = FeedKeyPair::from_seed(&[1; 32]).public();
+        let log = SharedLog::new(Log::create_reader(Folder::open(dir.path()).unwrap(), key).unwrap());
+        let options = Options { download: Download::All, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(&log), Feed::own(key), options);
+        let wake = Arc::new(Notify::new());
+        let helper = replicator.add_peer(&wake, Transfer::Blocks, true);
+        let have = |length| Message::Have(Have { start: 0, length, bitfield: None, ack: false });
+        replicator.handle_message(helper, have(3)).unwrap();
+        while replicator.poll_message(helper).unwrap().is_some() {}
+        replicator.handle_message(helper, Message::Unhave { start: 0, length: 3 }).unwrap();
+        assert!(!replicator.is_informed() && !replicator.is_complete());
+        assert_eq!((replicator.gone(), replicator.progress().length), (None, 0));
+
+        let seller = replicator.add_peer(&wake, Transfer::Blocks, false);
+        replicator.handle_message(seller, have(1)).unwrap();
+        assert_eq!((replicator.is_informed(), replicator.progress().length), (true, 1));
+        replicator.handle_message(helper, have(1 << 20)).unwrap();
+        assert_eq!(replicator.progress().length, 1, "only the seller says how long the feed is");
+    }
 
     #[tokio::test]
     async fn a_peer_hears_what_was_cleared() {

@@ -62,8 +62,8 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(transfer: Transfer, downloading: bool, place: Option<u64>) -> Self {
-            is_helper: false,
         Self {
+            is_helper: false,
             switches: Switches::new(downloading),
             announcements: Announcements::default(),
             uploads: Uploads::default(),

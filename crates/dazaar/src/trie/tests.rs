@@ -68,7 +68,7 @@ async fn a_length_that_was_never_proved_is_forgotten_with_its_peer() {
     let log = SharedLog::new(Log::create_reader(Folder::open(folder.path()).unwrap(), key).unwrap());
     let trie = TrieFeed::new(log, &FeedSet::new());
     let replicator = &trie.core.replicator;
-    let peer = replicator.add_peer(&Arc::new(Notify::new()), Transfer::Blocks);
+    let peer = replicator.add_peer(&Arc::new(Notify::new()), Transfer::Blocks, false);
     replicator
         .handle_message(
             peer,
