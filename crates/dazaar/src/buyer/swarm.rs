@@ -58,7 +58,7 @@ impl Shared {
         loop {
             while let Some(address) = candidates.dial(Instant::now()) {
                 // Who is at our own port is, but for a rare accident, ourselves.
-                if address.port() == port {
+                if address.tcp().is_some_and(|place| place.port() == port) {
                     candidates.handle_impostor(&address);
                 } else {
                     peers.push(Box::pin(self.join(address)));
@@ -104,7 +104,7 @@ impl Shared {
     async fn join(&self, address: Address) -> Ended {
         let expected = Expected::AllBut(self.order.link.seller);
         let joined = async {
-            let stream = self.market.dialer().dial(&address).await?;
+            let stream = self.market.dial(&address).await?;
             replicate_with(stream, Role::Initiator, expected, &self.feeds).await
         };
         let ended = joined.await;

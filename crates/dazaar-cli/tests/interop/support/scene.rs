@@ -62,6 +62,7 @@ impl Scene {
             .env("DAZAAR_NO_LAN", "true")
             .env_remove("DAZAAR_BOOTSTRAP")
             .env("DAZAAR_SHARE_ON", "127.0.0.1:0");
+        command.env_remove("DAZAAR_IROH").env_remove("DAZAAR_RELAY");
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.
