@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("dazaar-cashu", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-evm", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-ldk", &["dazaar", "dazaar-log", "dazaar-market", "dazaar-pay"]),
+    ("dazaar-iroh", &["dazaar"]),
     ("dazaar-table", &["dazaar-log"]),
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "dazaar-pay",
             "dazaar-cashu",
             "dazaar-evm",
+            "dazaar-iroh",
             "dazaar-table",
             "dazaar-data",
             "dazaar-sql",

@@ -26,6 +26,7 @@ usage: cargo xtask <command>
   test                     everything that CI checks
   cashu                    what CI leaves out because a mint takes long to build: sell and buy for ecash with a real one
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
+  iroh                     what CI leaves out because iroh takes long to build: lint and test sales through it
   lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         ["test"] => test(&mut report),
         ["cashu"] => ecash::steps(&mut report),
         ["sql"] => sql(&mut report),
+        ["iroh"] => iroh(&mut report),
         ["lightning"] => lightning::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
@@ -83,6 +85,18 @@ fn sql(report: &mut Report) {
     report.step("tests of SQL", || run::cargo(&[&test[..], &["--lib", "--test", "sql"]].concat()));
     report.step("tests of `dazaar sql`", || {
         run::cargo(&[&test[..], &["--test", "interop", "--", "sql::"]].concat())
+    });
+}
+
+/// The same packages each time, or else much would be built again.
+fn iroh(report: &mut Report) {
+    let packages = ["--package", "dazaar-iroh", "--package", "dazaar-cli", "--features", "dazaar-cli/iroh"];
+    let clippy = [&["clippy"], &packages[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    report.step("clippy, iroh", || run::cargo(&clippy));
+    let test = [&["test"], &packages[..]].concat();
+    report.step("tests of iroh", || run::cargo(&[&test[..], &["--lib", "--test", "sale"]].concat()));
+    report.step("tests of the program with iroh", || {
+        run::cargo(&[&test[..], &["--test", "interop", "--", "iroh::"]].concat())
     });
 }
 

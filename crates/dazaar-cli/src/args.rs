@@ -69,6 +69,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Receipt(commands::receipt::Command),
     Node(commands::node::Arguments),
+    Relay(commands::relay::Arguments),
     Doctor(commands::doctor::Arguments),
     #[command(subcommand)]
     Drive(commands::drive::Command),

@@ -15,6 +15,7 @@ pub(crate) mod get;
 pub(crate) mod grant;
 pub(crate) mod import;
 pub(crate) mod init;
+mod iroh;
 pub(crate) mod key;
 pub(crate) mod ledger;
 mod money;
@@ -26,6 +27,7 @@ pub(crate) mod purchase;
 pub(crate) mod quote;
 pub(crate) mod receipt;
 pub(crate) mod refund;
+pub(crate) mod relay;
 pub(crate) mod revoke;
 pub(crate) mod sales;
 pub(crate) mod sell;
@@ -119,6 +121,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Sales(arguments) => sales::run(&context, &arguments),
         Command::Node(arguments) => node::run(&context, &arguments).await,
+        Command::Relay(arguments) => relay::run(&context, &arguments).await,
         Command::Drive(command) => drive::run(&context, &command).await,
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,

@@ -42,6 +42,9 @@ pub(crate) enum Event {
     Node { address: String },
     /// How a node of the DHT is doing: others that it knows, and announcements that it keeps.
     NodeStatus { nodes: usize, records: usize, public: Option<String> },
+    /// A relay of iroh runs.
+    #[cfg(feature = "iroh")]
+    Relay { address: String },
     /// A buyer proved who they are.
     BuyerConnected { buyer: String, authenticated: bool },
     /// A buyer is gone.

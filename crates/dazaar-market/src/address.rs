@@ -1,35 +1,55 @@
-//! Where a seller can be reached: `host:port`.
+//! Where a seller can be reached: `host:port` by TCP, or `iroh:` and an endpoint of iroh.
 //!
 //! Grade: plain. The text form is kept exactly, so that what was signed in a card stays what was signed.
+
+mod host_port;
+mod iroh;
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Characters of a host name (RFC 1035), enough for an IPv6 address in brackets.
-const HOST_CHARS_MAX: usize = 255;
+use dazaar_log::key::KEY_BYTES;
 
-/// A host name, IPv4 address or bracketed IPv6 address, and a TCP port.
+pub use host_port::HostPort;
+pub use iroh::IrohAddress;
+
+use crate::limits::IROH_ADDRESS_CHARS_MAX;
+
+const IROH_SCHEME: &str = "iroh:";
+
+/// An address of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    host: String,
-    port: u16,
+pub enum Address {
+    /// By TCP.
+    Tcp(HostPort),
+    /// Through iroh.
+    Iroh(IrohAddress),
 }
 
 impl Address {
-    /// The host as it is written; an IPv6 address without its brackets.
-    pub fn host(&self) -> &str {
-        self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
+    /// Host and port, if it is reached by TCP.
+    pub const fn tcp(&self) -> Option<&HostPort> {
+        match self {
+            Self::Tcp(place) => Some(place),
+            Self::Iroh(_) => None,
+        }
     }
 
-    /// The TCP port, never 0.
-    pub const fn port(&self) -> u16 {
-        self.port
+    /// The endpoint, if it is reached through iroh.
+    pub const fn iroh(&self) -> Option<&IrohAddress> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Iroh(endpoint) => Some(endpoint),
+        }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match self {
+            Self::Tcp(place) => place.fmt(f),
+            Self::Iroh(endpoint) => write!(f, "{IROH_SCHEME}{endpoint}"),
+        }
     }
 }
 
@@ -37,29 +57,12 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let (host, port) = text.rsplit_once(':').ok_or(AddressError::NoPort)?;
-        if !is_host(host) {
-            return Err(AddressError::Host);
-        }
-        // Only the shortest form, so that text, parsed and printed again, is the same text.
-        match port.parse::<u16>() {
-            Ok(number) if number != 0 && number.to_string() == port => {
-                Ok(Self { host: host.to_owned(), port: number })
-            }
-            _ => Err(AddressError::Port),
+        match text.strip_prefix(IROH_SCHEME) {
+            // A host may be called iroh.
+            Some(endpoint) if endpoint.len() >= 2 * KEY_BYTES => endpoint.parse().map(Self::Iroh),
+            _ => text.parse().map(Self::Tcp),
         }
     }
-}
-
-fn is_host(host: &str) -> bool {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => {
-            return rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
-        }
-        None => host,
-    };
-    (1..=HOST_CHARS_MAX).contains(&bare.len())
-        && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// Why text is not an address.
@@ -75,6 +78,20 @@ pub enum AddressError {
     /// The port is not a number of 1 to 65535 in its shortest form.
     #[error("the port of an address is a number from 1 to 65535")]
     Port,
+    /// The key of an endpoint is not a key.
+    #[error("an endpoint of iroh is named by 64 lower-case hex digits")]
+    Endpoint,
+    /// A relay is not named by a plain URL.
+    #[error("a relay is https://host/ or http://host/, with a port if it is another one")]
+    Relay,
+    /// More characters than the address of an endpoint may have.
+    #[error(
+        "the address of an endpoint has at most {IROH_ADDRESS_CHARS_MAX} characters, this one has {chars}"
+    )]
+    TooLong {
+        /// Characters of the text.
+        chars: usize,
+    },
 }
 
 #[cfg(test)]
@@ -82,35 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_its_text() {
-        for (text, host) in [
-            ("a.example:1", "a.example"),
-            ("10.0.0.7:65535", "10.0.0.7"),
-            ("[::1]:49737", "::1"),
-            ("a_b-c:80", "a_b-c"),
-        ] {
+    fn each_kind_keeps_its_text() {
+        let endpoint = format!("iroh:{},h:1", "ab".repeat(32));
+        for (text, is_tcp) in [("a.example:1", true), ("iroh:80", true), (&endpoint, false)] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
-            assert_eq!(address.host(), host);
+            assert_eq!((address.tcp().is_some(), address.iroh().is_some()), (is_tcp, !is_tcp));
         }
-    }
-
-    #[test]
-    fn refuses_what_cannot_be_dialled() {
-        for (text, error) in [
-            ("", AddressError::NoPort),
-            ("host", AddressError::NoPort),
-            (":80", AddressError::Host),
-            ("::1:80", AddressError::Host),
-            ("[::1:80", AddressError::Host),
-            ("a b:80", AddressError::Host),
-            ("host:", AddressError::Port),
-            ("host:0", AddressError::Port),
-            ("host:080", AddressError::Port),
-            ("host:+80", AddressError::Port),
-            ("host:65536", AddressError::Port),
-        ] {
-            assert_eq!(text.parse::<Address>(), Err(error), "{text}");
-        }
+        assert_eq!(format!("iroh:{}", "g".repeat(64)).parse::<Address>(), Err(AddressError::Endpoint));
+        assert_eq!("iroh:80000".parse::<Address>(), Err(AddressError::Port));
     }
 }

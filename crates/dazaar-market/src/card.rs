@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 pub use error::CardError;
 pub use signature::CardSignature;
 
-use crate::address::Address;
+use crate::address::{Address, AddressError};
 use crate::limits::{ADDRESSES_MAX, CARD_BYTES_MAX};
 
 /// A seller's listing.
@@ -79,7 +79,7 @@ impl Card {
             description: take_text(&mut fields, "description")?,
             version: take_version(&mut fields)?,
             payment: take_payment(&mut fields)?,
-            addresses: take_addresses(&mut fields)?,
+            addresses: take_all_addresses(&mut fields)?,
             fields,
         })
     }
@@ -106,9 +106,11 @@ impl Card {
         for (name, value) in optional {
             object.extend(value.map(|value| (name.to_owned(), value)));
         }
-        if !self.addresses.is_empty() {
-            let addresses = self.addresses.iter().map(|address| Value::from(address.to_string()));
-            object.insert("addresses".to_owned(), addresses.collect());
+        let places = self.addresses.iter().filter_map(Address::tcp).map(ToString::to_string);
+        let endpoints = self.addresses.iter().filter_map(Address::iroh).map(ToString::to_string);
+        let lists: [(_, Vec<String>); 2] = [("addresses", places.collect()), ("iroh", endpoints.collect())];
+        for (name, list) in lists {
+            object.extend((!list.is_empty()).then(|| (name.to_owned(), list.into())));
         }
         Value::Object(object)
     }
@@ -189,20 +191,30 @@ fn take_payment(fields: &mut Map<String, Value>) -> Result<Vec<Map<String, Value
     objects.collect()
 }
 
-fn take_addresses(fields: &mut Map<String, Value>) -> Result<Vec<Address>, CardError> {
-    let entries = match fields.remove("addresses") {
+/// Endpoints of iroh have a field of their own: readers who know only hosts refuse a card with anything else among `addresses`.
+fn take_all_addresses(fields: &mut Map<String, Value>) -> Result<Vec<Address>, CardError> {
+    let places = take_addresses(fields, "addresses", |text| text.parse().map(Address::Tcp))?;
+    let endpoints = take_addresses(fields, "iroh", |text| text.parse().map(Address::Iroh))?;
+    let all = [places, endpoints].concat();
+    if all.len() > ADDRESSES_MAX {
+        return Err(CardError::TooManyAddresses { count: all.len(), max: ADDRESSES_MAX });
+    }
+    Ok(all)
+}
+
+fn take_addresses(
+    fields: &mut Map<String, Value>,
+    field: &'static str,
+    parse: impl Fn(&str) -> Result<Address, AddressError>,
+) -> Result<Vec<Address>, CardError> {
+    let entries = match fields.remove(field) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(entries)) => entries,
-        Some(_) => return Err(CardError::FieldType { field: "addresses", expected: "an array of texts" }),
+        Some(_) => return Err(CardError::FieldType { field, expected: "an array of texts" }),
     };
-    if entries.len() > ADDRESSES_MAX {
-        return Err(CardError::TooManyAddresses { count: entries.len(), max: ADDRESSES_MAX });
-    }
     let addresses = entries.iter().enumerate().map(|(index, entry)| {
-        let text = entry
-            .as_str()
-            .ok_or(CardError::FieldType { field: "addresses", expected: "an array of texts" })?;
-        text.parse().map_err(|error| CardError::Address { index, error })
+        let text = entry.as_str().ok_or(CardError::FieldType { field, expected: "an array of texts" })?;
+        parse(text).map_err(|error| CardError::Address { field, index, error })
     });
     addresses.collect()
 }

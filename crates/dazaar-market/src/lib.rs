@@ -26,7 +26,7 @@ pub mod span;
 pub mod terms;
 pub mod voucher;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, HostPort, IrohAddress};
 pub use buyer::{BuyerAction, BuyerConfig, BuyerEvent, BuyerSession, EndReason};
 pub use card::{Card, CardError, CardSignature};
 pub use extension::{Extension, display_text};

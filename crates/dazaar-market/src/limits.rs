@@ -8,6 +8,9 @@ pub const CARD_BYTES_MAX: usize = 64 * 1024;
 /// Addresses in a card or a link.
 pub const ADDRESSES_MAX: usize = 16;
 
+/// Characters of the address of an endpoint of iroh.
+pub const IROH_ADDRESS_CHARS_MAX: usize = 512;
+
 /// Bytes of a link.
 pub const LINK_BYTES_MAX: usize = 16 * 1024;
 

@@ -1,4 +1,4 @@
-//! A card's address in one line: `dazaar:<seller>?at=host:port&at=...&name=...`.
+//! A card's address in one line: `dazaar:<seller>?at=host:port&at=...&iroh=...&name=...`.
 //!
 //! Grade: plain. A bare seller key is a link without addresses. Parameters that we don't know are skipped, so that
 //! later versions can add some. Source: ours; the classic protocol has only bare keys.
@@ -35,10 +35,11 @@ impl Link {
     fn read_parameter(&mut self, parameter: &str) -> Result<(), LinkError> {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match key {
-            "at" if self.addresses.len() == ADDRESSES_MAX => {
+            "at" | "iroh" if self.addresses.len() == ADDRESSES_MAX => {
                 return Err(LinkError::TooManyAddresses { max: ADDRESSES_MAX });
             }
-            "at" => self.addresses.push(decode_percent(value)?.parse()?),
+            "at" => self.addresses.push(Address::Tcp(decode_percent(value)?.parse()?)),
+            "iroh" => self.addresses.push(Address::Iroh(decode_percent(value)?.parse()?)),
             "name" => self.name = Some(display_name(&decode_percent(value)?)),
             _ => {}
         }
@@ -60,12 +61,15 @@ impl From<IdentityKey> for Link {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}:{}", self.seller)?;
-        let addresses = self.addresses.iter().map(|address| ("at", address.to_string()));
+        let addresses = self.addresses.iter().map(|address| match address {
+            Address::Tcp(place) => ("at", place.to_string()),
+            Address::Iroh(endpoint) => ("iroh", endpoint.to_string()),
+        });
         let name = self.name.iter().map(|name| ("name", display_name(name)));
         for (index, (key, value)) in addresses.chain(name).enumerate() {
             f.write_char(if index == 0 { '?' } else { '&' })?;
             write!(f, "{key}=")?;
-            encode_percent(&value, f)?;
+            encode_percent(&value, if key == "iroh" { IROH_PLAIN } else { PLAIN }, f)?;
         }
         Ok(())
     }
@@ -93,9 +97,15 @@ impl FromStr for Link {
     }
 }
 
-fn encode_percent(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What stays as it is besides letters and digits.
+const PLAIN: &[u8] = b"-._~:";
+
+/// The same in the address of an endpoint: a query may have these, and links stay short.
+const IROH_PLAIN: &[u8] = b"-._~:,/";
+
+fn encode_percent(text: &str, plain: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             f.write_char(char::from(byte))?;
         } else {
             write!(f, "%{byte:02X}")?;
@@ -162,6 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::IROH_ADDRESS_CHARS_MAX;
 
     const KEY: &str = "fc4f685c171cc7fde967e1e833e9b1a7f2dba728439e16a6d2f670fcce5fad41";
 
@@ -171,17 +182,35 @@ mod tests {
             format!("dazaar:{KEY}?at=a.example:49737&at=%5B::1%5D:80&name=BTC%2FUSD%20trades%20%E2%82%BF");
         let link: Link = text.parse().unwrap();
         assert_eq!(link.seller.to_string(), KEY);
-        assert_eq!(link.addresses[1].host(), "::1");
+        assert_eq!(link.addresses[1].tcp().unwrap().host(), "::1");
         assert_eq!(link.name.as_deref(), Some("BTC/USD trades \u{20bf}"));
         assert_eq!(link.to_string(), text);
     }
 
     #[test]
+    fn names_endpoints_of_iroh() {
+        let text = format!(
+            "dazaar:{KEY}?at=h:1&iroh={KEY},203.0.113.7:1,%5B::1%5D:80,https://relay.example/&name=x"
+        );
+        let link: Link = text.parse().unwrap();
+        assert_eq!(
+            link.addresses[1].iroh().unwrap().relays().collect::<Vec<_>>(),
+            ["https://relay.example/"]
+        );
+        assert_eq!(link.to_string(), text);
+        let escaped = text.replace(',', "%2C").replace("https://", "https%3A%2F%2F");
+        assert_eq!(escaped.parse(), Ok(link));
+    }
+
+    #[test]
     fn the_longest_link_can_be_read() {
-        let address: Address = format!("{}:65535", "h".repeat(255)).parse().unwrap();
-        let name = Some("\u{1f4c8}".repeat(500));
-        let link = Link { seller: KEY.parse().unwrap(), addresses: vec![address; ADDRESSES_MAX], name };
-        assert_eq!(link.to_string().parse::<Link>().unwrap().addresses, link.addresses);
+        let host: Address = format!("{}:65535", "h".repeat(255)).parse().unwrap();
+        let endpoint = format!("iroh:{KEY}{}", ",[::1]:1".repeat((IROH_ADDRESS_CHARS_MAX - 64) / 8));
+        for address in [host, endpoint.parse().unwrap()] {
+            let name = Some("\u{1f4c8}".repeat(500));
+            let link = Link { seller: KEY.parse().unwrap(), addresses: vec![address; ADDRESSES_MAX], name };
+            assert_eq!(link.to_string().parse::<Link>().unwrap().addresses, link.addresses);
+        }
     }
 
     #[test]
@@ -212,6 +241,8 @@ mod tests {
             (format!("http:{KEY}"), LinkError::Scheme),
             ("dazaar:12?at=h:1".to_owned(), LinkError::Seller(KeyError::NotHex { digits: 2 })),
             (format!("dazaar:{KEY}?at=h"), LinkError::Address(AddressError::NoPort)),
+            (format!("dazaar:{KEY}?at=iroh:{KEY}"), LinkError::Address(AddressError::Port)),
+            (format!("dazaar:{KEY}?iroh=h:1"), LinkError::Address(AddressError::Endpoint)),
             (format!("dazaar:{KEY}?name=%2"), LinkError::Escape),
             (format!("dazaar:{KEY}?name=%FF"), LinkError::Escape),
             (format!("dazaar:{KEY}?{many}"), LinkError::TooManyAddresses { max: ADDRESSES_MAX }),

@@ -52,6 +52,11 @@ impl MasterKey {
         self.seed(&format!("drives/{name}"))
     }
 
+    /// The secret of the endpoint of iroh (Ed25519) at which `feed` is sold.
+    pub fn endpoint(&self, feed: &FeedKey) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.seed(&format!("sales/{feed}/iroh"))
+    }
+
     /// The secret with which a market's wallets are encrypted.
     pub fn wallets(&self) -> Zeroizing<[u8; KEY_BYTES]> {
         self.seed("wallets")
@@ -106,6 +111,13 @@ mod tests {
         for (derived, expected) in keys {
             assert_eq!(derived, expected);
         }
+    }
+
+    #[test]
+    fn every_listing_has_an_endpoint_of_its_own() {
+        let endpoint = hex::encode(*sevens().endpoint(&sold()));
+        assert_eq!(endpoint, "37e12757ca412d41216c3e74a6939467da76c84ad9f74a9d71730e0d926d146e");
+        assert_ne!(*sevens().endpoint(&sold()), *sevens().endpoint(&FeedKey([1; KEY_BYTES])));
     }
 
     #[test]

@@ -341,7 +341,9 @@ impl Buyer {
 
     async fn buy(&self, discovery: Option<&Discovery>) -> BuyerEnd {
         let lookup = discovery.map(|discovery| discovery.look_up(self.seller().discovery_key()));
-        let mut candidates = Candidates::new(Instant::now(), &self.0.order.link.addresses, lookup);
+        let known = self.0.order.link.addresses.iter();
+        let known = known.filter(|address| self.0.market.dialer(address).is_some());
+        let mut candidates = Candidates::new(Instant::now(), known, lookup);
         loop {
             let (address, mut session) = match self.connect(&mut candidates).await {
                 Ok(connected) => connected,
@@ -401,7 +403,7 @@ impl Buyer {
     /// Connects to one address, up to the proof that the seller is there.
     async fn dial(&self, address: Address) -> (Address, Result<BuyerConnection, BuyerEnd>) {
         let dialled = async {
-            let stream = self.0.market.dialer().dial(&address).await.map_err(ConnectionError::from)?;
+            let stream = self.0.market.dial(&address).await.map_err(ConnectionError::from)?;
             let mut session = BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
             session.authenticate().await.map(|()| session)
         };

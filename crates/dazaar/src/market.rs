@@ -9,11 +9,13 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey, IdentityKeyPair, Log, LogError};
-use dazaar_market::{Card, CardError, Link, MasterKey, TermsError};
+use dazaar_market::limits::ADDRESSES_MAX;
+use dazaar_market::{Address, Card, CardError, IrohAddress, Link, MasterKey, TermsError};
 use serde_json::{Map, Value};
 
 use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
@@ -21,7 +23,7 @@ use crate::discovery::{Discovery, DiscoverySettings};
 use crate::folder::Folder;
 use crate::keystore::{Keystore, KeystoreError, SecretString};
 use crate::shared_log::SharedLog;
-use crate::transport::{Dialer, Tcp};
+use crate::transport::{BoxedStream, Dialer, Tcp};
 
 /// An open market folder.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub struct Market {
     logs: Mutex<BTreeMap<PathBuf, Weak<SharedLog>>>,
     discoverable: OnceLock<DiscoverySettings>,
     discovery: OnceLock<Option<Discovery>>,
-    dialer: OnceLock<Arc<dyn Dialer>>,
+    dialers: OnceLock<Vec<Arc<dyn Dialer>>>,
 }
 
 impl Market {
@@ -76,7 +78,7 @@ impl Market {
             logs: Mutex::default(),
             discoverable: OnceLock::new(),
             discovery: OnceLock::new(),
-            dialer: OnceLock::new(),
+            dialers: OnceLock::new(),
         })
     }
 
@@ -113,15 +115,27 @@ impl Market {
         self.discovery.get_or_init(start).as_ref()
     }
 
-    /// From now on sellers are dialled in this way, and in no other; by TCP if nothing is set. What is set first stays.
-    pub fn dial_by(&self, dialer: Arc<dyn Dialer>) {
+    /// From now on sellers are dialled in these ways, each address in the first that can, and in no other; by TCP if nothing is set. What
+    /// is set first stays.
+    pub fn dial_by(&self, dialers: Vec<Arc<dyn Dialer>>) {
         // Whoever sets something else later keeps the first.
-        let _ = self.dialer.set(dialer);
+        let _ = self.dialers.set(dialers);
     }
 
-    /// How sellers are dialled.
-    pub(crate) fn dialer(&self) -> &dyn Dialer {
-        self.dialer.get().map_or(&Tcp, Arc::as_ref)
+    /// What dials an address, if anything does.
+    pub(crate) fn dialer(&self, address: &Address) -> Option<&dyn Dialer> {
+        match self.dialers.get() {
+            None => Some(&Tcp as &dyn Dialer).filter(|tcp| tcp.dials(address)),
+            Some(dialers) => dialers.iter().map(Arc::as_ref).find(|dialer| dialer.dials(address)),
+        }
+    }
+
+    /// Connects to an address.
+    pub(crate) async fn dial(&self, address: &Address) -> io::Result<BoxedStream> {
+        match self.dialer(address) {
+            Some(dialer) => dialer.dial(address).await,
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// The secret from which all keys derive.
@@ -209,7 +223,7 @@ impl Market {
             return Ok(log);
         }
         let storage = Folder::open(folder).map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => MarketError::Busy { folder: folder.to_owned() },
+            io::ErrorKind::WouldBlock => MarketError::Busy { folder: folder.to_owned() },
             _ => MarketError::Folder { folder: folder.to_owned(), source: error },
         })?;
         let log = open(storage).map_err(|source| MarketError::Log { folder: folder.to_owned(), source })?;
@@ -268,6 +282,23 @@ impl Market {
         Ok(())
     }
 
+    /// Says on the card of a listing at which endpoint of iroh it is sold, in the place of what was said of that endpoint before; whether
+    /// that is news. A card with as many addresses as it may have stays as it is.
+    ///
+    /// # Errors
+    /// [`MarketError::Card`] if the card gets too large.
+    pub fn advertise(&self, listing: &mut Listing, endpoint: IrohAddress) -> Result<bool, MarketError> {
+        let mut card = Card::parse(listing.card.as_bytes())?;
+        let before = card.addresses.clone();
+        card.addresses.retain(|known| known.iroh().is_none_or(|known| known.id() != endpoint.id()));
+        card.addresses.push(Address::Iroh(endpoint));
+        if card.addresses == before || card.addresses.len() > ADDRESSES_MAX {
+            return Ok(false);
+        }
+        listing.card = Self::signed(card, &self.seller_identity(listing))?;
+        Ok(true)
+    }
+
     /// The text of a card, signed by its seller.
     pub(crate) fn signed(mut card: Card, seller: &IdentityKeyPair) -> Result<String, MarketError> {
         card.sign(seller, &rand::random())?;
@@ -275,7 +306,7 @@ impl Market {
     }
 
     /// The link of a listing that can be reached at these addresses.
-    pub fn link(&self, listing: &Listing, addresses: Vec<dazaar_market::Address>) -> Link {
+    pub fn link(&self, listing: &Listing, addresses: Vec<Address>) -> Link {
         let seller = self.seller_identity(listing).public();
         Link { seller, addresses, name: Some(listing.name.clone()) }
     }
@@ -355,7 +386,7 @@ pub enum MarketError {
         /// The feed's folder.
         folder: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The feed itself.
     #[error("the feed in {}: {source}", folder.display())]

@@ -32,6 +32,9 @@ pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<BoxedStream>> +
 
 /// A way to sellers.
 pub trait Dialer: fmt::Debug + Send + Sync {
+    /// Whether it can dial addresses of this kind.
+    fn dials(&self, address: &Address) -> bool;
+
     /// Connects to an address, or fails in bounded time. Who is there is found out by the session.
     fn dial<'a>(&'a self, address: &'a Address) -> Connecting<'a>;
 }
@@ -47,9 +50,14 @@ pub trait Listener: fmt::Debug + Send {
 pub struct Tcp;
 
 impl Dialer for Tcp {
+    fn dials(&self, address: &Address) -> bool {
+        address.tcp().is_some()
+    }
+
     fn dial<'a>(&'a self, address: &'a Address) -> Connecting<'a> {
         Box::pin(async move {
-            let connecting = TcpStream::connect((address.host(), address.port()));
+            let place = address.tcp().ok_or(io::ErrorKind::Unsupported)?;
+            let connecting = TcpStream::connect((place.host(), place.port()));
             let silent = |_| io::Error::from(io::ErrorKind::TimedOut);
             let stream = timeout(CONNECT_TIMEOUT, connecting).await.map_err(silent).flatten()?;
             Ok(boxed(stream))

@@ -215,7 +215,7 @@ async fn our_buyer_finds_our_seller_by_its_key_alone() {
     assert_eq!(sale.announced().await, 1);
     assert_eq!(node.status().await.records, 1);
     let mut purchase = Purchase::new(sale.seller.key(), settings(Some(&bootstrap), LanScope::None));
-    assert_eq!(purchase.connected().await.port(), sale.port);
+    assert_eq!(purchase.connected().await.tcp().unwrap().port(), sale.port);
     purchase.holds(3).await;
 }
 
@@ -263,7 +263,7 @@ async fn our_buyer_finds_a_seller_of_npm_through_our_node() {
     let (_seller, key, port) = Js::seller(&["--bootstrap", &bootstrap]);
     assert_eq!(node.status().await.records, 1);
     let mut purchase = Purchase::new(key, settings(Some(&bootstrap), LanScope::None));
-    assert_eq!(u64::from(purchase.connected().await.port()), port);
+    assert_eq!(u64::from(purchase.connected().await.tcp().unwrap().port()), port);
     purchase.holds(5).await;
 }
 
@@ -277,7 +277,7 @@ async fn everybody_finds_everybody_through_nodes_of_npm_only() {
 
     let (_js_seller, key, port) = Js::seller(&["--bootstrap", &first_address]);
     let mut purchase = Purchase::new(key, settings(Some(&bootstrap), LanScope::None));
-    assert_eq!(u64::from(purchase.connected().await.port()), port);
+    assert_eq!(u64::from(purchase.connected().await.tcp().unwrap().port()), port);
     purchase.holds(5).await;
 
     sale.seller.close();
@@ -342,7 +342,7 @@ async fn a_dht_of_both_kinds_of_nodes_holds_together() {
 async fn our_programs_find_each_other_on_the_local_network() {
     let sale = Sale::new(settings(None, LAN)).await;
     let mut purchase = Purchase::new(sale.seller.key(), settings(None, LAN));
-    assert_eq!(purchase.connected().await.port(), sale.port);
+    assert_eq!(purchase.connected().await.tcp().unwrap().port(), sale.port);
     purchase.holds(3).await;
 }
 
@@ -360,7 +360,7 @@ async fn our_buyer_finds_a_seller_of_npm_on_the_local_network() {
     let (_node, bootstrap) = entrance().await;
     let (_seller, key, port) = Js::seller(&["--lan", "--bootstrap", &bootstrap]);
     let mut purchase = Purchase::new(key, settings(None, LAN));
-    assert_eq!(u64::from(purchase.connected().await.port()), port);
+    assert_eq!(u64::from(purchase.connected().await.tcp().unwrap().port()), port);
     purchase.holds(5).await;
 }
 
@@ -408,13 +408,13 @@ async fn an_impostor_costs_one_refused_handshake() {
     let announcer = Discovery::start(settings(Some(&bootstrap), LanScope::None)).unwrap();
     announcer.announce(sale.topic(), sale.port, true);
     announced(&announcer, sale.topic()).await;
-    assert_eq!(purchase.connected().await.port(), sale.port);
+    assert_eq!(purchase.connected().await.tcp().unwrap().port(), sale.port);
     purchase.holds(3).await;
     // The seller comes back at another port; on the way there the buyer leaves the impostor alone.
     sale.seller.close();
     let (_again, port) = serve(&sale.market, &sale.listing).await;
     announcer.announce(sale.topic(), port, true);
-    assert_eq!(purchase.connected().await.port(), port);
+    assert_eq!(purchase.connected().await.tcp().unwrap().port(), port);
     assert!(refused.try_recv().is_err(), "the impostor was dialled again");
 }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar::buyer::BuyerEnd;
-use dazaar::cards::{Address, BuyerEvent, Link, MasterKey, SellerEvent, VoucherCode};
+use dazaar::cards::{
+    Address, BuyerEvent, Card, CardSignature, IrohAddress, Link, MasterKey, SellerEvent, VoucherCode,
+};
 use dazaar::database::{Admission, Credit, Listing, Retention, Voucher};
 use dazaar::log::IdentityKey;
 use dazaar::{
@@ -149,6 +151,22 @@ async fn a_grant_and_a_revocation_reach_an_open_connection() {
     held(&scene.buyer, 4).await;
     let sale = database.sale(&scene.listing.feed, &scene.buyer_key).unwrap().unwrap();
     assert_eq!(sale.unique_feed, scene.buyer.feed().unwrap().key());
+}
+
+#[tokio::test]
+async fn an_endpoint_is_on_a_card_once() {
+    let folder = TempDir::new().unwrap();
+    let market = market(folder.path());
+    let log = market.own_feed("ticks").unwrap();
+    let mut listing = market.list(offer(&market, &log, Admission::Everybody), now_ms()).unwrap();
+    let endpoint =
+        |port: u16| IrohAddress::new([7; 32], &[format!("h:{port}").parse().unwrap()], &[]).unwrap();
+    assert!(market.advertise(&mut listing, endpoint(1)).unwrap());
+    assert!(!market.advertise(&mut listing, endpoint(1)).unwrap());
+    assert!(market.advertise(&mut listing, endpoint(2)).unwrap());
+    let card = Card::parse(listing.card.as_bytes()).unwrap();
+    assert_eq!(card.addresses, [Address::Iroh(endpoint(2))]);
+    assert_eq!(card.verify(), CardSignature::Valid);
 }
 
 /// Redeems a voucher of one hour, and waits until the buyer is served; how long that took.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 use dazaar::Market;
 use dazaar::discovery::{DiscoverySettings, LanScope, Mode};
-use dazaar::transport::Proxy;
+use dazaar::transport::{Proxy, Tcp};
 
+use super::iroh::beside_a_proxy;
 use super::network::NetworkArguments;
 use crate::failure::{Failure, Kind};
 use crate::secrets;
@@ -36,14 +37,23 @@ pub(crate) struct DialArguments {
 impl DialArguments {
     /// Has a market find and dial sellers as the options say; the proxy that it dials them through.
     pub(super) fn join(&self, market: &Market) -> Result<Option<Proxy>, Failure> {
-        let proxy = self.proxy()?;
-        if let Some(proxy) = &proxy {
-            market.dial_by(Arc::new(proxy.clone()));
-        }
+        let proxy = self.dial(market)?;
         if proxy.is_none() || self.around_proxy {
             self.network.join(market, Mode::Client);
         } else {
             market.discover_by(DiscoverySettings { lan: LanScope::None, ..DiscoverySettings::default() });
+        }
+        Ok(proxy)
+    }
+
+    /// Has a market dial sellers as the options say, but find none.
+    pub(super) fn dial(&self, market: &Market) -> Result<Option<Proxy>, Failure> {
+        let (proxy, iroh) = (self.proxy()?, self.network.iroh.dialer()?);
+        match (&proxy, iroh) {
+            (Some(_), Some(_)) => return Err(beside_a_proxy()),
+            (Some(proxy), None) => market.dial_by(vec![Arc::new(proxy.clone())]),
+            (None, Some(iroh)) => market.dial_by(vec![Arc::new(Tcp), iroh]),
+            (None, None) => {}
         }
         Ok(proxy)
     }

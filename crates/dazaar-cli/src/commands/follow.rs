@@ -276,7 +276,10 @@ pub(super) fn ended(end: &BuyerEnd) -> Failure {
         return Failure::new(Kind::Refused, end)
             .hint("leave out --require-authenticated to buy all the same");
     }
-    if end.is_about_identity() || matches!(end, BuyerEnd::NoAddress) {
+    if matches!(end, BuyerEnd::NoAddress) {
+        return Failure::new(Kind::Unreachable, end).hint("--iroh dials the endpoints of a link or card");
+    }
+    if end.is_about_identity() {
         return Failure::new(Kind::Unreachable, end);
     }
     Failure::new(Kind::General, dazaar::explain(end))

@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use clap::Args;
 use dazaar::Market;
-use dazaar::cards::{Address, AddressError};
+use dazaar::cards::{AddressError, HostPort};
 use dazaar::discovery::{DEFAULT_BOOTSTRAP, DiscoverySettings, LanScope, Mode};
+
+use super::iroh::IrohArguments;
 
 /// The word for the bootstrap nodes of npm hyperswarm.
 const DEFAULT: &str = "default";
@@ -36,6 +38,9 @@ pub(crate) struct NetworkArguments {
     /// Use only the local network of the interface with this address
     #[arg(long, value_name = "IP")]
     interface: Option<Ipv4Addr>,
+
+    #[command(flatten)]
+    pub(super) iroh: IrohArguments,
 }
 
 impl NetworkArguments {
@@ -55,7 +60,7 @@ impl NetworkArguments {
         DiscoverySettings { dht, bootstrap, bind: None, lan }
     }
 
-    fn bootstrap(&self) -> Vec<Address> {
+    fn bootstrap(&self) -> Vec<HostPort> {
         self.bootstrap.iter().flat_map(Bootstrap::addresses).collect()
     }
 }
@@ -66,12 +71,12 @@ pub(super) enum Bootstrap {
     /// Those of npm hyperswarm.
     Default,
     /// One.
-    At(Address),
+    At(HostPort),
 }
 
 impl Bootstrap {
     /// Where they are.
-    pub(super) fn addresses(&self) -> Vec<Address> {
+    pub(super) fn addresses(&self) -> Vec<HostPort> {
         match self {
             Self::Default => DEFAULT_BOOTSTRAP.iter().filter_map(|address| address.parse().ok()).collect(),
             Self::At(address) => vec![address.clone()],

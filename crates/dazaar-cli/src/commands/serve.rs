@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dazaar::cards::{Address, Card};
+use dazaar::cards::{Address, Card, HostPort};
 use dazaar::database::{Admission, Listing};
 use dazaar::discovery::Mode;
 use dazaar::wire::session::SecurityPolicy;
@@ -14,8 +14,8 @@ use dazaar::{Market, NamedPayee, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::Context;
 use super::network::NetworkArguments;
+use super::{Context, iroh};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::file_limit;
@@ -114,11 +114,22 @@ pub(super) async fn serve(
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     let mut answering = JoinSet::new();
-    for (index, listing) in (0..).zip(listings) {
+    for (index, mut listing) in (0..).zip(listings) {
         let listener = bind(&listing, serving, index).await?;
+        let bound = listener.local_addr()?;
+        let mut addresses: Vec<_> =
+            reachable_at(bound, serving.public.as_deref())?.into_iter().map(Address::Tcp).collect();
+        let mut others = Vec::new();
+        if let Some((other, address)) =
+            iroh::listen(&serving.network.iroh, market, &mut listing, bound, serving.public.as_deref())
+                .await?
+        {
+            others.push(other);
+            addresses.push(address);
+        }
         let seller = Seller::new(Arc::clone(market), listing, serving.options(payees.clone()))?;
         let (notices, output) = (seller.notices(), Arc::clone(&context.output));
-        announce(&output, market, &seller, listener.local_addr()?, serving)?;
+        announce(&output, market, &seller, bound, addresses)?;
         for offer in seller.prices_not_taken() {
             context.output.remark(&format!("Nobody can pay `{offer}` for `{}` now", seller.listing().name));
         }
@@ -129,7 +140,7 @@ pub(super) async fn serve(
         tasks.spawn(tell_announced(Arc::clone(market), seller.clone(), Arc::clone(&context.output)));
         sellers.push(seller.clone());
         tasks.spawn(async move {
-            seller.serve(listener).await;
+            seller.serve_also(listener, others).await;
             Ok(())
         });
     }
@@ -223,9 +234,8 @@ fn announce(
     market: &Market,
     seller: &Seller,
     bound: SocketAddr,
-    serving: &Serving,
+    addresses: Vec<Address>,
 ) -> Result<(), Failure> {
-    let addresses = reachable_at(bound, serving.public.as_deref())?;
     let link = market.link(seller.listing(), addresses);
     output.event(&Event::Listening {
         name: seller.listing().name.clone(),
@@ -258,10 +268,10 @@ fn tell_fork(output: &Output, seller: &Seller) -> Result<(), Failure> {
 }
 
 /// Addresses to put into a link for a listener that is bound to `bound`.
-fn reachable_at(bound: SocketAddr, public: Option<&str>) -> Result<Vec<Address>, Failure> {
+pub(super) fn reachable_at(bound: SocketAddr, public: Option<&str>) -> Result<Vec<HostPort>, Failure> {
     let address = |host: &str| {
         format!("{host}:{}", bound.port())
-            .parse::<Address>()
+            .parse::<HostPort>()
             .map_err(|error| Failure::input(format!("{host}: {error}")))
     };
     if let Some(host) = public {

@@ -53,6 +53,8 @@ impl Event {
                     public.as_ref().map(|address| format!(", seen as {address}")).unwrap_or_default();
                 format!("{nodes} nodes known, {records} announcements kept{public}")
             }
+            #[cfg(feature = "iroh")]
+            Self::Relay { address } => format!("A relay of iroh runs on {address}"),
             Self::BuyerConnected { buyer, authenticated } => {
                 format!("Buyer {} connected ({})", short(buyer), security(*authenticated))
             }

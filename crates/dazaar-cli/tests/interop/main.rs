@@ -11,6 +11,8 @@ mod files;
 mod folders;
 mod forks;
 mod hostile;
+#[cfg(feature = "iroh")]
+mod iroh;
 mod js_buyer;
 mod js_seller;
 mod kill;

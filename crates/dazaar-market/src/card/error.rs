@@ -53,8 +53,10 @@ pub enum CardError {
         index: usize,
     },
     /// An address that cannot be dialled.
-    #[error("entry {index} of `addresses`: {error}")]
+    #[error("entry {index} of `{field}`: {error}")]
     Address {
+        /// The field.
+        field: &'static str,
         /// Its index, from 0.
         index: usize,
         /// What is wrong with it.

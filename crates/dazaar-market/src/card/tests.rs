@@ -30,7 +30,7 @@ fn paid() -> Value {
             { "method": "ETH", "currency": "USDT", "amount": 0.02, "unit": "hours", "interval": 1 },
             { "method": "Lightning", "currency": "SATS", "amount": 100, "unit": "hours", "interval": 1, "minSeconds": 1 },
         ],
-        "addresses": ["a.example:49737", "[::1]:80"],
+        "addresses": ["a.example:49737", "[::1]:80"], "iroh": [format!("{ID},203.0.113.7:49737,https://relay.example/")],
         "data": { "rows": 812_345_678, "bytes": 9_123_456_789_u64, "format": "csv", "coverage": { "to": null } },
         "keywords": ["btc", "\u{20ac}"], "homepage": "https://a.example",
     })
@@ -41,7 +41,7 @@ fn a_card_loses_nothing() {
     let card = card(paid());
     assert_eq!(card.id.to_string(), ID);
     assert_eq!(card.payment.len(), 2);
-    assert_eq!(card.addresses[1].host(), "::1");
+    assert_eq!(card.addresses[1].tcp().unwrap().host(), "::1");
     assert_eq!(card.fields.keys().collect::<Vec<_>>(), ["data", "homepage", "keywords"]);
     assert_eq!(card.to_json(), paid());
     assert_eq!(Card::parse(paid().to_string().as_bytes()), Ok(card));
@@ -99,12 +99,12 @@ fn errors_name_the_field() {
     let not_hex = KeyError::NotHex { digits: 3 };
     assert_eq!(error(json!({ "id": "abc" })), CardError::Id { field: "id", error: not_hex.clone() });
     assert_eq!(error(json!({ "sellerKey": "abc" })), CardError::Id { field: "sellerKey", error: not_hex });
-    for field in ["name", "description", "version", "addresses"] {
+    for field in ["name", "description", "version", "addresses", "iroh"] {
         let wrong = error(json!({ "id": ID, field: {} }));
         assert!(matches!(wrong, CardError::FieldType { field: named, .. } if named == field));
     }
     let address = error(json!({ "id": ID, "addresses": ["h:1", "h:0"] }));
-    assert_eq!(address, CardError::Address { index: 1, error: AddressError::Port });
+    assert_eq!(address, CardError::Address { field: "addresses", index: 1, error: AddressError::Port });
     assert!(matches!(
         error(json!({ "id": ID, "addresses": [80] })),
         CardError::FieldType { field: "addresses", .. }

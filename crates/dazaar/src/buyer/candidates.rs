@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dazaar_market::Address;
+use dazaar_market::{Address, HostPort};
 use tokio::time::Instant;
 
 use crate::discovery::{Found, Lookup, Via};
@@ -81,7 +81,11 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// The addresses of a link, and those that a lookup finds.
-    pub(super) fn new(now: Instant, addresses: &[Address], lookup: Option<Lookup>) -> Self {
+    pub(super) fn new<'a>(
+        now: Instant,
+        addresses: impl IntoIterator<Item = &'a Address>,
+        lookup: Option<Lookup>,
+    ) -> Self {
         let mut candidates =
             Self { candidates: Vec::new(), impostors: BTreeSet::new(), lookup, last_dialled: None };
         for address in addresses {
@@ -137,7 +141,8 @@ impl Candidates {
     /// Gives up the least promising address that a new one competes with, if there is no room for both. False if there still is
     /// none.
     fn make_room(&mut self, address: &Address, origin: Origin) -> bool {
-        let is_neighbour = |known: &Candidate| known.address.host() == address.host();
+        let is_neighbour =
+            |known: &Candidate| known.address.tcp().map(HostPort::host) == address.tcp().map(HostPort::host);
         let of_host = self.candidates.iter().filter(|known| known.origin == origin && is_neighbour(known));
         let is_host_full = origin == Origin::Lan && of_host.count() >= LAN_PER_HOST_MAX;
         if !is_host_full && self.count(origin) < origin.places() {

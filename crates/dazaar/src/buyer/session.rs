@@ -323,8 +323,8 @@ pub enum BuyerEnd {
     /// Our own records or feeds cannot be used.
     #[error(transparent)]
     Market(#[from] MarketError),
-    /// Nobody said where the seller can be reached.
-    #[error("no address of the seller is known")]
+    /// Nobody said where the seller can be reached in a way that we have.
+    #[error("no address of the seller is known that can be dialled")]
     NoAddress,
 }
 

@@ -121,7 +121,7 @@ impl Shared {
     async fn join(&self, address: Address) -> Ended {
         let expected = Expected::AllBut(self.order.link.seller);
         let joined = async {
-            let stream = self.market.dialer().dial(&address).await?;
+            let stream = self.market.dial(&address).await?;
             replicate_with_helper(stream, Role::Initiator, expected, &self.feeds).await
         };
         let ended = joined.await;
@@ -137,7 +137,8 @@ impl Shared {
 
 /// Whether an address is that at which we serve, as far as this machine knows.
 fn is_ourselves(bound: SocketAddr, address: &Address) -> bool {
-    let Ok(ip) = address.host().parse::<IpAddr>() else { return false };
+    let Some(place) = address.tcp() else { return false };
+    let Ok(ip) = place.host().parse::<IpAddr>() else { return false };
     let is_own = || match bound.ip() {
         own if own.is_unspecified() => {
             let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
@@ -145,7 +146,7 @@ fn is_ourselves(bound: SocketAddr, address: &Address) -> bool {
         }
         own => own == ip,
     };
-    address.port() == bound.port() && is_own()
+    place.port() == bound.port() && is_own()
 }
 
 /// When to dial an address again, if ever.

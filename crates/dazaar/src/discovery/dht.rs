@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-use dazaar_market::Address;
+use dazaar_market::HostPort;
 use dazaar_wire::discovery::limits::DATAGRAM_BYTES_MAX;
 use dazaar_wire::discovery::{Mode, Node, NodeConfig, Reach};
 use tokio::net::UdpSocket;
@@ -139,7 +139,7 @@ fn bind(address: SocketAddrV4) -> io::Result<UdpSocket> {
 }
 
 /// The IP address of a host that is written down as one, or means this machine whatever a name server says.
-fn literal(address: &Address) -> Option<IpAddr> {
+fn literal(address: &HostPort) -> Option<IpAddr> {
     if address.host().eq_ignore_ascii_case("localhost") {
         return Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
@@ -147,7 +147,7 @@ fn literal(address: &Address) -> Option<IpAddr> {
 }
 
 /// Resolves the names of bootstrap nodes; goes on until there is at least one address.
-async fn resolve(names: &[Address], reach: Reach, resolved: &mpsc::Sender<Vec<SocketAddrV4>>) {
+async fn resolve(names: &[HostPort], reach: Reach, resolved: &mpsc::Sender<Vec<SocketAddrV4>>) {
     loop {
         let mut found = Vec::new();
         for name in names {

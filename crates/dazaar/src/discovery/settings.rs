@@ -5,7 +5,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use dazaar_market::Address;
+use dazaar_market::HostPort;
 use dazaar_wire::discovery::Mode;
 
 /// The bootstrap nodes that npm hyperswarm 2 uses by default. We use them only if we are told to.
@@ -30,7 +30,7 @@ pub struct DiscoverySettings {
     /// Whether the DHT is used, and how. A client or adaptive node needs bootstrap nodes.
     pub dht: Option<Mode>,
     /// Nodes of the DHT to begin with.
-    pub bootstrap: Vec<Address>,
+    pub bootstrap: Vec<HostPort>,
     /// The UDP address of the DHT node; any, if there is none.
     pub bind: Option<SocketAddrV4>,
     /// Which local networks are used.
@@ -60,6 +60,6 @@ pub enum DiscoveryError {
     #[error("the DHT has IPv4 only, and no {address}")]
     NotIpv4 {
         /// The address.
-        address: Address,
+        address: HostPort,
     },
 }

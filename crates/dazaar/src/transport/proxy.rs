@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
-use dazaar_market::{Address, AddressError};
+use dazaar_market::{Address, AddressError, HostPort};
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -25,7 +25,7 @@ const LOGIN_BYTES_MAX: usize = 255;
 /// A SOCKS5 proxy through which sellers are dialled.
 #[derive(Debug, Clone)]
 pub struct Proxy {
-    address: Address,
+    address: HostPort,
     login: Option<(String, SecretString)>,
     /// How long it may take to connect.
     patience: Duration,
@@ -33,7 +33,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Where it is.
-    pub const fn address(&self) -> &Address {
+    pub const fn address(&self) -> &HostPort {
         &self.address
     }
 
@@ -42,7 +42,7 @@ impl Proxy {
         self.login.is_some()
     }
 
-    async fn connect(&self, seller: &Address) -> Result<BoxedStream, ProxyError> {
+    async fn connect(&self, seller: &HostPort) -> Result<BoxedStream, ProxyError> {
         let proxy = || self.address.clone();
         let socket = TcpStream::connect((self.address.host(), self.address.port())).await;
         let socket = socket.map_err(|source| ProxyError::Unreachable { proxy: proxy(), source })?;
@@ -60,10 +60,15 @@ impl Proxy {
 }
 
 impl Dialer for Proxy {
+    fn dials(&self, address: &Address) -> bool {
+        address.tcp().is_some()
+    }
+
     fn dial<'a>(&'a self, address: &'a Address) -> Connecting<'a> {
         Box::pin(async move {
+            let seller = address.tcp().ok_or(io::ErrorKind::Unsupported)?;
             let silent = |_| ProxyError::Silent { proxy: self.address.clone() };
-            let connecting = timeout(self.patience, self.connect(address));
+            let connecting = timeout(self.patience, self.connect(seller));
             connecting.await.map_err(silent).flatten().map_err(io::Error::other)
         })
     }
@@ -122,7 +127,7 @@ pub enum ProxyError {
     #[error("the proxy {proxy} cannot be reached")]
     Unreachable {
         /// Where it should be.
-        proxy: Address,
+        proxy: HostPort,
         /// What the system said.
         source: io::Error,
     },
@@ -130,7 +135,7 @@ pub enum ProxyError {
     #[error("the proxy {proxy} did not connect")]
     Refused {
         /// Where it is.
-        proxy: Address,
+        proxy: HostPort,
         /// What it said.
         source: tokio_socks::Error,
     },
@@ -138,7 +143,7 @@ pub enum ProxyError {
     #[error("the proxy {proxy} did not connect in time")]
     Silent {
         /// Where it is.
-        proxy: Address,
+        proxy: HostPort,
     },
 }
 

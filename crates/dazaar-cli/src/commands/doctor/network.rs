@@ -1,12 +1,10 @@
 //! The part of `dazaar doctor` that is about the way to a seller: which addresses are known and found, and who is there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::{Address, Link};
 use dazaar::discovery::{Discovery, Found, Via};
-use dazaar::transport::Proxy;
 use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, explain};
 use dazaar_data::find_seller;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -22,8 +20,8 @@ const SEARCH_TIME: Duration = Duration::from_secs(5);
 /// How long one address may take to prove that the seller is there.
 const PROBE_TIME: Duration = Duration::from_secs(12);
 
-/// The same, through a proxy: that of Tor takes its time.
-const PROXY_PROBE_TIME: Duration = Duration::from_secs(65);
+/// The same, through a proxy or relay: that of Tor takes its time.
+const SLOW_PROBE_TIME: Duration = Duration::from_secs(65);
 
 /// Addresses that are tried; the DHT may name any number.
 const PROBED_MAX: usize = 16;
@@ -55,9 +53,12 @@ pub(super) async fn examine(
         }
     }
     let mut reached = 0;
-    for (address, way) in ways.into_values().take(PROBED_MAX) {
-        let dir = folder.path().join(format!("probe-{reached}-{address}"));
-        let outcome = probe(&dir, &link, address.clone(), proxy.clone()).await?;
+    for (index, (address, way)) in ways.into_values().take(PROBED_MAX).enumerate() {
+        let market = Market::create(&folder.path().join(format!("probe-{index}")), None, None)?;
+        dialling.dial(&market)?;
+        let is_slow = proxy.is_some() || address.iroh().is_some();
+        let patience = if is_slow { SLOW_PROBE_TIME } else { PROBE_TIME };
+        let outcome = probe(market, &link, address.clone(), patience).await?;
         reached += usize::from(outcome.is_ok());
         let detail = outcome.clone().unwrap_or_else(|problem| problem);
         tell(context, &format!("{way} {address}"), outcome.is_ok(), detail)?;
@@ -101,17 +102,11 @@ async fn search(context: &Context, discovery: &Discovery, link: &Link) -> Result
 
 /// Whether the seller is at an address, or why not.
 async fn probe(
-    dir: &std::path::Path,
+    market: Market,
     link: &Link,
     address: Address,
-    proxy: Option<Proxy>,
+    patience: Duration,
 ) -> Result<Result<String, String>, Failure> {
-    let market = Market::create(dir, None, None)?;
-    let mut patience = PROBE_TIME;
-    if let Some(proxy) = proxy {
-        market.dial_by(Arc::new(proxy));
-        patience = PROXY_PROBE_TIME;
-    }
     let link = Link { addresses: vec![address], ..link.clone() };
     let buyer = Buyer::new(market.into(), link.into(), BuyerOptions::default())?;
     let mut notices = buyer.notices();

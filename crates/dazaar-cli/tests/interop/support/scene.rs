@@ -59,6 +59,7 @@ impl Scene {
         command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE").env_remove("DAZAAR_PROXY");
         // Tests about something else must not talk to the network that the machine is in.
         command.env("DAZAAR_NO_LAN", "true").env_remove("DAZAAR_BOOTSTRAP").env_remove("DAZAAR_SHARE_ON");
+        command.env_remove("DAZAAR_IROH").env_remove("DAZAAR_RELAY");
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.

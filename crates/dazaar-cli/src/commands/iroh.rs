@@ -1,0 +1,76 @@
+//! Iroh: options of commands that dial sellers or serve buyers, and what becomes of them.
+
+use std::sync::Arc;
+
+use clap::Args;
+use dazaar::transport::Dialer;
+
+use crate::failure::{Failure, Kind};
+
+#[cfg(feature = "iroh")]
+mod listening;
+
+#[cfg(feature = "iroh")]
+pub(super) use listening::listen;
+
+#[cfg(not(feature = "iroh"))]
+use std::net::SocketAddr;
+
+#[cfg(not(feature = "iroh"))]
+use dazaar::{Market, cards::Address, database::Listing, transport::Listener};
+
+/// Whether iroh is used, and with whose help.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IrohArguments {
+    /// Use iroh too: it reaches through firewalls, if the link or card says so
+    #[arg(long, env = "DAZAAR_IROH", hide_env_values = true)]
+    iroh: bool,
+
+    /// Use iroh with this relay; may be repeated
+    #[arg(long, value_name = "URL", env = "DAZAAR_RELAY", hide_env_values = true, value_delimiter = ',')]
+    relay: Vec<String>,
+}
+
+impl IrohArguments {
+    /// Whether it is used.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.iroh || !self.relay.is_empty()
+    }
+
+    /// What dials through it, if it is used.
+    #[cfg(feature = "iroh")]
+    pub(super) fn dialer(&self) -> Result<Option<Arc<dyn Dialer>>, Failure> {
+        let dialer = self.is_wanted().then(|| dazaar_iroh::IrohDialer::new(&self.relay)).transpose();
+        dialer.map(|dialer| dialer.map(|dialer| Arc::new(dialer) as _)).map_err(Failure::input)
+    }
+
+    #[cfg(not(feature = "iroh"))]
+    pub(super) fn dialer(&self) -> Result<Option<Arc<dyn Dialer>>, Failure> {
+        if self.is_wanted() { Err(missing()) } else { Ok(None) }
+    }
+}
+
+/// Listens for the buyers of a listing, if iroh is wanted; it cannot be.
+#[cfg(not(feature = "iroh"))]
+pub(super) async fn listen(
+    arguments: &IrohArguments,
+    _: &Market,
+    _: &mut Listing,
+    _: SocketAddr,
+    _: Option<&str>,
+) -> Result<Option<(Box<dyn Listener>, Address)>, Failure> {
+    if arguments.is_wanted() { Err(missing()) } else { Ok(None) }
+}
+
+/// This program cannot do it.
+#[cfg(not(feature = "iroh"))]
+pub(super) fn missing() -> Failure {
+    Failure::new(Kind::Usage, "this program was built without iroh")
+        .hint("build it with: cargo install --path crates/dazaar-cli --features iroh")
+}
+
+/// With a proxy nothing goes around it.
+pub(super) fn beside_a_proxy() -> Failure {
+    Failure::new(Kind::Usage, "iroh does not go through a proxy")
+        .hint("use one of them: neither --iroh nor --relay, DAZAAR_IROH or DAZAAR_RELAY, or no proxy")
+}

@@ -1,0 +1,99 @@
+//! What iroh costs: the same feed bought over TCP and through iroh, on loopback, in turns.
+//!
+//! `cargo bench -p dazaar-iroh`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dazaar::cards::Address;
+use dazaar::database::Admission;
+use dazaar::transport::Tcp;
+use dazaar::{Buyer, BuyerOptions, Market, Offer, Seller, SellerOptions, now_ms};
+use dazaar_iroh::{IrohDialer, IrohListener, ListenSettings};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+const BLOCK_BYTES: usize = 16 * 1024;
+const BLOCKS: u64 = 16 * 1024;
+const RUNS: usize = 7;
+
+#[tokio::main]
+async fn main() {
+    let folder = TempDir::new().unwrap();
+    let market = Arc::new(Market::create(&folder.path().join("seller"), None, None).unwrap());
+    let log = market.own_feed("bytes").unwrap();
+    let mut number = 1_u64;
+    for _ in 0..BLOCKS / 256 {
+        let batch: Vec<Vec<u8>> = (0..256).map(|_| noise(&mut number)).collect();
+        log.append(&batch).unwrap();
+    }
+    let offer = Offer::new(log.key(), "bytes", market.feed_folder(&log.key()), Admission::Everybody);
+    let listing = market.list(offer, now_ms()).unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place: Address = tcp.local_addr().unwrap().to_string().parse().unwrap();
+    let settings = ListenSettings {
+        secret: market.master().endpoint(&listing.feed),
+        address: "127.0.0.1:0".parse().unwrap(),
+        relays: Vec::new(),
+    };
+    let iroh = IrohListener::bind(settings).await.unwrap();
+    let endpoint = Address::Iroh(iroh.address(&[iroh.bound().to_string().parse().unwrap()]).unwrap());
+    let seller = Seller::new(Arc::clone(&market), listing.clone(), SellerOptions::default()).unwrap();
+    tokio::spawn(async move { seller.serve_also(tcp, vec![Box::new(iroh)]).await });
+
+    let mut taken = [Vec::new(), Vec::new()];
+    for run in 0..=RUNS {
+        for (way, address) in [&place, &endpoint].into_iter().enumerate() {
+            let dir = TempDir::new_in(folder.path()).unwrap();
+            let buyer = Market::create(dir.path(), None, None).unwrap();
+            buyer.dial_by(vec![Arc::new(Tcp), Arc::new(IrohDialer::new(&[]).unwrap())]);
+            let link = market.link(&listing, vec![address.clone()]);
+            let buyer = Buyer::new(Arc::new(buyer), link.into(), BuyerOptions::default()).unwrap();
+            let time = buy(&buyer).await;
+            // The first of each warms up.
+            if run > 0 {
+                taken[way].push(time);
+            }
+        }
+    }
+    let [tcp, iroh] = taken.map(|mut times| {
+        times.sort();
+        times[times.len() / 2]
+    });
+    let speed = |time: Duration| (BLOCKS as f64 * BLOCK_BYTES as f64) / 1e6 / time.as_secs_f64();
+    println!("TCP   {:7.1} MB/s", speed(tcp));
+    println!("iroh  {:7.1} MB/s, {:.0} % of TCP", speed(iroh), 100.0 * speed(iroh) / speed(tcp));
+}
+
+/// The time from the beginning until everything is here.
+async fn buy(buyer: &Buyer) -> Duration {
+    let mut notices = buyer.notices();
+    let began = Instant::now();
+    let changed = Arc::new(Notify::new());
+    let buying = async {
+        while buyer.feed().is_none() {
+            notices.recv().await.unwrap();
+        }
+        let log = Arc::clone(buyer.feed().unwrap().log());
+        log.listen(&changed);
+        while log.lock().downloaded() < BLOCKS {
+            changed.notified().await;
+        }
+    };
+    tokio::select! {
+        () = buying => began.elapsed(),
+        end = buyer.run() => panic!("{end}"),
+    }
+}
+
+fn noise(number: &mut u64) -> Vec<u8> {
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
+    while block.len() < BLOCK_BYTES {
+        *number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        block.extend(number.to_le_bytes());
+    }
+    block
+}
