@@ -116,10 +116,10 @@ mod tests {
         assert_eq!(part("bytes=2-4"), Ok(Some(2..5)));
         assert_eq!(part("bytes=2-"), Ok(Some(2..10)));
         assert_eq!(part("bytes=-3"), Ok(Some(7..10)));
-        for whole in ["bytes=1-2,4-5", "lines=1-2", "bytes=", "bytes=x-y", "bytes=99999999999999999999-"] {
+        for whole in ["bytes=1-2,4-5", "lines=1-2", "bytes=", "bytes=x-y"] {
             assert_eq!(part(whole), Ok(None), "{whole}");
         }
-        for beyond in ["bytes=10-12", "bytes=99-"] {
+        for beyond in ["bytes=10-12", "bytes=99-", "bytes=99999999999999999999-"] {
             assert_eq!(part(beyond), Err(()), "{beyond}");
         }
         assert_eq!(part_of("bytes=0-0", 0).map_err(|_| ()), Err(()));

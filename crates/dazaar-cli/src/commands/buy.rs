@@ -108,7 +108,7 @@ impl Arguments {
     /// Where to serve other buyers.
     fn share(&self) -> Option<SocketAddr> {
         let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        self.share_on.or(self.share.then_some(anywhere))
+        self.share_on.or_else(|| self.share.then_some(anywhere))
     }
 
     fn download(&self) -> Download {
