@@ -276,7 +276,7 @@ impl Buyer {
     /// seller has said that it counts, or that it cannot be paid.
     ///
     /// # Errors
-    /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`](crate::database::DatabaseError::Budget) if that is more than I allow.
+    /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`] if that is more than I allow.
     pub fn pay(&self, terms: &PriceTerms, units: u64) -> Result<(), MarketError> {
         let method = terms.method;
         if !self.can_pay(terms) {
@@ -320,7 +320,7 @@ impl Buyer {
     }
 
     /// Connects to the seller and goes on with whoever proves first to be it, at the order's addresses and wherever the market's
-    /// [`Discovery`](crate::Discovery) finds it; and again whenever the connection ends. Returns only when trying again is
+    /// [`Discovery`] finds it; and again whenever the connection ends. Returns only when trying again is
     /// pointless.
     ///
     /// Meanwhile buyers of a free feed serve each other, if [`BuyerOptions::share`] says so.
