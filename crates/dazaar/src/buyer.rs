@@ -1,6 +1,7 @@
 //! Buying from one seller: connects, keeps connecting, and replicates the feed that the seller gives.
 
 mod candidates;
+mod feeds;
 mod payments;
 mod session;
 mod swarm;
@@ -10,13 +11,11 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dazaar_log::{Feed, FeedKey, IdentityKey};
+use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::pay::lnd;
 use dazaar_market::pay::{Due, Receipt, Refusal};
-use dazaar_market::{
-    Acceptance, Address, Asset, Link, Member, Method, Money, PriceTerms, TermsHash, VoucherCode,
-};
-use dazaar_wire::replication::{Download, Options};
+use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
+use dazaar_wire::replication::Download;
 use dazaar_wire::session::SecurityPolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -26,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
-use crate::database::{DatabaseError, Purchase, Spending, SpendingState};
+use crate::database::{Purchase, Spending, SpendingState};
 use crate::discovery::Discovery;
 use crate::market::{Market, MarketError};
 use crate::payment::{Bill, Payer, PaymentError};
@@ -453,48 +452,6 @@ impl Shared {
 
     fn payments(&self) -> MutexGuard<'_, Vec<Payment>> {
         self.payments.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The feed's replication, begun when it is first asked for. There is one feed for each seller.
-    fn begin_feed(&self, feed: &FeedKey) -> Result<Arc<Replicator>, MarketError> {
-        if let Some(replicator) = self.replicator.get() {
-            return Ok(Arc::clone(replicator));
-        }
-        let log = self.market.purchased_feed(feed)?;
-        let options = Options { download: self.options.download, seed: rand::random() };
-        let replicator = Replicator::new(log, Feed::own(*feed), options);
-        self.feeds.add(Arc::clone(&replicator), None);
-        // Whoever waits for a free feed looks again.
-        self.is_free.send_modify(|_| {});
-        Ok(Arc::clone(self.replicator.get_or_init(|| replicator)))
-    }
-
-    /// The same of a feed that comes with it.
-    fn begin_member(&self, member: Member) -> Result<Arc<Replicator>, MarketError> {
-        let mut members = self.members();
-        if let Some(replicator) = members.get(&member.feed) {
-            return Ok(Arc::clone(replicator));
-        }
-        let log = self.market.purchased_feed(&member.key)?;
-        let options = Options { download: self.options.download, seed: rand::random() };
-        let replicator = Replicator::new(log, Feed::own(member.key), options);
-        self.feeds.add(Arc::clone(&replicator), None);
-        members.insert(member.feed, Arc::clone(&replicator));
-        Ok(replicator)
-    }
-
-    /// The seller says whether everybody gets the feed. Who accepted terms passes nothing on.
-    fn set_free(&self, is_free: bool) -> Result<(), DatabaseError> {
-        let is_free = is_free && self.acceptance.is_none();
-        if *self.is_free.borrow() != is_free {
-            self.market.database().set_purchase_free(&self.order.link.seller, is_free)?;
-            self.is_free.send_replace(is_free);
-        }
-        Ok(())
-    }
-
-    fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Arc<Replicator>>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
