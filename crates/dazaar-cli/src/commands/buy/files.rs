@@ -28,13 +28,29 @@ pub(super) struct FilesDelivery {
     needed: Option<(u64, u64)>,
     /// Since when all of the content that we have heard of is here.
     settled_at: Option<Instant>,
-    /// The version whose files were written last, and what writing them came to.
-    written: Option<(u64, Summary)>,
+    written: Option<Written>,
+}
+
+/// What was written last.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    version: u64,
+    /// Blocks of content that we had heard of.
+    content: u64,
+    summary: Summary,
+}
+
+impl Written {
+    /// Whether writing a version again could change nothing: what was left out may have lacked content that has come since.
+    const fn is_of(&self, version: u64, content: u64) -> bool {
+        self.version == version && (self.summary.failed == 0 || self.content == content)
+    }
 }
 
 /// Files on their way to the disk, on a thread of its own: the connection is not to wait for them.
 struct Export {
     version: u64,
+    content: u64,
     notices: Receiver<FileNotice>,
     thread: JoinHandle<Result<(Drive, Summary), DriveAccessError>>,
 }
@@ -87,13 +103,22 @@ impl FilesDelivery {
         }
     }
 
+    /// Blocks of content that we have heard of.
+    fn content_length(&self, metadata: &Replicator) -> u64 {
+        let first = metadata.log().lock().block(0).ok().flatten();
+        let content = first.and_then(|first| Drive::content_named_in(&first));
+        let content = content.and_then(|content| self.buyer.members().remove(&content));
+        content.map_or(0, |content| content.log().lock().length())
+    }
+
     fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator) -> Export {
         let (sender, notices) = mpsc::channel();
         let (home, to) = (self.destination.home.clone(), folder.to_owned());
-        let metadata = metadata.log().clone();
         let members =
             self.buyer.members().into_iter().map(|(feed, member)| (feed, member.log().clone())).collect();
-        let before = self.written.map(|(version, _)| version);
+        let before = self.written.map(|written| written.version);
+        let content = self.content_length(metadata);
+        let metadata = metadata.log().clone();
         let runtime = Handle::current();
         let thread = std::thread::spawn(move || {
             // Nobody listens any more if the program is about to end.
@@ -109,7 +134,7 @@ impl FilesDelivery {
                 Ok((drive, summary))
             })
         });
-        Export { version, notices, thread }
+        Export { version, content, notices, thread }
     }
 
     /// Tells what became of files; whether all of them are written.
@@ -122,11 +147,11 @@ impl FilesDelivery {
         if !is_over {
             return Ok(false);
         }
-        if let Some(Export { version, thread, .. }) = self.export.take() {
+        if let Some(Export { version, content, thread, .. }) = self.export.take() {
             let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (drive, summary) = ended?;
             tell_done(output, (&drive, version), summary)?;
-            self.written = Some((version, summary));
+            self.written = Some(Written { version, content, summary });
         }
         Ok(true)
     }
@@ -148,17 +173,28 @@ impl Deliver for FilesDelivery {
             return Ok(!self.destination.is_live);
         };
         match self.written {
-            Some((written, summary)) if written == version => {
-                if self.destination.is_live {
-                    Ok(false)
-                } else {
-                    left_out(summary).map(|()| true)
-                }
+            Some(written) if written.is_of(version, self.content_length(feed)) => {
+                if self.destination.is_live { Ok(false) } else { left_out(written.summary).map(|()| true) }
             }
             _ => {
                 self.export = Some(self.begin_export(version, &folder, feed));
                 Ok(false)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_tried_again_once_there_is_more_content() {
+        let written =
+            |failed| Written { version: 4, content: 7, summary: Summary { failed, ..Summary::default() } };
+        assert!(written(0).is_of(4, 7) && written(0).is_of(4, 8), "nothing was left out");
+        assert!(!written(0).is_of(5, 7), "another version");
+        assert!(written(1).is_of(4, 7), "nothing has come");
+        assert!(!written(1).is_of(4, 8), "it may be here now");
     }
 }
