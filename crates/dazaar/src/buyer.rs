@@ -275,7 +275,7 @@ impl Buyer {
     /// seller has said that it counts, or that it cannot be paid.
     ///
     /// # Errors
-    /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`] if that is more than I allow.
+    /// [`MarketError::NoPayer`], and [`DatabaseError::Budget`](crate::database::DatabaseError::Budget) if that is more than I allow.
     pub fn pay(&self, terms: &PriceTerms, units: u64) -> Result<(), MarketError> {
         let method = terms.method;
         if !self.can_pay(terms) {
