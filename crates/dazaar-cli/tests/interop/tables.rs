@@ -281,8 +281,12 @@ fn rows_that_were_cleared_are_told_and_the_rest_is_read() {
 fn the_last_rows_are_followed_by_new_ones() {
     let scene = Scene::new();
     let data = file(&scene, 10_000);
-    let options = ["--blocks", "table", "--admit-all", "--follow", "--flush", "10"];
-    let (_seller, place) = scene.sell(&data, &options);
+    // All rows are there before a buyer asks: a seller that follows is found before it has read to the end.
+    let sell = ["sell", &data, "--blocks", "table", "--admit-all"];
+    scene.dazaar("seller", &[&sell[..], &["--no-serve"]].concat()).succeed();
+    let follow = ["--follow", "--flush", "10", "--listen", "127.0.0.1:0"];
+    let mut seller = scene.dazaar("seller", &[&sell[..], &follow].concat());
+    let place = Place::of_ours(&seller.wait_for("listening"));
     let tailed = scene.text_path("tailed.csv");
     let mut tail = scene.dazaar("buyer", &["tail", &link(&place), "--last", "3", "-o", &tailed]);
     tail.wait_for("caught-up");
