@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Doctor(commands::doctor::Arguments),
     #[command(subcommand)]
     Drive(commands::drive::Command),
+    #[command(subcommand)]
+    Map(commands::map::Command),
     Import(commands::import::Arguments),
     Demo(commands::demo::Arguments),
     Bench(commands::bench::Arguments),

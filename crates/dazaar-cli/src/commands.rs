@@ -18,6 +18,7 @@ pub(crate) mod init;
 mod iroh;
 pub(crate) mod key;
 pub(crate) mod ledger;
+pub(crate) mod map;
 mod money;
 mod network;
 pub(crate) mod node;
@@ -123,6 +124,7 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
         Command::Node(arguments) => node::run(&context, &arguments).await,
         Command::Relay(arguments) => relay::run(&context, &arguments).await,
         Command::Drive(command) => drive::run(&context, &command).await,
+        Command::Map(command) => map::run(&context, &command).await,
         Command::Import(arguments) => import::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments).await,
         Command::Bench(arguments) => bench::run(&context, &arguments).await,

@@ -4,6 +4,7 @@
 
 mod drives;
 mod line;
+mod maps;
 mod words;
 
 use dazaar::log::{FeedKey, IdentityKey, SignedHead};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::commands::bench::Figures;
+use crate::commands::map::value::Value as MapValue;
 
 /// Something that happened, or a row of an answer.
 #[derive(Debug, Clone, Serialize)]
@@ -306,6 +308,22 @@ pub(crate) enum Event {
     Serving { key: String, url: String },
     /// What has changed in a drive.
     DriveChange { path: String, kind: &'static str, size: Option<u64> },
+    /// An entry of a map.
+    MapEntry {
+        key: String,
+        #[serde(flatten)]
+        value: MapValue,
+        block: u64,
+    },
+    /// What has changed in a map.
+    MapChange {
+        key: String,
+        kind: &'static str,
+        #[serde(flatten)]
+        value: Option<MapValue>,
+    },
+    /// A map was changed.
+    MapDone { key: String, version: u64, changed: u64 },
     /// Why the program ends early.
     Error { code: u8, error: String, hint: Option<String> },
     /// Text that stands for itself.

@@ -1,7 +1,12 @@
-//! What a table is and has, for its card.
+//! What a table or map is and has, for its card.
 
+use std::sync::Arc;
+
+use dazaar::SharedLog;
 use dazaar::folder::Folder;
 use dazaar::log::{Log, LogError};
+use dazaar::maps::hypertrie::Trie;
+use dazaar::trie::FeedBlocks;
 use dazaar_table::read::{Plan, Query, ScanError, locate};
 use dazaar_table::times::Rfc3339;
 use serde_json::{Value, json};
@@ -35,4 +40,12 @@ pub fn described(log: &Log<Folder>) -> Option<Value> {
         "schema": plan.schema,
         "coverage": { "from": from, "to": to, "rows": plan.coverage.rows, "bytes": plan.coverage.bytes },
     }))
+}
+
+/// What a card says of the map in a log, in its field `data`; `None` if it is none.
+pub fn described_map(log: &Arc<SharedLog>) -> Option<Value> {
+    let trie = Trie::new(FeedBlocks::new(Arc::clone(log)));
+    trie.header().ok()??;
+    let bytes = log.lock().byte_length();
+    Some(json!({ "kind": "map", "coverage": { "changes": trie.version() - 1, "bytes": bytes } }))
 }

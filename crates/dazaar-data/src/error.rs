@@ -1,4 +1,4 @@
-//! Why a table cannot be opened or read.
+//! Why a table or map cannot be opened or read.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dazaar::buyer::BuyerEnd;
 use dazaar::log::LogError;
+use dazaar::maps::hypertrie::TrieError;
 use dazaar::{MarketError, explain};
 use dazaar_table::read::ReadError;
 
@@ -40,6 +41,27 @@ pub enum OpenError {
     /// It cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// It cannot be read as a map.
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
+
+/// Why entries of a map cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The map is not what it should be.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// Its blocks cannot be had.
+    #[error(transparent)]
+    Blocks(#[from] TableError),
+    /// A block is needed that nobody has any more.
+    #[error("block {block} of the map is gone: nobody has it any more")]
+    Gone {
+        /// Its index.
+        block: u64,
+    },
 }
 
 /// Why rows cannot be had.

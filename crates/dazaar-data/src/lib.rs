@@ -1,7 +1,8 @@
-//! Tables by name, link or card: rows from the disk, and from their seller where the disk has none.
+//! Tables and maps by name, link or card: rows and entries from the disk, and from their seller where the disk has none.
 //!
 //! [`Tables`] opens a [`Table`]; [`Table::rows`] answers a question, [`Table::follow`] goes on with what is new. Only the blocks
 //! that a question needs are downloaded, and those stay on the disk. [`TablePublisher`] is the other side: rows become a feed.
+//! [`Map`] is a hypertrie, opened by [`Tables::open_map`] and written by [`MapPublisher`].
 
 mod answer;
 mod ask;
@@ -10,6 +11,7 @@ mod error;
 mod find;
 mod free;
 mod gaps;
+mod map;
 mod preview;
 mod publish;
 mod quote;
@@ -20,11 +22,12 @@ mod table;
 
 pub use answer::{answer_all, is_question};
 pub use ask::{Question, ask};
-pub use describe::{covered, described, nothing};
-pub use error::{OpenError, SellerError, TableError};
+pub use describe::{covered, described, described_map, nothing};
+pub use error::{MapError, OpenError, SellerError, TableError};
 pub use find::{FindError, find_folder, find_seller, is_seller};
 pub use free::{Free, FreeError, Period};
 pub use gaps::gaps;
+pub use map::{Map, MapChange, MapPublisher};
 pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
 pub use publish::{PublishError, TablePublisher};
 pub use quote::{QuoteAnswer, QuoteQuestion};

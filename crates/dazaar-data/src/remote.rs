@@ -99,6 +99,11 @@ impl Remote {
         Ok(found.await??)
     }
 
+    /// A block, if it came.
+    pub(crate) fn held(&self, number: u64) -> Result<Option<Bytes>, LogError> {
+        self.buyer.feed().map_or(Ok(None), |feed| feed.log().lock().block(number))
+    }
+
     pub(crate) fn downloaded(&self) -> u64 {
         self.buyer.feed().map_or(0, |feed| feed.progress().bytes_down)
     }

@@ -1,11 +1,11 @@
-//! Where the blocks of a table come from: the disk, and the seller for those that are not there.
+//! Where the blocks of a table or map come from: the disk, and the seller for those that are not there.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use dazaar::Order;
 use dazaar::folder::Folder;
-use dazaar::log::Log;
+use dazaar::log::{Log, LogError};
 
 use crate::error::TableError;
 use crate::remote::Remote;
@@ -14,11 +14,10 @@ use crate::table::Tables;
 /// The blocks of one feed.
 #[derive(Debug)]
 pub(crate) struct Source {
-    tables: Tables,
-    /// What was on the disk when the table was opened.
+    /// What was on the disk when it was opened.
     disk: Option<Mutex<Log<Folder>>>,
-    /// Who sells it, if it is not mine.
-    order: Option<Order>,
+    /// Who sells it, if it is not mine, and how to deal with them.
+    seller: Option<(Tables, Order)>,
     connected: Mutex<Connected>,
 }
 
@@ -31,8 +30,8 @@ struct Connected {
 }
 
 impl Source {
-    pub(crate) fn new(tables: Tables, disk: Option<Log<Folder>>, order: Option<Order>) -> Self {
-        Self { tables, disk: disk.map(Mutex::new), order, connected: Mutex::default() }
+    pub(crate) fn new(disk: Option<Log<Folder>>, seller: Option<(Tables, Order)>) -> Self {
+        Self { disk: disk.map(Mutex::new), seller, connected: Mutex::default() }
     }
 
     /// How many blocks there are, as far as is known. Whoever holds none asks the seller.
@@ -85,6 +84,17 @@ impl Source {
         }
     }
 
+    /// A block, if it is here.
+    pub(crate) fn held(&self, number: u64) -> Result<Option<Bytes>, LogError> {
+        if let Some(disk) = &self.disk
+            && let Some(block) = lock(disk).block(number)?
+        {
+            return Ok(Some(block));
+        }
+        let remote = lock(&self.connected).remote.clone();
+        remote.map_or(Ok(None), |remote| remote.held(number))
+    }
+
     /// Bytes of blocks that came from the seller.
     pub(crate) fn downloaded(&self) -> u64 {
         let connected = lock(&self.connected);
@@ -102,7 +112,7 @@ impl Source {
 
     /// The connection to the seller, begun when it is first needed, and again after it has ended.
     fn remote(&self) -> Result<Option<Arc<Remote>>, TableError> {
-        let Some(order) = &self.order else { return Ok(None) };
+        let Some((tables, order)) = &self.seller else { return Ok(None) };
         let mut connected = lock(&self.connected);
         if let Some(remote) = connected.remote.take() {
             if !remote.has_ended() {
@@ -111,7 +121,7 @@ impl Source {
             }
             connected.downloaded += remote.downloaded();
         }
-        let remote = Remote::begin(&self.tables, order.clone(), self.tables.options());
+        let remote = Remote::begin(tables, order.clone(), tables.options());
         let remote = Arc::new(remote.map_err(|error| TableError::Market(Arc::new(error)))?);
         connected.remote = Some(Arc::clone(&remote));
         Ok(Some(remote))

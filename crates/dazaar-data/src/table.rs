@@ -105,14 +105,15 @@ impl Tables {
         Ok(Table { schema: Arc::new(schema), source })
     }
 
-    fn source(&self, wanted: &str) -> Result<Source, OpenError> {
+    /// Where the blocks of what is meant come from.
+    pub(crate) fn source(&self, wanted: &str) -> Result<Source, OpenError> {
         let Settings { addresses, terms, .. } = self.settings();
         let order = |seller: &str| {
             let order = find_seller(self.market(), seller, addresses)?;
             Ok::<_, FindError>(Order { terms: *terms, ..order })
         };
         let Some(folder) = self.folder(wanted)? else {
-            return Ok(Source::new(self.clone(), None, Some(order(wanted)?)));
+            return Ok(Source::new(None, Some((self.clone(), order(wanted)?))));
         };
         let disk = snapshot(&folder)?;
         // The feed says who sold it, whatever it was asked for by.
@@ -128,7 +129,7 @@ impl Tables {
         };
         // An empty feed says nothing of what there may be.
         let disk = Some(disk).filter(|log| log.length() > 0 || order.is_none());
-        Ok(Source::new(self.clone(), disk, order))
+        Ok(Source::new(disk, order.map(|order| (self.clone(), order))))
     }
 
     /// Where it is on the disk, if it is to be read from there.
@@ -144,7 +145,8 @@ impl Tables {
     }
 }
 
-fn snapshot(folder: &Path) -> Result<Log<Folder>, OpenError> {
+/// A feed in a folder, as it is now.
+pub(crate) fn snapshot(folder: &Path) -> Result<Log<Folder>, OpenError> {
     let storage =
         Folder::snapshot(folder).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
     Log::open(storage).map_err(|source| OpenError::Log { folder: folder.to_owned(), source })

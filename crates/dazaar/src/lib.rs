@@ -55,3 +55,8 @@ pub fn random_number() -> u64 {
 pub fn random_number_128() -> u128 {
     rand::random()
 }
+
+/// Random bytes from which a key pair may grow.
+pub fn random_seed() -> [u8; 32] {
+    rand::random()
+}

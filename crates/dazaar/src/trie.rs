@@ -23,7 +23,8 @@ use crate::shared_log::SharedLog;
 pub struct FeedBlocks(Arc<SharedLog>);
 
 impl FeedBlocks {
-    pub(crate) const fn new(log: Arc<SharedLog>) -> Self {
+    /// The blocks of this feed.
+    pub const fn new(log: Arc<SharedLog>) -> Self {
         Self(log)
     }
 }

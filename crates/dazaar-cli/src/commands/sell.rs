@@ -2,7 +2,9 @@
 
 mod drive;
 mod import;
+mod json;
 mod lines;
+mod map;
 mod source;
 mod table;
 
@@ -14,7 +16,7 @@ use dazaar::cards::{Card, SpokenPrice};
 use dazaar::database::{Admission, ListedMember, Listing, Retention};
 use dazaar::log::{FeedKey, IdentityKey};
 use dazaar::{Market, Offer, SharedLog, now_ms};
-use dazaar_data::{CARD_FIELD, Free, described};
+use dazaar_data::{CARD_FIELD, Free, described, described_map};
 use serde_json::{Map, Value};
 
 use self::source::Source;
@@ -158,6 +160,8 @@ enum BlocksMode {
     Lines,
     /// Each row a block, as it stands
     Raw,
+    /// The newest row of each key, as JSON, to be looked up: dazaar map
+    Map,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -201,8 +205,9 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         BlocksMode::Table => table::begin(&source, &log, &arguments, context)?,
         BlocksMode::Lines => lines::begin(&source, &log, &arguments, context)?,
         BlocksMode::Raw => import::begin(&source, &log, &arguments, context)?,
+        BlocksMode::Map => map::begin(&source, &log, &arguments, context)?,
     };
-    if let (false, Some(data)) = (is_described, described(&log.lock())) {
+    if let (false, Some(data)) = (is_described, data_of(&log)) {
         market.describe(&mut listing, "data", data)?;
     }
     if !arguments.preview.is_empty() {
@@ -224,6 +229,13 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
     // What was published stays, however the serving ended.
     log.flush().await?;
     served.and(stopped)
+}
+
+/// What a card says of a feed, in its field `data`.
+fn data_of(log: &Arc<SharedLog>) -> Option<Value> {
+    // The lock must be free for the second look.
+    let table = described(&log.lock());
+    table.or_else(|| described_map(log))
 }
 
 /// Puts a listing on record: its prices, the feeds that come with it, and whom it admits at once.

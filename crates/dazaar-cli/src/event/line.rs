@@ -6,7 +6,7 @@ use dazaar::cards::price::Shown;
 use serde_json::Value;
 
 use super::words::{amount, describe, described_receipt, due, duration, indented, qr_code, security, short};
-use super::{Event, drives};
+use super::{Event, drives, maps};
 use crate::commands::ledger::amount as money;
 use crate::failure::FORK_HINT;
 
@@ -324,6 +324,7 @@ impl Event {
             | Self::DriveDone { .. }
             | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),
+            Self::MapEntry { .. } | Self::MapChange { .. } | Self::MapDone { .. } => return maps::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })

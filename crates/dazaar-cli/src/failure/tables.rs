@@ -1,7 +1,8 @@
-//! What it means that a table cannot be opened or read.
+//! What it means that a table or map cannot be opened or read.
 
 use dazaar::MarketError;
-use dazaar_data::{FindError, OpenError, PublishError, SellerError, TableError};
+use dazaar::maps::hypertrie::TrieError;
+use dazaar_data::{FindError, MapError, OpenError, PublishError, SellerError, TableError};
 use dazaar_table::read::ReadError;
 
 use super::{Failure, Kind};
@@ -18,6 +19,7 @@ impl From<&OpenError> for Failure {
             OpenError::Market(error) => of_market(error),
             OpenError::Log { folder, source } => Self::of_log(folder, source),
             OpenError::Table(error) => error.into(),
+            OpenError::Map(error) => error.into(),
             _ => Self::new(Kind::General, error),
         }
     }
@@ -29,6 +31,20 @@ impl From<&TableError> for Failure {
             TableError::Read(ReadError::Query(_) | ReadError::Header(_)) => Self::input(error),
             TableError::Seller(error) => error.into(),
             TableError::Market(error) => of_market(error),
+            _ => Self::new(Kind::General, error),
+        }
+    }
+}
+
+impl From<&MapError> for Failure {
+    fn from(error: &MapError) -> Self {
+        match error {
+            MapError::Blocks(error) => error.into(),
+            MapError::Trie(TrieError::NotATrie) => {
+                Self::input("this is no map").hint("make one: dazaar map put <folder> <key> <value>")
+            }
+            MapError::Trie(TrieError::Log(source)) => Self::new(Self::kind_of_log(source), error),
+            MapError::Trie(TrieError::Key(_)) | MapError::Gone { .. } => Self::input(error),
             _ => Self::new(Kind::General, error),
         }
     }
@@ -55,6 +71,12 @@ impl From<OpenError> for Failure {
 
 impl From<TableError> for Failure {
     fn from(error: TableError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
         (&error).into()
     }
 }

@@ -16,6 +16,7 @@ mod iroh;
 mod js_buyer;
 mod js_seller;
 mod kill;
+mod maps;
 mod market;
 mod ours;
 mod peers;

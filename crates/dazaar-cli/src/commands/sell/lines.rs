@@ -1,14 +1,13 @@
 //! Rows become blocks of JSON, one each: whoever has no library of ours reads them too.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use dazaar::{Publisher, SharedLog};
-use dazaar_table::export::{OutputFormat, RowWriter};
 use dazaar_table::import::RowReader;
 use tokio::sync::oneshot;
 
 use super::import::Follower;
+use super::json::JsonRows;
 use super::source::Source;
 use super::{Arguments, Context};
 use crate::event::Event;
@@ -50,12 +49,9 @@ fn import(
     log: &SharedLog,
     output: &Output,
 ) -> Result<(), Failure> {
-    let text = SharedText::default();
-    let mut writer = RowWriter::new(OutputFormat::JsonLines, reader.schema(), Box::new(text.clone()))?;
+    let mut json = JsonRows::new(reader.schema())?;
     while let Some(rows) = reader.read().map_err(Failure::input)? {
-        writer.write(&rows)?;
-        writer.flush()?;
-        for line in text.take().split_inclusive(|&byte| byte == b'\n') {
+        for line in json.lines(&rows)?.split_inclusive(|&byte| byte == b'\n') {
             publisher.push(line.to_vec())?;
         }
         // Whatever was read is published before waiting for more.
@@ -67,24 +63,4 @@ fn import(
     };
     let (feed, rows) = (log.key().to_string(), reader.rows());
     Ok(output.event(&Event::Imported { feed, rows, skipped: 0, length, bytes })?)
-}
-
-/// Text that one side writes and the other takes.
-#[derive(Clone, Default)]
-struct SharedText(Arc<Mutex<Vec<u8>>>);
-
-impl SharedText {
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Write for SharedText {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

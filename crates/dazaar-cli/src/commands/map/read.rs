@@ -1,0 +1,157 @@
+//! `dazaar map get`, `ls` and `diff`: what is in a map.
+
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use dazaar::maps::hypertrie::{Change, Node};
+use dazaar_data::Map;
+
+use super::Source;
+use super::value::Value;
+use crate::commands::Context;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+use crate::signals::Interruption;
+
+/// Print the value of a key; only the blocks on the way to it are downloaded
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar map get ./prices btc/usd
+  dazaar map get 'dazaar:4f1c...?at=203.0.113.7:49737' btc/usd")]
+pub(crate) struct GetArguments {
+    #[command(flatten)]
+    source: Source,
+
+    /// The key
+    key: String,
+
+    /// An older version: the number that changing it told
+    #[arg(long, value_name = "VERSION")]
+    at: Option<u64>,
+}
+
+/// List the entries of a map, in the order of their hashes
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar map ls ./prices btc
+  dazaar map ls prices --follow               what changes, until Ctrl-C
+  dazaar map ls ./prices --json | dazaar map import ./copy")]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    source: Source,
+
+    /// Only what is at and below this key
+    #[arg(default_value = "", hide_default_value = true)]
+    prefix: String,
+
+    /// An older version: the number that changing it told
+    #[arg(long, value_name = "VERSION", conflicts_with = "follow")]
+    at: Option<u64>,
+
+    /// Go on with changes as they come from the seller, until Ctrl-C
+    #[arg(long, visible_alias = "live")]
+    follow: bool,
+}
+
+/// Show what has changed in a map since an older version
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar map diff ./prices 1000")]
+pub(crate) struct DiffArguments {
+    #[command(flatten)]
+    source: Source,
+
+    /// The older version
+    since: u64,
+
+    /// Only what is at and below this key
+    #[arg(default_value = "", hide_default_value = true)]
+    prefix: String,
+}
+
+pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<(), Failure> {
+    context.output.reserve_for_data();
+    let map = arguments.source.open(context).await?;
+    let found = map.get(version(&map, arguments.at)?, &arguments.key).await;
+    map.flush().await?;
+    let node = found?.ok_or_else(|| Failure::input(format!("there is no entry `{}`", arguments.key)))?;
+    if context.output.is_json() {
+        return Ok(context.output.event(&entry(&node))?);
+    }
+    let value = node.value().unwrap_or_default();
+    context.output.data(value)?;
+    if std::io::stdout().is_terminal() && !value.ends_with(b"\n") {
+        context.output.data(b"\n")?;
+    }
+    Ok(())
+}
+
+pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
+    let map = arguments.source.open(context).await?;
+    let outcome = Interruption::listen()?.or(entries(context, arguments, &map)).await;
+    map.flush().await?;
+    match outcome? {
+        None if !arguments.follow => {
+            Err(Failure::new(Kind::Interrupted, "interrupted; what was downloaded is not asked for again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn entries(context: &Context, arguments: &ListArguments, map: &Map) -> Result<(), Failure> {
+    let prefix = arguments.prefix.as_str();
+    let mut told = version(map, arguments.at)?;
+    map.list(told, prefix, |node| Ok::<_, Failure>(context.output.event(&entry(node))?)).await?;
+    while arguments.follow {
+        let newer = map.grown(told).await?;
+        changes(context, map, (told, newer), prefix).await?;
+        told = newer;
+    }
+    Ok(())
+}
+
+pub(super) async fn diff(context: &Context, arguments: &DiffArguments) -> Result<(), Failure> {
+    let map = arguments.source.open(context).await?;
+    let versions = (version(&map, Some(arguments.since))?, map.version());
+    let outcome = changes(context, &map, versions, &arguments.prefix).await;
+    map.flush().await?;
+    outcome
+}
+
+async fn changes(context: &Context, map: &Map, versions: (u64, u64), prefix: &str) -> Result<(), Failure> {
+    map.diff(versions, prefix, |change| {
+        // A neighbour of what was deleted is written again, as it was.
+        let value =
+            |node: &Option<std::sync::Arc<Node>>| node.as_ref().map(|node| node.value().map(<[u8]>::to_vec));
+        if value(&change.newer) == value(&change.older) {
+            return Ok(());
+        }
+        Ok::<_, Failure>(context.output.event(&changed(change))?)
+    })
+    .await
+}
+
+/// The version that is meant.
+fn version(map: &Map, wanted: Option<u64>) -> Result<u64, Failure> {
+    let newest = map.version();
+    match wanted {
+        Some(wanted) if wanted > newest => {
+            Err(Failure::input(format!("version {wanted} is newer than version {newest}")))
+        }
+        wanted => Ok(wanted.unwrap_or(newest)),
+    }
+}
+
+fn entry(node: &Node) -> Event {
+    let value = Value::of(node.value().unwrap_or_default());
+    Event::MapEntry { key: node.key().to_owned(), value, block: node.seq() }
+}
+
+fn changed(change: &Change) -> Event {
+    let kind = match (&change.newer, &change.older) {
+        (Some(_), None) => "added",
+        (Some(_), Some(_)) => "changed",
+        (None, _) => "deleted",
+    };
+    let value = change.newer.as_ref().map(|node| Value::of(node.value().unwrap_or_default()));
+    Event::MapChange { key: change.key().to_owned(), kind, value }
+}

@@ -1,0 +1,204 @@
+//! `dazaar map put`, `import` and `rm`: changes of a map of mine.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dazaar::SharedLog;
+use dazaar::folder::Folder;
+use dazaar::log::{Durability, FeedKeyPair, Log};
+use dazaar_data::{MapChange, MapPublisher};
+use serde::Deserialize;
+
+use super::folder;
+use super::value::Value;
+use crate::commands::Context;
+use crate::event::Event;
+use crate::failure::{Failure, Kind};
+
+/// Entries that are read before they are published.
+const ENTRIES_AT_ONCE: usize = 10_000;
+
+/// Bytes of the longest line, and of a value from standard input.
+const BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Set the value of a key; the map is made if it is not there
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dazaar map put ./prices btc/usd 100000
+  dazaar map put ./logos dazaar.svg < dazaar.svg")]
+pub(crate) struct PutArguments {
+    /// Folder of the map, or the name by which I sell it
+    map: PathBuf,
+
+    /// The key; components have slashes between them
+    key: String,
+
+    /// The value [default: what standard input holds]
+    value: Option<String>,
+}
+
+/// Take many entries from JSON lines, as `dazaar map ls --json` prints them; the map is made if it is not there
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  echo '{\"key\":\"btc/usd\",\"value\":\"100000\"}' | dazaar map import ./prices
+  echo '{\"key\":\"btc/usd\",\"deleted\":true}' | dazaar map import ./prices
+  dazaar map import ./prices entries.jsonl    also: {\"key\":\"logo\",\"base64\":\"iVBORw0K...\"}")]
+pub(crate) struct ImportArguments {
+    /// Folder of the map, or the name by which I sell it
+    map: PathBuf,
+
+    /// The file [default: standard input]
+    file: Option<PathBuf>,
+}
+
+/// Delete keys; older versions keep them
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dazaar map rm ./prices btc/usd btc/eur")]
+pub(crate) struct RemoveArguments {
+    /// Folder of the map, or the name by which I sell it
+    map: PathBuf,
+
+    /// The keys
+    #[arg(required = true)]
+    keys: Vec<String>,
+}
+
+/// One line of an import.
+#[derive(Debug, Deserialize)]
+struct Line {
+    key: String,
+    #[serde(flatten)]
+    value: Option<Value>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+pub(super) fn put(context: &Context, arguments: &PutArguments) -> Result<(), Failure> {
+    let value = match &arguments.value {
+        Some(value) => value.clone().into_bytes(),
+        None => from_stdin()?,
+    };
+    let change = MapChange { key: arguments.key.clone(), value: Some(value) };
+    let mut map = Writing::open(context, &arguments.map, true)?;
+    map.publish(&[change])?;
+    map.finish(context)
+}
+
+pub(super) fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
+    let changes: Vec<_> =
+        arguments.keys.iter().map(|key| MapChange { key: key.clone(), value: None }).collect();
+    let mut map = Writing::open(context, &arguments.map, false)?;
+    map.publish(&changes)?;
+    map.finish(context)
+}
+
+pub(super) fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
+    let lines: Box<dyn BufRead> = match &arguments.file {
+        Some(path) => {
+            let file =
+                File::open(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+            Box::new(BufReader::new(file))
+        }
+        None => Box::new(io::stdin().lock()),
+    };
+    let mut map = Writing::open(context, &arguments.map, true)?;
+    let imported = map.import(lines);
+    // What was read before a wrong line stays.
+    map.finish(context)?;
+    imported
+}
+
+fn from_stdin() -> Result<Vec<u8>, Failure> {
+    let mut value = Vec::new();
+    io::stdin().take(BYTES_MAX + 1).read_to_end(&mut value)?;
+    if value.len() as u64 > BYTES_MAX {
+        return Err(Failure::input("a value has at most 8 MiB").hint("large files: dazaar drive import"));
+    }
+    Ok(value)
+}
+
+/// A map that is being changed.
+struct Writing {
+    log: std::sync::Arc<SharedLog>,
+    publisher: MapPublisher,
+    changed: u64,
+}
+
+impl Writing {
+    fn open(context: &Context, map: &Path, may_make: bool) -> Result<Self, Failure> {
+        let folder = folder(context, map)?;
+        let is_there = Folder::is_feed(&folder);
+        if !is_there {
+            let is_free = std::fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
+            if !may_make || !is_free {
+                return Err(Failure::input(format!("{} is no map", folder.display())));
+            }
+        }
+        let storage = Folder::open(&folder).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Failure::new(Kind::Busy, "another process is writing this map"),
+            _ => Failure::input(format!("{}: {error}", folder.display())),
+        })?;
+        let log = match is_there {
+            true => Log::open(storage),
+            false => Log::create(storage, FeedKeyPair::from_seed(&dazaar::random_seed())),
+        };
+        let log = SharedLog::new(log.map_err(|error| Failure::of_log(&folder, &error))?);
+        let publisher = MapPublisher::begin(&log, Durability::Os)?;
+        Ok(Self { log, publisher, changed: 0 })
+    }
+
+    fn publish(&mut self, changes: &[MapChange]) -> Result<(), Failure> {
+        self.changed += self.publisher.publish(changes)?;
+        Ok(())
+    }
+
+    fn import(&mut self, mut lines: impl BufRead) -> Result<(), Failure> {
+        let mut changes = Vec::new();
+        let mut text = String::new();
+        for number in 1.. {
+            text.clear();
+            let read = (&mut lines).take(BYTES_MAX).read_line(&mut text);
+            let wrong = |problem: &dyn std::fmt::Display| Failure::input(format!("line {number}: {problem}"));
+            let outcome = match read {
+                Ok(0) => break,
+                Ok(_) if text.trim().is_empty() => continue,
+                Ok(_) => change(&text).map_err(|problem| wrong(&problem)),
+                Err(error) => Err(wrong(&error)),
+            };
+            match outcome {
+                Ok(change) => changes.push(change),
+                Err(failure) => {
+                    self.publish(&changes)?;
+                    return Err(failure);
+                }
+            }
+            if changes.len() >= ENTRIES_AT_ONCE {
+                self.publish(&changes)?;
+                changes.clear();
+            }
+        }
+        self.publish(&changes)
+    }
+
+    fn finish(&self, context: &Context) -> Result<(), Failure> {
+        let version = {
+            let mut log = self.log.lock();
+            log.flush()?;
+            log.length()
+        };
+        let (key, changed) = (self.log.key().to_string(), self.changed);
+        Ok(context.output.event(&Event::MapDone { key, version, changed })?)
+    }
+}
+
+fn change(line: &str) -> Result<MapChange, String> {
+    let Line { key, value, deleted } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let value = match (value, deleted) {
+        (None, true) => None,
+        (Some(value), false) => Some(value.into_bytes().ok_or("this is no base64")?),
+        _ => return Err("an entry has a value, or is deleted".to_owned()),
+    };
+    Ok(MapChange { key, value })
+}
