@@ -105,12 +105,8 @@ impl Place<'_> {
         Ok((file.into(), part))
     }
 
-    /// Gives a file that is whole its permissions, its time and its name.
-    pub(super) fn finish(&self, file: &File, part: &str, stat: &Stat) -> io::Result<()> {
-        rustix::fs::fchmod(file, permissions(stat))?;
-        rustix::fs::futimens(file, &times(stat))?;
-        // A file of this name and time has all its bytes, even after a power cut.
-        file.sync_all()?;
+    /// Gives a file its name, once it is whole, has been [sealed](seal), and is safe from a power cut.
+    pub(super) fn finish(&self, part: &str) -> io::Result<()> {
         Ok(rustix::fs::renameat(self.folder, part, self.folder, &self.name)?)
     }
 
@@ -176,6 +172,12 @@ impl Place<'_> {
         rustix::fs::fchmod(&folder, permissions(stat))?;
         Ok(rustix::fs::futimens(&folder, &times(stat))?)
     }
+}
+
+/// Gives a file that is whole its permissions and its time.
+pub(super) fn seal(file: &File, stat: &Stat) -> io::Result<()> {
+    rustix::fs::fchmod(file, permissions(stat))?;
+    Ok(rustix::fs::futimens(file, &times(stat))?)
 }
 
 /// Checks that a folder is not the one that is closed.
@@ -277,7 +279,8 @@ mod tests {
         let place = destination.place("file").unwrap();
         assert!(!place.is_same(&Stat::file(0o644)).unwrap());
         let (file, part) = place.begin(1).unwrap();
-        place.finish(&file, &part, &Stat::file(0o4644)).unwrap();
+        seal(&file, &Stat::file(0o4644)).unwrap();
+        place.finish(&part).unwrap();
         let made = fs::symlink_metadata(to.join("file")).unwrap();
         assert!(made.is_file());
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&made.permissions()) & 0o7777, 0o644);

@@ -1,16 +1,23 @@
 //! A drive into a folder of the disk.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use dazaar_trie::hyperdrive::{DrivePath, Entry, Kind, Reach, Walk};
 
 use super::Drive;
-use super::destination::Destination;
+use super::destination::{Destination, seal};
 use super::error::DriveAccessError;
 use super::mounts::Step;
 use super::notice::{FileNotice, Summary};
 use super::store::at;
+
+/// Files that are synced together: the disk takes little longer for many than for one.
+const FILES_AT_ONCE: usize = 64;
+
+/// Bytes of files that wait to be synced at most.
+const BYTES_AT_ONCE: u64 = 64 * 1024 * 1024;
 
 /// A folder that is being exported.
 struct Export<'a> {
@@ -18,6 +25,28 @@ struct Export<'a> {
     destination: Destination,
     /// Where the export begins.
     from: DrivePath,
+    /// Files without their names yet.
+    waiting: Vec<Whole>,
+    waiting_bytes: u64,
+}
+
+/// A file with all its bytes, which has no name until these are safe from a power cut: then a file of its name and time is whole.
+struct Whole {
+    /// Its path in the drive in which the export began.
+    path: String,
+    file: File,
+    part: String,
+    bytes: u64,
+}
+
+/// What became of an entry.
+enum Written {
+    /// It is there now, with so many bytes.
+    New(u64),
+    /// It was there already.
+    Unchanged,
+    /// It waits to be named.
+    Waiting,
 }
 
 /// What is exported of a drive, the one in which the export began or one that is mounted.
@@ -62,25 +91,32 @@ impl Drive {
         let mut walk = self.walk(version, from, reach);
         if !found.is_mount && !found.stat.is_directory() {
             let from = DrivePath::new(&found.path).parent().unwrap_or_default();
-            let mut export = Export { drive: self, destination, from };
+            let mut export = Export::new(self, destination, from);
             let (drive, walk) = (drive.as_deref().unwrap_or(self), &walk);
-            tell(export.entry(&Exported { drive, entry: &found, path: &found.path, walk }).await?);
+            let exported = Exported { drive, entry: &found, path: &found.path, walk };
+            export.entry(&exported).await?.into_iter().for_each(&mut tell);
+            export.settle().await.into_iter().for_each(&mut tell);
             return Ok(summary);
         }
-        let mut export = Export { drive: self, destination, from: from.clone() };
+        let mut export = Export::new(self, destination, from.clone());
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
             match found {
                 Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {}
                 Ok((drive, entry)) => {
                     let drive = drive.as_deref().unwrap_or(self);
                     let exported = Exported { drive, entry: &entry, path: &path, walk: &walk };
-                    tell(export.entry(&exported).await?);
+                    let written = export.entry(&exported).await;
+                    if written.is_err() || export.is_full() {
+                        export.settle().await.into_iter().for_each(&mut tell);
+                    }
+                    written?.into_iter().for_each(&mut tell);
                 }
                 Err(error) => {
                     tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
                 }
             }
         }
+        export.settle().await.into_iter().for_each(&mut tell);
         // Folders last: what is written into one changes its time, and its permissions may forbid that.
         let mut walk = self.walk(version, from, reach);
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
@@ -96,9 +132,14 @@ impl Drive {
     }
 }
 
-impl Export<'_> {
-    /// Writes an entry. Only what is wrong with the drive in which the export began is an error.
-    async fn entry(&mut self, exported: &Exported<'_>) -> Result<FileNotice, DriveAccessError> {
+impl<'a> Export<'a> {
+    const fn new(drive: &'a Drive, destination: Destination, from: DrivePath) -> Self {
+        Self { drive, destination, from, waiting: Vec::new(), waiting_bytes: 0 }
+    }
+
+    /// Writes an entry, and tells what became of it unless that is to be seen. Only what is wrong with the drive in which the export
+    /// began is an error.
+    async fn entry(&mut self, exported: &Exported<'_>) -> Result<Option<FileNotice>, DriveAccessError> {
         let path = format!("/{}", exported.path);
         let kind = if exported.entry.is_mount { Kind::Directory } else { exported.entry.stat.kind() };
         let written = match kind {
@@ -107,24 +148,60 @@ impl Export<'_> {
             Kind::File => self.file(exported).await,
             Kind::Other => Err(Refusal::Of("it is a device, a pipe or a socket".to_owned())),
         };
-        match written {
-            Ok(Some(bytes)) => Ok(FileNotice::Written { path, bytes }),
-            Ok(None) => Ok(FileNotice::Unchanged { path }),
-            Err(Refusal::Of(error)) => Ok(FileNotice::Failed { path, error }),
-            Err(Refusal::Drive(error)) => Err(error),
-        }
+        Ok(Some(match written {
+            Ok(Written::New(bytes)) => FileNotice::Written { path, bytes },
+            Ok(Written::Unchanged) => FileNotice::Unchanged { path },
+            Ok(Written::Waiting) => return Ok(None),
+            Err(Refusal::Of(error)) => FileNotice::Failed { path, error },
+            Err(Refusal::Drive(error)) => return Err(error),
+        }))
     }
 
-    fn folder(&mut self, exported: &Exported<'_>) -> io::Result<Option<u64>> {
+    const fn is_full(&self) -> bool {
+        self.waiting.len() >= FILES_AT_ONCE || self.waiting_bytes >= BYTES_AT_ONCE
+    }
+
+    /// Names the files that wait, and tells what became of them.
+    async fn settle(&mut self) -> Vec<FileNotice> {
+        self.waiting_bytes = 0;
+        let sync = |whole: Whole| {
+            tokio::task::spawn_blocking(move || {
+                let synced = whole.file.sync_all();
+                (whole, synced)
+            })
+        };
+        let waiting: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(sync).collect();
+        let mut notices = Vec::with_capacity(waiting.len());
+        for synced in waiting {
+            // It does not panic, and nobody stops it.
+            let Ok((Whole { path, part, bytes, .. }, synced)) = synced.await else { continue };
+            let named = self.destination.place(below(&self.from, &path)).and_then(|place| {
+                let named = synced.and_then(|()| place.finish(&part));
+                if named.is_err() {
+                    place.abandon(&part);
+                }
+                named
+            });
+            let path = format!("/{path}");
+            notices.push(match named {
+                Ok(()) => FileNotice::Written { path, bytes },
+                Err(error) => FileNotice::Failed { path, error: error.to_string() },
+            });
+        }
+        notices
+    }
+
+    fn folder(&mut self, exported: &Exported<'_>) -> io::Result<Written> {
         let below = below(&self.from, exported.path);
-        Ok(self.destination.place(below)?.folder(&exported.entry.stat)?.then_some(0))
+        let is_new = self.destination.place(below)?.folder(&exported.entry.stat)?;
+        Ok(if is_new { Written::New(0) } else { Written::Unchanged })
     }
 
     fn finish_folder(&mut self, path: &str, entry: &Entry) -> io::Result<()> {
         self.destination.place(below(&self.from, path))?.finish_folder(&entry.stat)
     }
 
-    fn link(&mut self, exported: &Exported<'_>) -> Result<Option<u64>, Refusal> {
+    fn link(&mut self, exported: &Exported<'_>) -> Result<Written, Refusal> {
         let Exported { entry, path, walk, .. } = *exported;
         let link = DrivePath::new(&entry.path);
         let place = link.resolve(entry.stat.target().unwrap_or_default());
@@ -148,10 +225,10 @@ impl Export<'_> {
             return Err(Refusal::Of("it leads to a name with a zero byte".to_owned()));
         }
         let is_new = self.destination.place(below)?.link(&target, entry.seq.unwrap_or(0))?;
-        Ok(is_new.then_some(0))
+        Ok(if is_new { Written::New(0) } else { Written::Unchanged })
     }
 
-    async fn file(&mut self, exported: &Exported<'_>) -> Result<Option<u64>, Refusal> {
+    async fn file(&mut self, exported: &Exported<'_>) -> Result<Written, Refusal> {
         let Exported { entry, path, drive, .. } = *exported;
         let below = below(&self.from, path);
         let mut stat = entry.stat.clone();
@@ -160,7 +237,7 @@ impl Export<'_> {
             (_, stat) = feed.map_err(|error| self.refusal(exported, error))?;
         }
         if self.destination.place(below)?.is_same(&stat)? {
-            return Ok(None);
+            return Ok(Written::Unchanged);
         }
         let reader = self.drive.read_entry(drive, &DrivePath::new(path), entry, 0..u64::MAX).await;
         let mut reader = reader.map_err(|error| self.refusal(exported, error))?;
@@ -176,12 +253,13 @@ impl Export<'_> {
                 Err(error) => break Err(self.refusal(exported, error)),
             }
         };
-        let place = self.destination.place(below)?;
-        let written = written.and_then(|()| Ok(place.finish(&file, &part, &stat)?));
-        if written.is_err() {
-            place.abandon(&part);
+        if let Err(refusal) = written.and_then(|()| Ok(seal(&file, &stat)?)) {
+            self.destination.place(below)?.abandon(&part);
+            return Err(refusal);
         }
-        written.map(|()| Some(stat.size))
+        self.waiting_bytes += stat.size;
+        self.waiting.push(Whole { path: path.to_owned(), file, part, bytes: stat.size });
+        Ok(Written::Waiting)
     }
 
     /// Whether nothing else can be exported either, since a file cannot be read.
@@ -229,7 +307,7 @@ mod tests {
         let drive = Drive::create(&scene.path().join("drive")).await.unwrap();
         let to = scene.path().join("to");
         let destination = Destination::open(&to, drive.store.identity().unwrap()).unwrap();
-        let mut export = Export { drive: &drive, destination, from: DrivePath::default() };
+        let mut export = Export::new(&drive, destination, DrivePath::default());
         for key in ["..\\..\\..\\x", "d\\..\\..\\x", "a\\x"] {
             let stat = Stat::symlink("etc/passwd");
             let entry = Entry { path: key.to_owned(), stat, is_mount: false, seq: Some(1) };

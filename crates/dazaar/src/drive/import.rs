@@ -7,18 +7,25 @@ use std::path::{Path, PathBuf};
 
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, Stat};
 use rustix::fs::{Mode, OFlags};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, BufReader};
 
 use super::Drive;
+use super::content::BLOCK_BYTES;
 use super::error::DriveAccessError;
 use super::notice::{FileNotice, Summary};
 use super::store::{FolderId, at};
 
 /// Entries that are appended to the metadata at once.
-const ENTRIES_AT_ONCE: usize = 256;
+const ENTRIES_AT_ONCE: usize = 1024;
 
 /// Bytes of files whose entries wait at most.
 const BYTES_AT_ONCE: u64 = 64 * 1024 * 1024;
+
+/// Bytes of a large file that are read at once.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// Bytes of small files that wait in memory at most.
+const SMALL_BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
 
 /// A folder that is being imported.
 struct Import<'a, F> {
@@ -27,9 +34,10 @@ struct Import<'a, F> {
     own: FolderId,
     notify: F,
     summary: Summary,
-    /// Entries whose files are in the content feed, and which are not written yet; with the bytes that were written for each.
-    waiting: Vec<(DrivePath, Stat, u64)>,
+    waiting: Vec<Waiting>,
     waiting_bytes: u64,
+    /// How much of that is in memory.
+    small_bytes: usize,
 }
 
 impl Drive {
@@ -61,6 +69,7 @@ impl Drive {
             summary: Summary::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            small_bytes: 0,
         };
         let metadata = fs::metadata(source).map_err(at(source))?;
         if metadata.is_dir() {
@@ -77,8 +86,23 @@ impl Drive {
 /// What became of a file of the source.
 enum Read {
     Notice(FileNotice),
-    /// With the bytes that were written for it.
-    Entry(DrivePath, Stat, u64),
+    Entry(Waiting),
+}
+
+/// An entry that is not written yet.
+struct Waiting {
+    path: DrivePath,
+    stat: Stat,
+    /// Bytes that are written for it.
+    bytes: u64,
+    /// All of the file, if it is small: many are appended together. None if it is in the content feed, or has been before.
+    small: Option<Vec<u8>>,
+}
+
+impl Waiting {
+    fn new(path: &DrivePath, stat: Stat) -> Self {
+        Self { path: path.clone(), stat, bytes: 0, small: None }
+    }
 }
 
 impl<F: FnMut(&FileNotice)> Import<'_, F> {
@@ -108,7 +132,10 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
                 if is_folder {
                     folders.push((path, inner));
                 }
-                if self.waiting.len() >= ENTRIES_AT_ONCE || self.waiting_bytes >= BYTES_AT_ONCE {
+                if self.waiting.len() >= ENTRIES_AT_ONCE
+                    || self.waiting_bytes >= BYTES_AT_ONCE
+                    || self.small_bytes >= SMALL_BYTES_AT_ONCE
+                {
                     self.write_waiting().await?;
                 }
             }
@@ -168,7 +195,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             let mut stat = known;
             stat.set_permissions(wanted.permissions());
             stat.ctime_ms = wanted.ctime_ms;
-            return Ok(Read::Entry(inner.clone(), stat, 0));
+            return Ok(Read::Entry(Waiting::new(inner, stat)));
         }
         self.drive.write(|edit| edit.check_place(inner)).await?;
         let file = open(path).map_err(at(path))?;
@@ -179,11 +206,18 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         }
         let wanted = stat_of(&metadata, Stat::file(metadata.mode()));
         // What is appended meanwhile comes with the next import.
-        let mut file = tokio::fs::File::from_std(file).take(metadata.len());
+        if metadata.len() <= BLOCK_BYTES as u64 {
+            let mut body = Vec::with_capacity(BLOCK_BYTES.min(metadata.len() as usize));
+            io::Read::read_to_end(&mut io::Read::take(file, metadata.len()), &mut body).map_err(at(path))?;
+            let bytes = body.len() as u64;
+            return Ok(Read::Entry(Waiting { bytes, small: Some(body), ..Waiting::new(inner, wanted) }));
+        }
+        let file = tokio::fs::File::from_std(file).take(metadata.len());
+        let mut file = BufReader::with_capacity(READ_BYTES, file);
         let _one_at_a_time = self.drive.writing.lock().await;
         let stat = self.drive.content().await?.append(&mut file, wanted).await?;
         let bytes = stat.size;
-        Ok(Read::Entry(inner.clone(), stat, bytes))
+        Ok(Read::Entry(Waiting { bytes, ..Waiting::new(inner, stat) }))
     }
 
     async fn directory(&self, inner: &DrivePath, metadata: &Metadata) -> Result<Read, DriveAccessError> {
@@ -195,7 +229,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             Some(known) if !known.is_directory() => {
                 Err(DriveError::NotADirectory { path: inner.clone() }.into())
             }
-            _ => Ok(Read::Entry(inner.clone(), wanted, 0)),
+            _ => Ok(Read::Entry(Waiting::new(inner, wanted))),
         }
     }
 
@@ -219,7 +253,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             Some(known) if known.linkname == wanted.linkname => {
                 Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
             }
-            _ => Ok(Read::Entry(inner.clone(), wanted, 0)),
+            _ => Ok(Read::Entry(Waiting::new(inner, wanted))),
         }
     }
 
@@ -245,9 +279,10 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     ) -> Result<(), DriveAccessError> {
         match read {
             Ok(Read::Notice(notice)) => self.tell(notice),
-            Ok(Read::Entry(path, stat, bytes)) => {
-                self.waiting_bytes += bytes;
-                self.waiting.push((path, stat, bytes));
+            Ok(Read::Entry(waiting)) => {
+                self.waiting_bytes += waiting.bytes;
+                self.small_bytes += waiting.small.as_ref().map_or(0, Vec::len);
+                self.waiting.push(waiting);
             }
             // What is wrong with one file is no reason to leave out the others.
             Err(error) => {
@@ -272,20 +307,29 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
 
     /// Writes the entries that wait, whose bytes survive a power cut before anything speaks of them.
     async fn write_waiting(&mut self) -> Result<(), DriveAccessError> {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        (self.waiting_bytes, self.small_bytes) = (0, 0);
         if waiting.is_empty() {
             return Ok(());
         }
-        self.drive.content().await?.flush().await?;
+        let content = self.drive.content().await?;
+        {
+            let _one_at_a_time = self.drive.writing.lock().await;
+            let small = waiting.iter_mut();
+            content.append_small(
+                small.filter_map(|Waiting { stat, small, .. }| Some((stat, small.as_deref()?))),
+            )?;
+        }
+        content.flush().await?;
         let write = |edit: &mut dazaar_trie::hyperdrive::Edit<'_, _>| {
-            let replaced = waiting.iter().map(|(path, stat, bytes)| match edit.replace(path, stat) {
-                Ok(_) => Ok(FileNotice::Written { path: path.to_string(), bytes: *bytes }),
-                Err(error) if is_of_one(&error) => {
-                    Ok(FileNotice::Failed { path: path.to_string(), error: error.to_string() })
-                }
-                Err(error) => Err(error),
-            });
+            let replaced =
+                waiting.iter().map(|Waiting { path, stat, bytes, .. }| match edit.replace(path, stat) {
+                    Ok(_) => Ok(FileNotice::Written { path: path.to_string(), bytes: *bytes }),
+                    Err(error) if is_of_one(&error) => {
+                        Ok(FileNotice::Failed { path: path.to_string(), error: error.to_string() })
+                    }
+                    Err(error) => Err(error),
+                });
             replaced.collect::<Result<Vec<_>, _>>()
         };
         let notices = self.drive.write(write).await?;
