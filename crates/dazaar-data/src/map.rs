@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use dazaar::log::LogError;
 use dazaar::maps::Blocks;
-use dazaar::maps::hypertrie::{Change, Diff, DiffOptions, Iter, IterOptions, Node, Query, Trie, TrieError};
+use dazaar::maps::hypertrie::{
+    Change, Diff, DiffOptions, ExtensionMessage, Iter, IterOptions, Node, Query, Trie, TrieError,
+};
+use dazaar::maps::limits::MAX_EXTENSION_BLOCKS;
 
 pub use publish::{MapChange, MapPublisher};
 
@@ -104,7 +107,8 @@ impl Map {
     /// # Errors
     /// A block cannot be had, or is wrong.
     pub async fn get(&self, version: u64, key: &str) -> Result<Option<Arc<Node>>, MapError> {
-        self.ask(|trie| trie.checkout(version).get(Query::from(key))).await
+        let question = version.checked_sub(1).map(|head| ExtensionMessage::Get { head, key: key.to_owned() });
+        self.ask_seller(&mut { question }, |trie| trie.checkout(version).get(Query::from(key))).await
     }
 
     /// Hands over the entries at and below a prefix, in the order of their hashes, until `each` fails.
@@ -121,9 +125,17 @@ impl Map {
             // Nearly every block is needed, so they are asked for together.
             self.0.source.want(0..version).map_err(MapError::from)?;
         }
-        let mut iter = Iter::new(version, &IterOptions { prefix, ..IterOptions::default() });
-        while let Some(node) = self.ask(|trie| iter.next(trie)).await? {
+        let options = IterOptions { prefix, ..IterOptions::default() };
+        let mut iter = Iter::new(version, &options);
+        let head = version.saturating_sub(1);
+        let mut question = (!prefix.is_empty()).then(|| ExtensionMessage::iterator(head, &options));
+        let mut listed = 0_usize;
+        while let Some(node) = self.ask_seller(&mut question, |trie| iter.next(trie)).await? {
             each(&node)?;
+            listed += 1;
+            if listed.is_multiple_of(MAX_EXTENSION_BLOCKS) && !prefix.is_empty() {
+                question = Some(ExtensionMessage::rest_of(&iter, head));
+            }
         }
         Ok(())
     }
@@ -156,6 +168,23 @@ impl Map {
     /// The disk fails.
     pub async fn flush(&self) -> Result<(), MapError> {
         Ok(self.0.source.flush().await?)
+    }
+
+    /// The same. If a block is missing, `question` goes to the seller, who names all that will be needed.
+    async fn ask_seller<T>(
+        &self,
+        question: &mut Option<ExtensionMessage>,
+        mut ask: impl FnMut(&Trie<Held>) -> Result<T, TrieError>,
+    ) -> Result<T, MapError> {
+        match self.trie(&mut ask) {
+            Err(TrieError::Missing { .. }) => {
+                if let Some(question) = question.take() {
+                    self.0.source.ask(&question)?;
+                }
+                self.ask(ask).await
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// Asks the trie, and again after each block that was missing.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dazaar::cards::BuyerEvent;
 use dazaar::log::LogError;
+use dazaar::maps::hypertrie::ExtensionMessage;
 use dazaar::{Buyer, BuyerNotice, BuyerOptions, MarketError, Order, Replicator};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, watch};
@@ -97,6 +98,11 @@ impl Remote {
             None
         });
         Ok(found.await??)
+    }
+
+    /// Asks the seller which blocks a question about a map needs.
+    pub(crate) fn ask(&self, question: &ExtensionMessage) {
+        self.buyer.ask_about_map(question);
     }
 
     /// A block, if it came.

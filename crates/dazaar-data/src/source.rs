@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dazaar::Order;
 use dazaar::folder::Folder;
 use dazaar::log::{Log, LogError};
+use dazaar::maps::hypertrie::ExtensionMessage;
 
 use crate::error::TableError;
 use crate::remote::Remote;
@@ -82,6 +83,14 @@ impl Source {
             Some(remote) => remote.block(number).await,
             None => Ok(None),
         }
+    }
+
+    /// Asks the seller, if there is one, which blocks a question about a map needs.
+    pub(crate) fn ask(&self, question: &ExtensionMessage) -> Result<(), TableError> {
+        if let Some(remote) = self.remote()? {
+            remote.ask(question);
+        }
+        Ok(())
     }
 
     /// A block, if it is here.

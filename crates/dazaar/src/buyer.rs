@@ -15,6 +15,7 @@ use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::pay::lnd;
 use dazaar_market::pay::{Due, Receipt, Refusal};
 use dazaar_market::{Acceptance, Address, Asset, Link, Method, Money, PriceTerms, TermsHash, VoucherCode};
+use dazaar_trie::hypertrie::ExtensionMessage;
 use dazaar_wire::replication::Download;
 use dazaar_wire::session::SecurityPolicy;
 use futures_util::StreamExt as _;
@@ -263,6 +264,14 @@ impl Buyer {
             self.0.outbox_filled.notify_one();
         }
         has_room
+    }
+
+    /// Asks the seller which blocks a question about the map in the feed needs. Those that they name are fetched; whoever misses the
+    /// question, or does not understand it, names none.
+    pub fn ask_about_map(&self, question: &ExtensionMessage) {
+        if let Some(feed) = self.feed() {
+            self.0.feeds.ask(feed.key(), &question.encode());
+        }
     }
 
     /// Redeems a voucher. It is handed over on every connection until the seller has answered, and counts once.

@@ -4,6 +4,7 @@
 //! The protocol itself is in the pure crates that are re-exported here: [`log`], [`wire`] and [`cards`].
 
 mod allowance;
+mod answers;
 pub mod buyer;
 mod clock;
 mod connection;

@@ -6,21 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, IdentityKeyPair};
-use dazaar_wire::discovery::Rate;
 use dazaar_wire::session::{Channel, Config, Event, Expected, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
+use crate::answers::Answers;
 use crate::connection::{Connection, ConnectionError};
 use crate::replicator::Replicator;
 
 /// Questions that wait for a slow connection; older ones are not asked there.
 const QUESTIONS_WAITING: usize = 64;
-
-/// Questions and messages of answers that one connection may cause: a second, and at once. What is more has no answer; blocks come
-/// without one too.
-const ANSWERS: (u32, u32) = (400, 2000);
 
 /// How long somebody who is to help may take to open a feed.
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,15 +37,18 @@ struct Member {
 
 /// A message for every peer that has a feed open.
 #[derive(Debug, Clone)]
-struct Question {
-    feed: FeedKey,
-    payload: Arc<[u8]>,
+pub(crate) struct Question {
+    pub(crate) feed: FeedKey,
+    pub(crate) payload: Arc<[u8]>,
 }
 
 /// What is said about a feed besides its blocks.
 pub trait FeedExtension: Debug + Send + Sync {
     /// Its name, by which peers find it.
     fn name(&self) -> &'static str;
+
+    /// A question of ours goes to the peers: answers are to be expected.
+    fn handle_asked(&self);
 
     /// The answers to a message. Nothing in it is verified.
     fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>>;
@@ -72,8 +71,21 @@ impl FeedSet {
 
     /// Asks all peers who have the feed open, now and not later.
     pub fn ask(&self, feed: FeedKey, payload: &[u8]) {
+        if let Some(extension) = self.extension(&feed) {
+            extension.handle_asked();
+        }
         // Nobody to ask is no failure: blocks come without the question too.
         let _ = self.questions.send(Question { feed, payload: payload.into() });
+    }
+
+    /// What is asked from now on.
+    pub(crate) fn questions(&self) -> broadcast::Receiver<Question> {
+        self.questions.subscribe()
+    }
+
+    /// What else is said about a feed.
+    pub(crate) fn extension(&self, feed: &FeedKey) -> Option<Arc<dyn FeedExtension>> {
+        self.members().get(feed)?.extension.clone()
     }
 
     fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Member>> {
@@ -127,7 +139,7 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         is_helper: helper.is_some(),
         is_open: false,
         channels: BTreeMap::new(),
-        answers: Answers { since: Instant::now(), rate: Rate::new() },
+        answers: Answers::new(),
     };
     let mut is_connected = false;
     let deadline = Instant::now() + STRANGER_TIMEOUT;
@@ -162,18 +174,6 @@ struct Peer<'a, S> {
     answers: Answers,
 }
 
-/// How much this connection made us answer.
-struct Answers {
-    since: Instant,
-    rate: Rate,
-}
-
-impl Answers {
-    fn allow_one(&mut self) -> bool {
-        self.rate.allows(self.since.elapsed(), ANSWERS)
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
     /// Whether it was to help, and has not shown that it knows a feed.
     const fn is_stranger(&self) -> bool {
@@ -189,11 +189,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
             }
             Event::ChannelExtension { channel, name, payload } => {
                 let extension = self.channels.get(&channel).and_then(|member| member.extension.as_ref());
-                let extension = extension.filter(|_| self.answers.allow_one());
-                for answer in extension.map(|extension| extension.answer(&payload)).unwrap_or_default() {
-                    // What a long answer took is off what the next questions may take.
-                    self.answers.allow_one();
-                    self.connection.session().send_channel_extension(channel, &name, &answer)?;
+                if let Some(extension) = extension {
+                    let answers = || extension.answer(&payload);
+                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
                 }
             }
             // Of a feed that they refused before, they may have heard since: the content of a drive, once its header was read.
@@ -217,11 +215,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
 
     fn attach(&mut self, channel: Channel) {
         let key = self.connection.session().feed(channel);
-        let Some(member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else { return };
+        let Some(mut member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else { return };
         self.is_open = true;
         let replicator = Arc::clone(&member.replicator);
         if self.is_helper {
             self.connection.attach_helper(channel, replicator);
+            // Nor is what they say of blocks believed.
+            member.extension = None;
         } else {
             self.connection.attach(channel, replicator);
         }

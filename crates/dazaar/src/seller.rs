@@ -32,6 +32,7 @@ use crate::market::{Market, MarketError};
 use crate::payment::Payee;
 use crate::shared_log::SharedLog;
 use crate::transport::{BoxedStream, Listener};
+use crate::trie::ServedTries;
 use crate::validator::{Validator, validator};
 
 /// Connections that one listing serves at once. Each costs up to about half a megabyte.
@@ -100,6 +101,7 @@ struct Shared {
     log: Arc<SharedLog>,
     /// The feeds that come with it, by their own keys.
     members: BTreeMap<FeedKey, Arc<SharedLog>>,
+    tries: ServedTries,
     validator: Arc<dyn Validator>,
     config: SellerConfig,
     options: SellerOptions,
@@ -215,6 +217,7 @@ impl Seller {
             identity,
             log,
             members,
+            tries: ServedTries::default(),
             validator,
             config,
             options,

@@ -1,5 +1,6 @@
 //! Hypertries in feeds: one of our own in its folder, or somebody else's of which only some blocks are here.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -48,8 +49,9 @@ pub struct TrieFeed {
     writing: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// The trie in a feed that is replicated.
 #[derive(Debug)]
-struct Core {
+pub(crate) struct Core {
     log: Arc<SharedLog>,
     trie: Mutex<Trie<FeedBlocks>>,
     replicator: Arc<Replicator>,
@@ -63,9 +65,7 @@ impl TrieFeed {
         let download = if log.lock().is_writable() { Download::None } else { Download::Sparse };
         let options = replication::Options { download, seed: 0 };
         let replicator = Replicator::new(Arc::clone(&log), Feed::own(log.key()), options);
-        let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
-        let core =
-            Arc::new(Core { log, trie, replicator: Arc::clone(&replicator), expected: Expected::default() });
+        let core = Arc::new(Core::new(&replicator));
         feeds.add(replicator, Some(Arc::clone(&core) as Arc<dyn FeedExtension>));
         Self { core, feeds: Arc::clone(feeds), writing: Arc::default() }
     }
@@ -132,7 +132,6 @@ impl TrieFeed {
             let answer = ask(&self.core.trie());
             let Some(seq) = answer.as_ref().err().and_then(Lack::missing) else { return answer };
             if let Some(question) = question.take() {
-                self.core.expected.ask();
                 self.feeds.ask(self.key(), &question.encode());
             }
             let changed = listener.get_or_insert_with(|| self.core.listen());
@@ -244,6 +243,12 @@ impl TrieFeed {
 }
 
 impl Core {
+    pub(crate) fn new(replicator: &Arc<Replicator>) -> Self {
+        let log = Arc::clone(replicator.log());
+        let trie = Mutex::new(Trie::new(FeedBlocks(Arc::clone(&log))));
+        Self { log, trie, replicator: Arc::clone(replicator), expected: Expected::default() }
+    }
+
     /// Whether a peer has told what there is, and that is here as far as its newest block. Otherwise that block is fetched.
     fn is_newest(&self) -> bool {
         if !self.replicator.is_informed() {
@@ -275,17 +280,47 @@ impl FeedExtension for Core {
         EXTENSION
     }
 
+    fn handle_asked(&self) {
+        self.expected.ask();
+    }
+
     fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>> {
         // Hypertrie ignores what it does not understand, and so do we.
         let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
         if matches!(message, ExtensionMessage::Cache { .. }) {
-            let length = self.log.lock().length();
+            // What peers have told of may not have been proved yet.
+            let told = self.replicator.progress().length;
+            let length = self.log.lock().length().max(told);
             for block in self.expected.take(wanted_blocks(message, length)) {
                 self.replicator.want(block..block + 1);
             }
             return Vec::new();
         }
-        Responder::new(&self.trie()).answer(&message).iter().map(ExtensionMessage::encode).collect()
+        answers(&self.trie(), &message)
+    }
+}
+
+fn answers(trie: &Trie<FeedBlocks>, message: &ExtensionMessage) -> Vec<Vec<u8>> {
+    Responder::new(trie).answer(message).iter().map(ExtensionMessage::encode).collect()
+}
+
+/// Tries in feeds that are served: their readers ask which blocks they need. What is no trie has no answer.
+#[derive(Debug, Default)]
+pub(crate) struct ServedTries(Mutex<BTreeMap<FeedKey, Trie<FeedBlocks>>>);
+
+impl ServedTries {
+    /// The answers to a message about a feed.
+    pub(crate) fn answer(&self, log: &Arc<SharedLog>, payload: &[u8]) -> Vec<Vec<u8>> {
+        let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Trie::new(FeedBlocks(Arc::clone(log)));
+        let trie = tries.entry(log.key()).or_insert_with(new);
+        // Whoever says what there is at the seller was not asked.
+        match message {
+            ExtensionMessage::Cache { .. } => Vec::new(),
+            message if matches!(trie.header(), Ok(Some(_))) => answers(trie, &message),
+            _ => Vec::new(),
+        }
     }
 }
 

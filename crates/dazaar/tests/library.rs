@@ -13,6 +13,10 @@ use dazaar::cards::{
 };
 use dazaar::database::{Admission, Credit, Listing, Retention, Voucher};
 use dazaar::log::IdentityKey;
+use dazaar::maps::hypertrie::{Batch, ExtensionMessage, Options, Trie};
+use dazaar::peer::FeedSet;
+use dazaar::trie::{FeedBlocks, TrieFeed};
+use dazaar::wire::replication::Download;
 use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, Offer, Replicator, Seller, SellerNotice, SellerOptions,
     SharedLog, now_ms,
@@ -335,4 +339,53 @@ async fn the_oldest_blocks_go_when_there_are_too_many_bytes() {
         assert!(log.has(0), "the first block stays");
         assert_eq!(log.have().next_set(1), Some(first.max(1)));
     }
+}
+
+#[tokio::test]
+async fn a_seller_names_the_blocks_that_a_question_about_a_map_needs() {
+    let folders = TempDir::new().unwrap();
+    let market = market(&folders.path().join("seller"));
+    let log = market.own_feed("ticks").unwrap();
+    let map = TrieFeed::new(Arc::clone(&log), &FeedSet::new());
+    let put_all = |batch: &mut Batch, trie: &Trie<_>| {
+        (0..1000).try_for_each(|nth| {
+            batch.put(trie, &format!("key{nth}"), Some(b"value"), Options::default()).map(drop)
+        })
+    };
+    map.write(put_all).await.unwrap();
+    let listing = market.list(offer(&market, &log, Admission::Everybody), now_ms()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = market.link(&listing, vec![listener.local_addr().unwrap().to_string().parse().unwrap()]);
+    let seller = Seller::new(Arc::clone(&market), listing, SellerOptions::default()).unwrap();
+    tokio::spawn(async move { seller.serve(listener).await });
+
+    let market = Arc::new(Market::create(&folders.path().join("buyer"), None, None).unwrap());
+    let options = BuyerOptions { download: Download::Sparse, ..BuyerOptions::default() };
+    let buyer = Buyer::new(market, link.into(), options).unwrap();
+    let running = buyer.clone();
+    tokio::spawn(async move { running.run().await });
+    let replicator = timeout(DEADLINE, async {
+        loop {
+            match buyer.feed().filter(|feed| feed.is_informed()) {
+                Some(feed) => break Arc::clone(feed),
+                None => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let replicator = replicator.await.unwrap();
+    // Nothing is wanted but what the seller names: the way to the key is here, and little else.
+    buyer.ask_about_map(&ExtensionMessage::Get { head: 1000, key: "key7".to_owned() });
+    let copy = Trie::new(FeedBlocks::new(Arc::clone(replicator.log())));
+    let (changed, mut found) = (Arc::new(Notify::new()), None);
+    replicator.log().listen(&changed);
+    while found.is_none() {
+        found = copy.checkout(1001).get("key7").ok();
+        if found.is_none() {
+            timeout(DEADLINE, changed.notified()).await.unwrap();
+        }
+    }
+    let node = found.flatten().unwrap();
+    assert_eq!(node.value(), Some(&b"value"[..]));
+    let held = replicator.log().lock().downloaded();
+    assert!(held < 32, "{held} blocks came");
 }

@@ -11,6 +11,7 @@ use super::Shared;
 use crate::database::DatabaseError;
 use crate::market::MarketError;
 use crate::replicator::Replicator;
+use crate::trie;
 
 impl Shared {
     /// The feed's replication, begun when it is first asked for. There is one feed for each seller.
@@ -21,7 +22,7 @@ impl Shared {
         let log = self.market.purchased_feed(feed)?;
         let options = Options { download: self.options.download, seed: rand::random() };
         let replicator = Replicator::new(log, Feed::own(*feed), options);
-        self.feeds.add(Arc::clone(&replicator), None);
+        self.feeds.add(Arc::clone(&replicator), Some(Arc::new(trie::Core::new(&replicator))));
         let replicator = Arc::clone(self.replicator.get_or_init(|| replicator));
         // Whoever waits for a free feed looks again.
         self.is_free.send_modify(|_| {});

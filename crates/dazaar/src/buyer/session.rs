@@ -1,6 +1,6 @@
 //! One connection to the seller: carries out what the market's session machine decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use dazaar_wire::PeerFault;
 use dazaar_wire::replication::Fault;
 use dazaar_wire::session::{Channel, Config, Event, Expected, Role, Security};
 use serde_json::Value;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
 use super::{BuyerNotice, Shared};
+use crate::answers::Answers;
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
+use crate::peer::Question as PeerQuestion;
 use crate::transport::BoxedStream;
 use crate::validator::{Asked, Question};
 
@@ -44,6 +48,11 @@ pub(super) struct BuyerConnection {
     is_native: bool,
     /// Whether the seller offers another feed than the one that we have: what they say is not about ours.
     is_other_feed: bool,
+    /// The channels of feeds that are open.
+    channels: BTreeMap<FeedKey, Channel>,
+    /// What is to be asked about them.
+    questions: broadcast::Receiver<PeerQuestion>,
+    answers: Answers,
 }
 
 impl BuyerConnection {
@@ -57,6 +66,7 @@ impl BuyerConnection {
             extensions: dazaar_market::extension::names(),
         };
         let connection = Connection::new(stream, config);
+        let questions = buyer.feeds.questions();
         let machine = BuyerSession::new(BuyerConfig {
             seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
@@ -83,6 +93,9 @@ impl BuyerConnection {
             resend_at: None,
             is_native: false,
             is_other_feed: false,
+            channels: BTreeMap::new(),
+            questions,
+            answers: Answers::new(),
         }
     }
 
@@ -134,6 +147,7 @@ impl BuyerConnection {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
             () = outbox_filled.notified(), if self.is_connected => self.send_outbox(),
+            question = self.questions.recv() => self.ask_about(question)?,
             () = expired(self.resend_at) => self.forget_sent(),
         }
         self.machine.handle_timeout(self.connection.now());
@@ -157,6 +171,13 @@ impl BuyerConnection {
                 tracing::trace!(%discovery_key, "the seller offers a feed");
             }
             Event::Opened { channel } => self.handle_opened(channel)?,
+            Event::ChannelExtension { channel, name, payload } => {
+                let key = self.connection.session().feed(channel);
+                if let Some(extension) = key.and_then(|key| self.buyer.feeds.extension(&key)) {
+                    let answers = || extension.answer(&payload);
+                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
+                }
+            }
             Event::Refused { discovery_key, .. } => self.machine.handle_feed_refused(&discovery_key),
             _ => {}
         }
@@ -229,9 +250,27 @@ impl BuyerConnection {
                 None => self.buyer.begin_feed(&key)?,
             };
             replicator.set_downloading(self.downloading);
+            if let Some(extension) = self.buyer.feeds.extension(&key) {
+                self.connection.session().set_channel_extensions(channel, [extension.name()]);
+                self.channels.insert(key, channel);
+            }
             self.connection.attach(channel, replicator);
             self.machine.handle_feed_opened(&key);
             self.was_served = true;
+        }
+        Ok(())
+    }
+
+    /// Asks the seller which blocks a question about a feed needs. What was missed has an answer all the same: block by block.
+    fn ask_about(&mut self, question: Result<PeerQuestion, RecvError>) -> Result<(), BuyerEnd> {
+        let Ok(PeerQuestion { feed, payload }) = question else { return Ok(()) };
+        if let (Some(&channel), Some(extension)) =
+            (self.channels.get(&feed), self.buyer.feeds.extension(&feed))
+        {
+            let session = self.connection.session();
+            session
+                .send_channel_extension(channel, extension.name(), &payload)
+                .map_err(ConnectionError::from)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
 use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
+use dazaar_trie::hypertrie::EXTENSION;
 use dazaar_wire::session::{Config, Event, Expected, Role, Security};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use super::buyers::UserMessage;
 use super::uploads::Uploads;
 use super::{SellerNotice, Shared};
+use crate::answers::Answers;
 use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
 use crate::database::{DatabaseError, Sale};
@@ -37,6 +39,7 @@ pub(super) struct SellerConnection {
     is_refused: bool,
     /// Payments that changed nothing.
     payments_in_vain: u32,
+    answers: Answers,
 }
 
 /// What was delivered on this connection.
@@ -77,6 +80,7 @@ impl SellerConnection {
             is_native: false,
             is_refused: false,
             payments_in_vain: 0,
+            answers: Answers::new(),
         }
     }
 
@@ -140,7 +144,15 @@ impl SellerConnection {
             Event::Opened { channel } => {
                 let key = self.connection.session().feed(channel);
                 if let Some(view) = key.and_then(|key| self.uploads.get(&key)) {
+                    self.connection.session().set_channel_extensions(channel, [EXTENSION]);
                     self.connection.attach(channel, Arc::clone(view));
+                }
+            }
+            Event::ChannelExtension { channel, name, payload } if self.delivery.is_open => {
+                let key = self.connection.session().feed(channel);
+                if let Some(view) = key.and_then(|key| self.uploads.get(&key)) {
+                    let answers = || self.seller.tries.answer(view.log(), &payload);
+                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
                 }
             }
             Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key)?,
