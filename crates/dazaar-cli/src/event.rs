@@ -304,6 +304,9 @@ pub(crate) enum Event {
     },
     /// A drive is shown to browsers.
     Serving { key: String, url: String },
+    /// A drive is seen in a folder.
+    #[cfg(feature = "fuse")]
+    Attached { key: String, folder: String },
     /// What has changed in a drive.
     DriveChange { path: String, kind: &'static str, size: Option<u64> },
     /// Why the program ends early.

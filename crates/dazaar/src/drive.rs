@@ -33,6 +33,7 @@ use crate::shared_log::SharedLog;
 use crate::trie::{FeedBlocks, TrieFeed};
 
 pub use error::DriveAccessError;
+pub use mounts::Located;
 pub use notice::{FileNotice, Summary};
 pub use reader::FileReader;
 
@@ -52,6 +53,15 @@ pub struct DrivePart {
     pub folder: PathBuf,
     /// What is in it.
     pub log: Arc<SharedLog>,
+}
+
+/// A version of a drive, to be shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The drive.
+    pub drive: Arc<Drive>,
+    /// Which version of it.
+    pub version: u64,
 }
 
 /// A drive in a folder.
@@ -350,7 +360,8 @@ impl Drive {
         content.reach(stat.offset, stat.blocks).await?;
         let extent = Extent::of(&stat, content.length())
             .map_err(|fault| DriveAccessError::Extent { path: path.clone(), fault })?;
-        FileReader::open(content, path.clone(), &extent, range).await
+        let entry = Entry { path: path.as_str().to_owned(), stat, ..*entry };
+        FileReader::open(content, entry, &extent, range).await
     }
 
     /// Makes everything that was written survive a power cut.

@@ -1,11 +1,13 @@
 //! `dazaar drive`: folders and files in two feeds, in a folder that npm hyperdrive 10 opens too.
 
+mod attach;
 mod cat;
 mod change;
 mod diff;
 mod import;
 mod list;
 mod mount;
+mod renew;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     Stat(list::StatArguments),
     Serve(serve::Arguments),
+    Attach(attach::Arguments),
 }
 
 /// Which drive is read, and which version.
@@ -69,6 +72,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Diff(arguments) => diff::run(context, arguments).await,
         Command::Stat(arguments) => list::stat(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
+        Command::Attach(arguments) => attach::run(context, arguments).await,
     }
 }
 

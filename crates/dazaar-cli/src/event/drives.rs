@@ -36,6 +36,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
             )
         }
         Event::Serving { url, .. } => format!("Showing the drive at {url}"),
+        #[cfg(feature = "fuse")]
+        Event::Attached { folder, .. } => format!("The drive is in {folder}"),
         Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,
     })

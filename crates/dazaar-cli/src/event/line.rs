@@ -324,6 +324,8 @@ impl Event {
             | Self::DriveDone { .. }
             | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),
+            #[cfg(feature = "fuse")]
+            Self::Attached { .. } => return drives::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })

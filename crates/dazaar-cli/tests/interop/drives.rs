@@ -121,4 +121,7 @@ fn mistakes_about_drives_have_their_exit_code() {
         scene.dazaar("nobody", &["drive", wrong[0], &drive, wrong[1]]).fail_with(3);
     }
     scene.dazaar("nobody", &["drive", "ls", &drive, "--at", "99"]).fail_with(3);
+    if cfg!(not(feature = "fuse")) {
+        scene.dazaar("nobody", &["drive", "attach", &drive, &folder]).fail_with(2);
+    }
 }
