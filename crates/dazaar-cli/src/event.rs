@@ -292,6 +292,8 @@ pub(crate) enum Event {
     },
     /// What became of a file between a drive and the disk.
     DriveFile { path: String, action: &'static str, bytes: u64, error: Option<String> },
+    /// How far the files are, between a drive and the disk.
+    DriveProgress { entries: u64, of_entries: u64, bytes: u64, of_bytes: u64 },
     /// What many of them came to.
     DriveDone {
         key: String,

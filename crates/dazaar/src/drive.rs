@@ -316,7 +316,7 @@ impl Drive {
         self.write(|edit| edit.check_place(path)).await?;
         let _one_at_a_time = self.writing.lock().await;
         let content = self.content().await?;
-        let stat = content.append(stream, stat).await?;
+        let stat = content.append(stream, stat, |_| {}).await?;
         // Or else a power cut could leave an entry whose blocks are those of the next file.
         content.flush().await?;
         self.write(|edit| edit.put(path, &stat)).await?;

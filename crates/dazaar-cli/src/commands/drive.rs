@@ -7,6 +7,7 @@ mod diff;
 mod import;
 mod list;
 mod mount;
+mod progress;
 mod renew;
 mod serve;
 
@@ -26,6 +27,8 @@ use super::{Context, find_listing};
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
+
+pub(super) use progress::{Amount, FileProgress};
 
 /// Files in a hyperdrive: keep folders in feeds, with every version of them
 #[derive(Debug, Subcommand)]
@@ -159,7 +162,7 @@ async fn open_to_write(folder: &Path) -> Result<Drive, Failure> {
 pub(super) fn report(output: &Output, notice: &FileNotice) -> std::io::Result<()> {
     let (path, action, bytes, error) = match notice {
         FileNotice::Written { path, bytes } => (path, "written", *bytes, None),
-        FileNotice::Unchanged { path } => (path, "unchanged", 0, None),
+        FileNotice::Unchanged { path, .. } => (path, "unchanged", 0, None),
         FileNotice::Deleted { path } => (path, "deleted", 0, None),
         FileNotice::Failed { path, error } => (path, "failed", 0, Some(error.clone())),
         _ => return Ok(()),
@@ -175,6 +178,7 @@ pub(super) fn tell_done(
 ) -> std::io::Result<()> {
     let Summary { written, unchanged, deleted, failed, bytes } = summary;
     let key = drive.key().to_string();
+    output.finish_progress();
     output.event(&Event::DriveDone { key, version, written, unchanged, deleted, failed, bytes })
 }
 

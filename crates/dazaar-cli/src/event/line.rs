@@ -321,6 +321,7 @@ impl Event {
             Self::Drive { .. }
             | Self::DriveEntry { .. }
             | Self::DriveFile { .. }
+            | Self::DriveProgress { .. }
             | Self::DriveDone { .. }
             | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),

@@ -21,6 +21,8 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
     let import = run(&["import", &source_text, &drive_text]);
     let done = import.last("drive-done");
     assert_eq!((&done["written"], &done["bytes"], &done["version"]), (&3.into(), &11.into(), &4.into()));
+    let all = serde_json::json!({ "event": "drive-progress", "entries": 3, "of_entries": 3, "bytes": 11, "of_bytes": 11 });
+    assert_eq!(import.last("drive-progress"), &all);
     let list = run(&["ls", &drive_text, "--recursive"]);
     let paths: Vec<_> = list
         .seen()
@@ -49,7 +51,8 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
     assert!(changes.contains(&"deleted \"/b\"".to_owned()), "{changes:?}");
     let stat = run(&["stat", &drive_text, "/b", "--at", "4"]);
     assert_eq!(stat.last("drive-entry")["size"], 6);
-    run(&["export", &drive_text, &copy_text]);
+    let export = run(&["export", &drive_text, &copy_text]);
+    assert_eq!(export.last("drive-progress")["of_entries"], 3);
     assert_eq!(fs::read(copy.join("dir/c")).expect("a file"), b"second");
     assert!(!copy.join("b").exists());
     run(&["rm", &drive_text, "/dir", "--recursive"]);

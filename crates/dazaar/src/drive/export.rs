@@ -13,11 +13,13 @@ use super::notice::{FileNotice, Summary};
 use super::store::at;
 
 /// A folder that is being exported.
-struct Export<'a> {
+struct Export<'a, F> {
     drive: &'a Drive,
     destination: Destination,
     /// Where the export begins.
     from: DrivePath,
+    notify: F,
+    summary: Summary,
 }
 
 /// What is exported of a drive, the one in which the export began or one that is mounted.
@@ -44,14 +46,9 @@ impl Drive {
         from: &DrivePath,
         to: &Path,
         reach: Reach,
-        mut notify: impl FnMut(&FileNotice),
+        notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
         let (drive, found) = self.ask_through(version, from, |view, path| view.stat(path)).await?;
-        let mut summary = Summary::default();
-        let mut tell = |notice: FileNotice| {
-            summary.count(&notice);
-            notify(&notice);
-        };
         // Looked at before anything is made.
         if let Some(there) = to.ancestors().find(|path| path.exists())
             && self.store.contains(there)?
@@ -60,45 +57,45 @@ impl Drive {
         }
         let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
         let mut walk = self.walk(version, from, reach);
+        let from = from.clone();
+        let mut export = Export { drive: self, destination, from, notify, summary: Summary::default() };
         if !found.is_mount && !found.stat.is_directory() {
-            let from = DrivePath::new(&found.path).parent().unwrap_or_default();
-            let mut export = Export { drive: self, destination, from };
+            export.from = DrivePath::new(&found.path).parent().unwrap_or_default();
             let (drive, walk) = (drive.as_deref().unwrap_or(self), &walk);
-            tell(export.entry(&Exported { drive, entry: &found, path: &found.path, walk }).await?);
-            return Ok(summary);
+            export.entry(&Exported { drive, entry: &found, path: &found.path, walk }).await?;
+            return Ok(export.summary);
         }
-        let mut export = Export { drive: self, destination, from: from.clone() };
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
             match found {
                 Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {}
                 Ok((drive, entry)) => {
                     let drive = drive.as_deref().unwrap_or(self);
                     let exported = Exported { drive, entry: &entry, path: &path, walk: &walk };
-                    tell(export.entry(&exported).await?);
+                    export.entry(&exported).await?;
                 }
                 Err(error) => {
-                    tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
+                    export.tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
                 }
             }
         }
         // Folders last: what is written into one changes its time, and its permissions may forbid that.
-        let mut walk = self.walk(version, from, reach);
+        let mut walk = self.walk(version, &export.from, reach);
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
             if let Ok((_, entry)) = found
                 && entry.stat.is_directory()
                 && (reach == Reach::Mounts || !entry.is_mount)
                 && let Err(error) = export.finish_folder(&path, &entry)
             {
-                tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
+                export.tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
             }
         }
-        Ok(summary)
+        Ok(export.summary)
     }
 }
 
-impl Export<'_> {
-    /// Writes an entry. Only what is wrong with the drive in which the export began is an error.
-    async fn entry(&mut self, exported: &Exported<'_>) -> Result<FileNotice, DriveAccessError> {
+impl<F: FnMut(&FileNotice)> Export<'_, F> {
+    /// Writes an entry, and tells of it. Only what is wrong with the drive in which the export began is an error.
+    async fn entry(&mut self, exported: &Exported<'_>) -> Result<(), DriveAccessError> {
         let path = format!("/{}", exported.path);
         let kind = if exported.entry.is_mount { Kind::Directory } else { exported.entry.stat.kind() };
         let written = match kind {
@@ -107,12 +104,19 @@ impl Export<'_> {
             Kind::File => self.file(exported).await,
             Kind::Other => Err(Refusal::Of("it is a device, a pipe or a socket".to_owned())),
         };
-        match written {
-            Ok(Some(bytes)) => Ok(FileNotice::Written { path, bytes }),
-            Ok(None) => Ok(FileNotice::Unchanged { path }),
-            Err(Refusal::Of(error)) => Ok(FileNotice::Failed { path, error }),
-            Err(Refusal::Drive(error)) => Err(error),
-        }
+        self.tell(match written {
+            Ok(Some(bytes)) => FileNotice::Written { path, bytes },
+            Ok(None) if kind == Kind::File => FileNotice::Unchanged { path, bytes: exported.entry.stat.size },
+            Ok(None) => FileNotice::Unchanged { path, bytes: 0 },
+            Err(Refusal::Of(error)) => FileNotice::Failed { path, error },
+            Err(Refusal::Drive(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn tell(&mut self, notice: FileNotice) {
+        self.summary.count(&notice);
+        (self.notify)(&notice);
     }
 
     fn folder(&mut self, exported: &Exported<'_>) -> io::Result<Option<u64>> {
@@ -171,6 +175,7 @@ impl Export<'_> {
                     if let Err(error) = file.write_all(&bytes) {
                         break Err(Refusal::from(error));
                     }
+                    (self.notify)(&FileNotice::Copied { bytes: bytes.len() as u64 });
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(self.refusal(exported, error)),
@@ -229,7 +234,8 @@ mod tests {
         let drive = Drive::create(&scene.path().join("drive")).await.unwrap();
         let to = scene.path().join("to");
         let destination = Destination::open(&to, drive.store.identity().unwrap()).unwrap();
-        let mut export = Export { drive: &drive, destination, from: DrivePath::default() };
+        let (from, summary) = (DrivePath::default(), Summary::default());
+        let mut export = Export { drive: &drive, destination, from, notify: |_: &FileNotice| {}, summary };
         for key in ["..\\..\\..\\x", "d\\..\\..\\x", "a\\x"] {
             let stat = Stat::symlink("etc/passwd");
             let entry = Entry { path: key.to_owned(), stat, is_mount: false, seq: Some(1) };

@@ -66,7 +66,8 @@ impl Drive {
         if metadata.is_dir() {
             import.folder(source, into).await?;
         } else {
-            import.tell_failure(into, import.file(source, into, &metadata).await)?;
+            let read = import.file(source, into, &metadata).await;
+            import.tell_failure(into, read)?;
         }
         import.write_waiting().await?;
         self.flush().await?;
@@ -118,7 +119,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
 
     /// Reads a file, directory or link, and tells whether there is more below it.
     async fn entry(
-        &self,
+        &mut self,
         path: &Path,
         inner: &DrivePath,
         into: &DrivePath,
@@ -143,7 +144,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     }
 
     async fn file(
-        &self,
+        &mut self,
         path: &Path,
         inner: &DrivePath,
         metadata: &Metadata,
@@ -163,7 +164,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             known.filter(|known| (known.size, known.mtime_ms) == (metadata.len(), wanted.mtime_ms))
         {
             if known.permissions() == wanted.permissions() {
-                return Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }));
+                let (path, bytes) = (inner.to_string(), known.size);
+                return Ok(Read::Notice(FileNotice::Unchanged { path, bytes }));
             }
             let mut stat = known;
             stat.set_permissions(wanted.permissions());
@@ -181,7 +183,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         // What is appended meanwhile comes with the next import.
         let mut file = tokio::fs::File::from_std(file).take(metadata.len());
         let _one_at_a_time = self.drive.writing.lock().await;
-        let stat = self.drive.content().await?.append(&mut file, wanted).await?;
+        let copied = |bytes| (self.notify)(&FileNotice::Copied { bytes });
+        let stat = self.drive.content().await?.append(&mut file, wanted, copied).await?;
         let bytes = stat.size;
         Ok(Read::Entry(inner.clone(), stat, bytes))
     }
@@ -190,7 +193,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let wanted = stat_of(metadata, Stat::directory(metadata.mode()));
         match self.known(inner).await? {
             Some(known) if known.is_directory() && known.mode == wanted.mode => {
-                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string(), bytes: 0 }))
             }
             Some(known) if !known.is_directory() => {
                 Err(DriveError::NotADirectory { path: inner.clone() }.into())
@@ -217,7 +220,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let wanted = stat_of(metadata, Stat::symlink(target));
         match self.known(inner).await? {
             Some(known) if known.linkname == wanted.linkname => {
-                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string(), bytes: 0 }))
             }
             _ => Ok(Read::Entry(inner.clone(), wanted, 0)),
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use dazaar::drive::{Drive, FileNotice, Summary};
 use dazaar::maps::hyperdrive::Reach;
 
-use super::{Source, conclude, path, report};
+use super::{Amount, FileProgress, Source, conclude, path, report};
 use crate::commands::Context;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -73,7 +73,8 @@ pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Re
     let interruption = Interruption::listen()?;
     let mut told = Ok(());
     let work = async {
-        let mut notify = |notice: &FileNotice| tell(context, notice, &mut told);
+        let mut progress = context.output.is_watched().then(|| FileProgress::new(Amount::of_source(source)));
+        let mut notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
         let mut summary = Summary::default();
         if *delete {
             summary = drive.forget(source, &into, &mut notify).await?;
@@ -96,7 +97,11 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
     let (from, folder) = (path(&arguments.from), &arguments.folder);
     let reach = if arguments.no_mounts { Reach::Drive } else { Reach::Mounts };
     let work = async {
-        let notify = |notice: &FileNotice| tell(context, notice, &mut told);
+        let mut progress = None;
+        if context.output.is_watched() {
+            progress = Some(FileProgress::new(Amount::of_drive(&drive, version, &from, reach).await?));
+        }
+        let notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
         Ok::<Summary, Failure>(drive.export(version, &from, folder, reach, notify).await?)
     };
     let summary = interruption.or(work).await?;
@@ -106,8 +111,14 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
 }
 
 /// Reports a file, and remembers the first report that nobody took.
-fn tell(context: &Context, notice: &FileNotice, told: &mut std::io::Result<()>) {
+fn tell(
+    context: &Context,
+    notice: &FileNotice,
+    progress: &mut Option<FileProgress>,
+    told: &mut std::io::Result<()>,
+) {
     if told.is_ok() {
-        *told = report(&context.output, notice);
+        let counted = progress.as_mut().map_or(Ok(()), |progress| progress.count(&context.output, notice));
+        *told = counted.and_then(|()| report(&context.output, notice));
     }
 }
