@@ -4,6 +4,7 @@
 //! are fetched that a question or a file needs. Paths may lead into other drives, which are mounted.
 
 mod bought;
+mod clear;
 mod content;
 mod destination;
 mod error;

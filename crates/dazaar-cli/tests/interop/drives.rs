@@ -60,6 +60,38 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
 }
 
 #[test]
+fn an_export_with_delete_makes_a_folder_the_same() {
+    let scene = Scene::new();
+    let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.text_path(name));
+    fs::create_dir_all(scene.path("source/dir")).expect("a folder");
+    fs::write(scene.path("source/dir/a"), "first").expect("a file");
+    fs::create_dir_all(scene.path("copy/more")).expect("a folder");
+    fs::write(scene.path("copy/more/x"), "").expect("a file");
+    scene.dazaar("nobody", &["drive", "import", &source, &drive]).succeed();
+    let export = ["drive", "export", &drive];
+    scene.dazaar("nobody", &[&export[..], &[&copy]].concat()).succeed();
+    assert!(scene.path("copy/more/x").exists(), "nothing is deleted unless that is said");
+    let mut mirror = scene.dazaar("nobody", &[&export[..], &[&copy, "--delete"]].concat());
+    mirror.succeed();
+    let files = mirror.seen().iter().filter(|event| event["action"] == "deleted");
+    let deleted: Vec<_> = files.filter_map(|event| event["path"].as_str()).collect();
+    assert_eq!((deleted, &mirror.last("drive-done")["deleted"]), (vec!["/more/x", "/more"], &2.into()));
+    assert!(!scene.path("copy/more").exists() && scene.path("copy/dir/a").exists());
+
+    // Neither the market, nor home, nor what they are in.
+    scene.init("nobody");
+    fs::create_dir_all(scene.path("home/me")).expect("a folder");
+    let home = scene.text_path("home/me");
+    for wrong in ["nobody", "", "home", "home/me"].map(|folder| scene.text_path(folder)) {
+        let arguments = [&export[..], &[&wrong, "--delete"]].concat();
+        let mut refused = scene.dazaar_with("nobody", &arguments, &[("HOME", &home)]);
+        refused.fail_with(3);
+        assert!(!refused.seen().iter().any(|event| event["event"] == "drive-file"), "{wrong}: {refused}");
+    }
+    assert!(scene.path("nobody/master.key").exists() && scene.path("source/dir/a").exists());
+}
+
+#[test]
 fn an_older_version_is_mounted_and_read_like_any_directory() {
     let scene = Scene::new();
     let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.path(name));

@@ -203,7 +203,7 @@ impl<F: FnMut(&FileNotice)> Export<'_, F> {
 }
 
 /// What is left of a key below the path that is exported.
-fn below<'p>(from: &DrivePath, path: &'p str) -> &'p str {
+pub(super) fn below<'p>(from: &DrivePath, path: &'p str) -> &'p str {
     let rest = path.strip_prefix(from.as_str()).unwrap_or(path);
     if from.is_root() { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
 }

@@ -298,7 +298,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
 }
 
 /// Whether a folder is a market's or a drive's, whose keys must never become a part of what is sold.
-fn holds_keys(folder: &Path) -> bool {
+pub(super) fn holds_keys(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).exists();
     (has("master.key") && has("market.db")) || Drive::is_in(folder)
 }

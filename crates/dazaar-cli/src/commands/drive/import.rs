@@ -1,6 +1,6 @@
 //! `dazaar drive import` and `export`: between a folder of the disk and a drive.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dazaar::drive::{Drive, FileNotice, Summary};
@@ -36,7 +36,7 @@ pub(crate) struct ImportArguments {
 /// Write a drive into a folder, with the drives that are mounted in it
 ///
 /// Nothing is written outside the folder. Files of the same size and time are passed over, so what was cut off goes on; nothing is
-/// deleted.
+/// deleted, unless --delete.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar drive export ./photos.drive ./copy --from /2026")]
 pub(crate) struct ExportArguments {
@@ -53,6 +53,10 @@ pub(crate) struct ExportArguments {
     /// Leave out what is mounted
     #[arg(long)]
     no_mounts: bool,
+
+    /// Delete from the folder what the drive has not, so that both are the same
+    #[arg(long)]
+    delete: bool,
 }
 
 pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
@@ -101,13 +105,31 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Re
         if context.output.is_watched() {
             progress = Some(FileProgress::new(Amount::of_drive(&drive, version, &from, reach).await?));
         }
-        let notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
-        Ok::<Summary, Failure>(drive.export(version, &from, folder, reach, notify).await?)
+        let mut notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
+        let mut summary = Summary::default();
+        if arguments.delete {
+            let kept = protected(context, folder);
+            let kept: Vec<&Path> = kept.iter().map(PathBuf::as_path).collect();
+            summary = drive.clear((version, &from), folder, reach, &kept, &mut notify).await?;
+        }
+        summary.add(&drive.export(version, &from, folder, reach, &mut notify).await?);
+        Ok::<Summary, Failure>(summary)
     };
     let summary = interruption.or(work).await?;
     let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;
     told?;
     conclude(context, (&drive, version), summary)
+}
+
+/// Folders of which somebody who mistypes the one to export to must lose nothing.
+fn protected(context: &Context, folder: &Path) -> Vec<PathBuf> {
+    let here = std::env::current_dir().ok();
+    // Where somebody is may be cleared, but not what it is in.
+    let is_here = here.is_some() && here == std::fs::canonicalize(folder).ok();
+    let mut kept = vec![context.dir.clone()];
+    kept.extend(etcetera::home_dir().ok());
+    kept.extend(here.filter(|_| !is_here));
+    kept
 }
 
 /// Reports a file, and remembers the first report that nobody took.
