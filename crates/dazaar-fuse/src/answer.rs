@@ -1,14 +1,16 @@
 //! What the system asks, answered by the drive.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar::drive::{DriveAccessError, Located, Shown};
 use dazaar::maps::hyperdrive::{DriveError, Reach};
-use fuser::{Errno, FileAttr, FileType, INodeNo};
+use fuser::{Errno, FileAttr, FileType, INodeNo, Notifier};
 use tokio::sync::watch;
 
-use crate::inodes::Inodes;
+use crate::inodes::{Inodes, KNOWN_MAX};
 use crate::node::{Identity, Inside, Node, Owner, Within, is_name, kind_of, name_of};
 
 /// A drive, as the system knows it.
@@ -17,6 +19,9 @@ pub(crate) struct Answers {
     shown: watch::Receiver<Shown>,
     owner: Owner,
     inodes: Mutex<Inodes>,
+    /// Tells the system what to forget.
+    notifier: OnceLock<Notifier>,
+    is_shedding: AtomicBool,
 }
 
 /// A name in a directory.
@@ -34,15 +39,44 @@ impl Answers {
         let located = drive.locate(version, &Default::default()).await?;
         let within = Within::root(drive.key(), (version < drive.version()).then_some(version));
         let root = Node::new(&within, version, &located, owner).ok_or(DriveAccessError::Empty)?;
-        Ok(Self { shown, owner, inodes: Mutex::new(Inodes::new(root)) })
+        let inodes = Mutex::new(Inodes::new(root));
+        Ok(Self { shown, owner, inodes, notifier: OnceLock::new(), is_shedding: AtomicBool::new(false) })
     }
 
     fn inodes(&self) -> MutexGuard<'_, Inodes> {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn node(&self, number: u64) -> Result<std::sync::Arc<Node>, Errno> {
+    fn node(&self, number: u64) -> Result<Arc<Node>, Errno> {
         self.inodes().get(number).ok_or(Errno::ESTALE)
+    }
+
+    /// From now on the system can be told what to forget.
+    pub(crate) fn begin(&self, notifier: Notifier) {
+        // There is one beginning.
+        let _ = self.notifier.set(notifier);
+    }
+
+    /// Lets the system forget some of what it knows, if that is too much.
+    pub(crate) fn shed(self: &Arc<Self>) {
+        let Some(notifier) = self.notifier.get().cloned() else { return };
+        if self.is_shedding.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let excess = self.inodes().excess(KNOWN_MAX);
+        if excess.is_empty() {
+            self.is_shedding.store(false, Ordering::Relaxed);
+            return;
+        }
+        let answers = Arc::clone(self);
+        // On a thread that answers nothing: the system may first wait for an answer about the directory.
+        tokio::task::spawn_blocking(move || {
+            for (directory, name) in excess {
+                // What it cannot forget it is asked again later.
+                let _ = notifier.inval_entry(INodeNo(directory), OsStr::new(&name));
+            }
+            answers.is_shedding.store(false, Ordering::Relaxed);
+        });
     }
 
     pub(crate) fn forget(&self, number: u64, times: u64) {

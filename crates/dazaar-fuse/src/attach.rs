@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use dazaar::drive::{DriveAccessError, Shown};
@@ -86,9 +87,9 @@ pub enum AttachError {
 pub async fn attach(folder: &Path, shown: watch::Receiver<Shown>) -> Result<Attached, AttachError> {
     check(folder)?;
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let answers = Answers::new(shown, Owner { uid, gid, since: SystemTime::now() }).await?;
+    let answers = Arc::new(Answers::new(shown, Owner { uid, gid, since: SystemTime::now() }).await?);
     let (sender, ended) = oneshot::channel();
-    let files = Files::new(answers, Handle::current(), sender);
+    let files = Files::new(Arc::clone(&answers), Handle::current(), sender);
     let place = folder.to_owned();
     // The system asks its first question before this returns.
     let begin = move || Session::new(files, place, &config()).and_then(Session::spawn);
@@ -98,6 +99,7 @@ pub async fn attach(folder: &Path, shown: watch::Receiver<Shown>) -> Result<Atta
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => AttachError::NoHelper(error),
         _ => AttachError::System(error),
     })?;
+    answers.begin(session.notifier());
     Ok(Attached { folder: folder.to_owned(), session: Some(session), ended })
 }
 

@@ -43,8 +43,8 @@ struct Lists {
 }
 
 impl Files {
-    pub(crate) fn new(answers: Answers, runtime: Handle, ended: oneshot::Sender<()>) -> Self {
-        Self { answers: Arc::new(answers), runtime, lists: Arc::default(), _ended: ended }
+    pub(crate) fn new(answers: Arc<Answers>, runtime: Handle, ended: oneshot::Sender<()>) -> Self {
+        Self { answers, runtime, lists: Arc::default(), _ended: ended }
     }
 
     /// Lets `answer` be found, and hands it over.
@@ -80,9 +80,12 @@ impl Filesystem for Files {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         // No name in a drive is anything but text.
         let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::ENOENT) };
-        let answers = Arc::clone(&self.answers);
-        self.answer(async move { answers.look_up(parent.0, &name).await }, |found| match found {
-            Ok(attributes) => reply.entry(&TIME_TO_LIVE, &attributes, Generation(0)),
+        let (answers, told) = (Arc::clone(&self.answers), Arc::clone(&self.answers));
+        self.answer(async move { answers.look_up(parent.0, &name).await }, move |found| match found {
+            Ok(attributes) => {
+                reply.entry(&TIME_TO_LIVE, &attributes, Generation(0));
+                told.shed();
+            }
             Err(errno) => reply.error(errno),
         });
     }

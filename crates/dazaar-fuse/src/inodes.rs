@@ -1,19 +1,26 @@
 //! The numbers by which the system calls what it has looked up, until it forgets it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+
+use fuser::FileType;
 
 use crate::node::{Identity, Node};
 
 /// The number of the root.
 const ROOT: u64 = 1;
 
+/// Files, directories and links that the system may know before it is asked to forget some.
+pub(crate) const KNOWN_MAX: usize = 1 << 17;
+
 /// What the system knows. Numbers follow from identities, so that they stay the same after it has forgotten one.
 #[derive(Debug)]
 pub(crate) struct Inodes {
     numbers: RandomState,
-    known: HashMap<u64, Known>,
+    known: BTreeMap<u64, Known>,
+    /// Where the next one lies that it is asked to forget.
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -27,7 +34,7 @@ impl Inodes {
     /// Knows the root only.
     pub(crate) fn new(root: Node) -> Self {
         let root = Known { node: Arc::new(root), lookups: 1 };
-        Self { numbers: RandomState::new(), known: HashMap::from([(ROOT, root)]) }
+        Self { numbers: RandomState::new(), known: BTreeMap::from([(ROOT, root)]), next: 0 }
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Node>> {
@@ -65,6 +72,29 @@ impl Inodes {
         if let Some(known) = self.known.get_mut(&number) {
             known.node = Arc::new(node);
         }
+    }
+
+    /// What the system is to forget, so that it knows no more than `max`: numbers of directories, and names in them. Directories are left out:
+    /// somebody may be in one. None if it does not know too much.
+    pub(crate) fn excess(&mut self, max: usize) -> Vec<(u64, String)> {
+        if self.known.len() <= max {
+            return Vec::new();
+        }
+        // Some more, so that this is not asked each time.
+        let count = self.known.len() - max + max / 8;
+        let (before, after) = (self.known.range(..self.next), self.known.range(self.next..));
+        let files =
+            after.chain(before).filter(|(_, known)| known.node.attributes.kind != FileType::Directory);
+        let (mut excess, mut last) = (Vec::new(), self.next);
+        for (number, known) in files.take(count) {
+            let path = &known.node.path;
+            let directory = path.parent().as_ref().map_or_else(String::new, |path| path.as_str().to_owned());
+            let directory = self.number(&Identity::Directory(directory));
+            excess.push((directory, path.name().unwrap_or_default().to_owned()));
+            last = *number;
+        }
+        self.next = last.wrapping_add(1);
+        excess
     }
 
     /// The system forgets so many times that it was told of something.
@@ -117,6 +147,22 @@ mod tests {
         assert_ne!(other, first, "another file of the same name");
         inodes.forget(1, u64::MAX);
         assert!(inodes.get(1).is_some(), "the root stays");
+    }
+
+    #[test]
+    fn the_system_is_asked_to_forget_files_in_turn() {
+        let mut inodes = Inodes::new(node("/", 0, Stat::directory(0o755)));
+        let directory = inodes.look_up(node("/d", 1, Stat::directory(0o755)));
+        for nth in 0..16 {
+            inodes.look_up(node(&format!("/d/{nth}"), nth, Stat::file(0o644)));
+        }
+        assert!(inodes.excess(18).is_empty());
+        let mut asked: Vec<_> = (0..4).flat_map(|_| inodes.excess(16)).collect();
+        assert_eq!(asked.len(), 4 * (2 + 2));
+        asked.sort();
+        asked.dedup();
+        assert_eq!(asked.len(), 16, "each once");
+        assert!(asked.iter().all(|(parent, _)| *parent == directory));
     }
 
     #[test]
