@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Scene;
+use crate::support::{Scene, eventually};
 
 #[test]
 fn a_folder_goes_through_a_drive_and_comes_back() {
@@ -89,6 +89,26 @@ fn an_export_with_delete_makes_a_folder_the_same() {
         assert!(!refused.seen().iter().any(|event| event["event"] == "drive-file"), "{wrong}: {refused}");
     }
     assert!(scene.path("nobody/master.key").exists() && scene.path("source/dir/a").exists());
+}
+
+#[test]
+fn an_export_that_follows_takes_over_each_version() {
+    let scene = Scene::new();
+    let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.text_path(name));
+    fs::create_dir(scene.path("source")).expect("a folder");
+    fs::write(scene.path("source/a"), "first").expect("a file");
+    let import = || scene.dazaar("nobody", &["drive", "import", &source, &drive, "--delete"]).succeed();
+    import();
+    let mut export = scene.dazaar("nobody", &["drive", "export", &drive, &copy, "--delete", "--follow"]);
+    export.wait_for("drive-done");
+    assert_eq!(scene.read("copy/a"), "first");
+    fs::write(scene.path("source/b"), "second").expect("a file");
+    fs::remove_file(scene.path("source/a")).expect("it was there");
+    import();
+    eventually("the copy follows", || scene.path("copy/b").exists() && !scene.path("copy/a").exists());
+    export.interrupt();
+    export.succeed();
+    assert_eq!(scene.read("copy/b"), "second");
 }
 
 #[test]

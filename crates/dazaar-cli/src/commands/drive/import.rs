@@ -1,12 +1,15 @@
 //! `dazaar drive import` and `export`: between a folder of the disk and a drive.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use dazaar::drive::{Drive, FileNotice, Summary};
+use dazaar::drive::{Drive, FileNotice, Shown, Summary};
 use dazaar::maps::hyperdrive::Reach;
+use tokio::sync::watch;
 
-use super::{Amount, FileProgress, Source, conclude, path, report};
+use super::renew::renew;
+use super::{Amount, FileProgress, Source, conclude, left_out, path, report, tell_done};
 use crate::commands::Context;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
@@ -57,6 +60,10 @@ pub(crate) struct ExportArguments {
     /// Delete from the folder what the drive has not, so that both are the same
     #[arg(long)]
     delete: bool,
+
+    /// Go on, and take over each newer version, until Ctrl-C
+    #[arg(long, conflicts_with = "at")]
+    follow: bool,
 }
 
 pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
@@ -95,30 +102,59 @@ pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Re
 }
 
 pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> Result<(), Failure> {
-    let (drive, version) = arguments.source.open(context).await?;
+    let place = arguments.source.place(context)?;
+    let (drive, version) = arguments.source.open_at(&place).await?;
     let interruption = Interruption::listen()?;
+    if !arguments.follow {
+        let summary = interruption.or(export_once(context, arguments, (&drive, version))).await?;
+        let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;
+        return left_out(summary);
+    }
+    let (shown, mut watched) = watch::channel(Shown { drive: Arc::new(drive), version });
+    let export = async {
+        loop {
+            let Shown { drive, version } = watched.borrow_and_update().clone();
+            // What is left out may be here later, which is shown as another version is.
+            export_once(context, arguments, (&drive, version)).await?;
+            if watched.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    let work = async {
+        tokio::select! {
+            exported = export => exported,
+            never = renew(context, &arguments.source, &place, &shown) => match never {},
+        }
+    };
+    // There is no other end.
+    interruption.or(work).await.map(drop)
+}
+
+/// Exports a version, and tells of it.
+async fn export_once(
+    context: &Context,
+    arguments: &ExportArguments,
+    (drive, version): (&Drive, u64),
+) -> Result<Summary, Failure> {
     let mut told = Ok(());
     let (from, folder) = (path(&arguments.from), &arguments.folder);
     let reach = if arguments.no_mounts { Reach::Drive } else { Reach::Mounts };
-    let work = async {
-        let mut progress = None;
-        if context.output.is_watched() {
-            progress = Some(FileProgress::new(Amount::of_drive(&drive, version, &from, reach).await?));
-        }
-        let mut notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
-        let mut summary = Summary::default();
-        if arguments.delete {
-            let kept = protected(context, folder);
-            let kept: Vec<&Path> = kept.iter().map(PathBuf::as_path).collect();
-            summary = drive.clear((version, &from), folder, reach, &kept, &mut notify).await?;
-        }
-        summary.add(&drive.export(version, &from, folder, reach, &mut notify).await?);
-        Ok::<Summary, Failure>(summary)
-    };
-    let summary = interruption.or(work).await?;
-    let summary = summary.ok_or_else(|| Failure::new(Kind::Interrupted, "interrupted"))?;
+    let mut progress = None;
+    if context.output.is_watched() {
+        progress = Some(FileProgress::new(Amount::of_drive(drive, version, &from, reach).await?));
+    }
+    let mut notify = |notice: &FileNotice| tell(context, notice, &mut progress, &mut told);
+    let mut summary = Summary::default();
+    if arguments.delete {
+        let kept = protected(context, folder);
+        let kept: Vec<&Path> = kept.iter().map(PathBuf::as_path).collect();
+        summary = drive.clear((version, &from), folder, reach, &kept, &mut notify).await?;
+    }
+    summary.add(&drive.export(version, &from, folder, reach, &mut notify).await?);
     told?;
-    conclude(context, (&drive, version), summary)
+    tell_done(&context.output, (drive, version), summary)?;
+    Ok(summary)
 }
 
 /// Folders of which somebody who mistypes the one to export to must lose nothing.
