@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("dazaar-data", &["dazaar", "dazaar-table"]),
     ("dazaar-sql", &["dazaar", "dazaar-table", "dazaar-data"]),
     ("dazaar-web", &["dazaar"]),
+    ("dazaar-fuse", &["dazaar"]),
     ("dazaar-python", &["dazaar", "dazaar-table", "dazaar-data"]),
     (
         "dazaar-cli",
@@ -38,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "dazaar-data",
             "dazaar-sql",
             "dazaar-web",
+            "dazaar-fuse",
         ],
     ),
     (

@@ -27,6 +27,7 @@ usage: cargo xtask <command>
   cashu                    what CI leaves out because a mint takes long to build: sell and buy for ecash with a real one
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
   iroh                     what CI leaves out because iroh takes long to build: lint and test sales through it
+  fuse                     what CI leaves out because it mounts, as root or with fusermount3: drives as folders of the system
   lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ["cashu"] => ecash::steps(&mut report),
         ["sql"] => sql(&mut report),
         ["iroh"] => iroh(&mut report),
+        ["fuse"] => fuse(&mut report),
         ["lightning"] => lightning::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
@@ -97,6 +99,19 @@ fn iroh(report: &mut Report) {
     report.step("tests of iroh", || run::cargo(&[&test[..], &["--lib", "--test", "sale"]].concat()));
     report.step("tests of the program with iroh", || {
         run::cargo(&[&test[..], &["--test", "interop", "--", "iroh::"]].concat())
+    });
+}
+
+/// The same packages each time, or else much would be built again.
+fn fuse(report: &mut Report) {
+    let packages = ["--package", "dazaar-fuse", "--package", "dazaar-cli", "--features", "dazaar-cli/fuse"];
+    let targets = ["--all-targets", "--test", "folder"];
+    let clippy = [&["clippy"], &packages[..], &targets, &["--", "-D", "warnings"]].concat();
+    report.step("clippy, FUSE", || run::cargo(&clippy));
+    let test = [&["test"], &packages[..]].concat();
+    report.step("tests of folders", || run::cargo(&[&test[..], &["--lib", "--test", "folder"]].concat()));
+    report.step("tests of `dazaar drive attach`", || {
+        run::cargo(&[&test[..], &["--test", "interop", "--", "attach::"]].concat())
     });
 }
 

@@ -294,6 +294,8 @@ pub(crate) enum Event {
     },
     /// What became of a file between a drive and the disk.
     DriveFile { path: String, action: &'static str, bytes: u64, error: Option<String> },
+    /// How far the files are, between a drive and the disk.
+    DriveProgress { entries: u64, of_entries: u64, bytes: u64, of_bytes: u64 },
     /// What many of them came to.
     DriveDone {
         key: String,
@@ -306,6 +308,9 @@ pub(crate) enum Event {
     },
     /// A drive is shown to browsers.
     Serving { key: String, url: String },
+    /// A drive is seen in a folder.
+    #[cfg(feature = "fuse")]
+    Attached { key: String, folder: String },
     /// What has changed in a drive.
     DriveChange { path: String, kind: &'static str, size: Option<u64> },
     /// An entry of a map.

@@ -46,7 +46,8 @@ fn leave_no_core() {
 /// Sends what the libraries have to say to stderr: warnings, or more with `-v` or `DAZAAR_LOG`.
 fn begin_log(verbose: u8) {
     let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    // `fuser` warns of every question that a folder which is only read has no answer to.
     let filter = tracing_subscriber::EnvFilter::try_from_env(args::LOG_VARIABLE)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},fuser=error")));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

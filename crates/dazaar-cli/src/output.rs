@@ -14,7 +14,17 @@ pub(crate) struct Output {
     json: bool,
     /// Standard output is for the data itself; what is said to a person goes to stderr.
     is_data_only: AtomicBool,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Mutex<Option<(Unit, ProgressBar)>>,
+}
+
+/// What progress is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Blocks,
+    Rows,
+    Bytes,
+    /// Bytes of files, of which many may be small: nobody knows how long those take.
+    Files,
 }
 
 impl Output {
@@ -32,6 +42,11 @@ impl Output {
         self.json
     }
 
+    /// Whether anybody would see progress.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.json || io::stderr().is_terminal()
+    }
+
     /// Reports one event. When the reader is gone the program has nothing left to say.
     pub(crate) fn event(&self, event: &Event) -> io::Result<()> {
         if self.json {
@@ -40,7 +55,12 @@ impl Output {
         }
         match event {
             Event::Progress { have, length, .. } => {
-                self.progress(*have, *length);
+                self.progress(Unit::Blocks, *have, *length, String::new());
+                Ok(())
+            }
+            Event::DriveProgress { entries, of_entries, bytes, of_bytes } => {
+                let count = format!("  {entries} of {of_entries} entries");
+                self.progress(Unit::Files, *bytes, *of_bytes, count);
                 Ok(())
             }
             event => match event.line() {
@@ -66,20 +86,24 @@ impl Output {
     }
 
     /// Draws how far something is, if somebody is looking.
-    pub(crate) fn progress(&self, have: u64, length: u64) {
+    pub(crate) fn progress(&self, unit: Unit, have: u64, length: u64, more: String) {
         if self.json || !io::stderr().is_terminal() {
             return;
         }
         let mut slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bar = slot.get_or_insert_with(|| ProgressBar::new(length).with_style(style()));
+        if let Some((_, other)) = slot.take_if(|(drawn, _)| *drawn != unit) {
+            other.finish_and_clear();
+        }
+        let (_, bar) = slot.get_or_insert_with(|| (unit, ProgressBar::new(length).with_style(style(unit))));
         bar.set_length(length);
         bar.set_position(have);
+        bar.set_message(more);
     }
 
     /// Takes the bar away.
     pub(crate) fn finish_progress(&self) {
         let mut slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(bar) = slot.take() {
+        if let Some((_, bar)) = slot.take() {
             bar.finish_and_clear();
         }
     }
@@ -87,13 +111,18 @@ impl Output {
     fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
         let slot = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match slot.as_ref() {
-            Some(bar) => bar.suspend(print),
+            Some((_, bar)) => bar.suspend(print),
             None => print(),
         }
     }
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} blocks  {per_sec}  {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
+fn style(unit: Unit) -> ProgressStyle {
+    let template = match unit {
+        Unit::Blocks => "{bar:40} {human_pos}/{human_len} blocks{msg}  {per_sec}  {eta} left",
+        Unit::Rows => "{bar:40} {human_pos}/{human_len} rows{msg}  {per_sec}  {eta} left",
+        Unit::Bytes => "{bar:40} {bytes}/{total_bytes}{msg}  {binary_bytes_per_sec}  {eta} left",
+        Unit::Files => "{bar:40} {bytes}/{total_bytes}{msg}  {binary_bytes_per_sec}",
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

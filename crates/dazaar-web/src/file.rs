@@ -7,12 +7,12 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use dazaar::drive::{DriveAccessError, FileReader};
+use dazaar::drive::{DriveAccessError, FileReader, Shown};
 use dazaar::maps::hyperdrive::{DrivePath, Entry};
 use futures_util::stream;
 use http_range_header::parse_range_header;
 
-use super::{Shown, http_date};
+use super::http_date;
 
 pub(crate) async fn respond(
     Shown { drive, version }: &Shown,

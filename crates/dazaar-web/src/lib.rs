@@ -9,7 +9,6 @@ mod guard;
 mod page;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
@@ -17,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use dazaar::drive::{Drive, DriveAccessError};
+use dazaar::drive::{DriveAccessError, Shown};
 use dazaar::maps::hyperdrive::{DriveError, DrivePath, Kind, Reach};
 use dazaar::maps::hypertrie::TrieError;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -36,15 +35,6 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-
-/// A version of a drive.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// The drive.
-    pub drive: Arc<Drive>,
-    /// Which version of it.
-    pub version: u64,
-}
 
 /// Serves a drive to everybody who connects, in the version that is the newest in `shown`, until `listener` fails.
 ///

@@ -3,9 +3,8 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use dazaar::drive::Drive;
+use dazaar::drive::{Drive, Shown};
 use dazaar::maps::hyperdrive::{DrivePath, Stat};
-use dazaar_web::Shown;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

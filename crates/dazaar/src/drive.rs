@@ -4,6 +4,7 @@
 //! are fetched that a question or a file needs. Paths may lead into other drives, which are mounted.
 
 mod bought;
+mod clear;
 mod content;
 mod destination;
 mod error;
@@ -33,6 +34,7 @@ use crate::shared_log::SharedLog;
 use crate::trie::{FeedBlocks, TrieFeed};
 
 pub use error::DriveAccessError;
+pub use mounts::Located;
 pub use notice::{FileNotice, Summary};
 pub use reader::FileReader;
 
@@ -52,6 +54,15 @@ pub struct DrivePart {
     pub folder: PathBuf,
     /// What is in it.
     pub log: Arc<SharedLog>,
+}
+
+/// A version of a drive, to be shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The drive.
+    pub drive: Arc<Drive>,
+    /// Which version of it.
+    pub version: u64,
 }
 
 /// A drive in a folder.
@@ -306,7 +317,7 @@ impl Drive {
         self.write(|edit| edit.check_place(path)).await?;
         let _one_at_a_time = self.writing.lock().await;
         let content = self.content().await?;
-        let stat = content.append(stream, stat).await?;
+        let stat = content.append(stream, stat, |_| {}).await?;
         // Or else a power cut could leave an entry whose blocks are those of the next file.
         content.flush().await?;
         self.write(|edit| edit.put(path, &stat)).await?;
@@ -350,7 +361,8 @@ impl Drive {
         content.reach(stat.offset, stat.blocks).await?;
         let extent = Extent::of(&stat, content.length())
             .map_err(|fault| DriveAccessError::Extent { path: path.clone(), fault })?;
-        FileReader::open(content, path.clone(), &extent, range).await
+        let entry = Entry { path: path.as_str().to_owned(), stat, ..*entry };
+        FileReader::open(content, entry, &extent, range).await
     }
 
     /// Makes everything that was written survive a power cut.

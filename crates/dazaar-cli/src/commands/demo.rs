@@ -14,6 +14,7 @@ use super::Context;
 use super::actor::Actor;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
+use crate::output::Unit;
 
 /// A week of flights, 113,493 rows: see `data/README.md` for source and licence.
 const FLIGHTS: &[u8] = include_bytes!("../../../../data/flights.csv.gz");
@@ -118,7 +119,7 @@ impl Demo<'_> {
         loop {
             let progress = buyer.wait("progress").await?;
             let have = progress["have"].as_u64().unwrap_or(0);
-            self.context.output.progress(have, rows);
+            self.context.output.progress(Unit::Rows, have, rows, String::new());
             if have >= rows {
                 self.context.output.finish_progress();
                 return Ok(());

@@ -1,11 +1,14 @@
 //! `dazaar drive`: folders and files in two feeds, in a folder that npm hyperdrive 10 opens too.
 
+mod attach;
 mod cat;
 mod change;
 mod diff;
 mod import;
 mod list;
 mod mount;
+mod progress;
+mod renew;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +28,8 @@ use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 
+pub(super) use progress::{Amount, FileProgress};
+
 /// Files in a hyperdrive: keep folders in feeds, with every version of them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,6 +44,7 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     Stat(list::StatArguments),
     Serve(serve::Arguments),
+    Attach(attach::Arguments),
 }
 
 /// Which drive is read, and which version.
@@ -69,6 +75,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Diff(arguments) => diff::run(context, arguments).await,
         Command::Stat(arguments) => list::stat(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
+        Command::Attach(arguments) => attach::run(context, arguments).await,
     }
 }
 
@@ -155,7 +162,7 @@ async fn open_to_write(folder: &Path) -> Result<Drive, Failure> {
 pub(super) fn report(output: &Output, notice: &FileNotice) -> std::io::Result<()> {
     let (path, action, bytes, error) = match notice {
         FileNotice::Written { path, bytes } => (path, "written", *bytes, None),
-        FileNotice::Unchanged { path } => (path, "unchanged", 0, None),
+        FileNotice::Unchanged { path, .. } => (path, "unchanged", 0, None),
         FileNotice::Deleted { path } => (path, "deleted", 0, None),
         FileNotice::Failed { path, error } => (path, "failed", 0, Some(error.clone())),
         _ => return Ok(()),
@@ -171,6 +178,7 @@ pub(super) fn tell_done(
 ) -> std::io::Result<()> {
     let Summary { written, unchanged, deleted, failed, bytes } = summary;
     let key = drive.key().to_string();
+    output.finish_progress();
     output.event(&Event::DriveDone { key, version, written, unchanged, deleted, failed, bytes })
 }
 

@@ -24,6 +24,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::DriveFile { path, error: Some(error), .. } => {
             format!("Left out {}: {}", printable(path), display_text(error))
         }
+        Event::DriveFile { path, action: "deleted", .. } => format!("Deleted {}", printable(path)),
         Event::DriveDone { version, written, unchanged, deleted, bytes, .. } => {
             let count =
                 |count: u64, what| if count == 0 { String::new() } else { format!(", {count} {what}") };
@@ -36,6 +37,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
             )
         }
         Event::Serving { url, .. } => format!("Showing the drive at {url}"),
+        #[cfg(feature = "fuse")]
+        Event::Attached { folder, .. } => format!("The drive is in {folder}"),
         Event::DriveChange { path, kind, .. } => format!("{kind:<9} {}", printable(path)),
         _ => return None,
     })

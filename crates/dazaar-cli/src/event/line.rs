@@ -321,10 +321,13 @@ impl Event {
             Self::Drive { .. }
             | Self::DriveEntry { .. }
             | Self::DriveFile { .. }
+            | Self::DriveProgress { .. }
             | Self::DriveDone { .. }
             | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),
             Self::MapEntry { .. } | Self::MapChange { .. } | Self::MapDone { .. } => return maps::line(self),
+            #[cfg(feature = "fuse")]
+            Self::Attached { .. } => return drives::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })

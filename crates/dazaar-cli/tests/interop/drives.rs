@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Scene;
+use crate::support::{Scene, eventually};
 
 #[test]
 fn a_folder_goes_through_a_drive_and_comes_back() {
@@ -21,6 +21,8 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
     let import = run(&["import", &source_text, &drive_text]);
     let done = import.last("drive-done");
     assert_eq!((&done["written"], &done["bytes"], &done["version"]), (&3.into(), &11.into(), &4.into()));
+    let all = serde_json::json!({ "event": "drive-progress", "entries": 3, "of_entries": 3, "bytes": 11, "of_bytes": 11 });
+    assert_eq!(import.last("drive-progress"), &all);
     let list = run(&["ls", &drive_text, "--recursive"]);
     let paths: Vec<_> = list
         .seen()
@@ -49,11 +51,64 @@ fn a_folder_goes_through_a_drive_and_comes_back() {
     assert!(changes.contains(&"deleted \"/b\"".to_owned()), "{changes:?}");
     let stat = run(&["stat", &drive_text, "/b", "--at", "4"]);
     assert_eq!(stat.last("drive-entry")["size"], 6);
-    run(&["export", &drive_text, &copy_text]);
+    let export = run(&["export", &drive_text, &copy_text]);
+    assert_eq!(export.last("drive-progress")["of_entries"], 3);
     assert_eq!(fs::read(copy.join("dir/c")).expect("a file"), b"second");
     assert!(!copy.join("b").exists());
     run(&["rm", &drive_text, "/dir", "--recursive"]);
     assert!(!run(&["ls", &drive_text]).seen().iter().any(|event| event["event"] == "drive-entry"));
+}
+
+#[test]
+fn an_export_with_delete_makes_a_folder_the_same() {
+    let scene = Scene::new();
+    let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.text_path(name));
+    fs::create_dir_all(scene.path("source/dir")).expect("a folder");
+    fs::write(scene.path("source/dir/a"), "first").expect("a file");
+    fs::create_dir_all(scene.path("copy/more")).expect("a folder");
+    fs::write(scene.path("copy/more/x"), "").expect("a file");
+    scene.dazaar("nobody", &["drive", "import", &source, &drive]).succeed();
+    let export = ["drive", "export", &drive];
+    scene.dazaar("nobody", &[&export[..], &[&copy]].concat()).succeed();
+    assert!(scene.path("copy/more/x").exists(), "nothing is deleted unless that is said");
+    let mut mirror = scene.dazaar("nobody", &[&export[..], &[&copy, "--delete"]].concat());
+    mirror.succeed();
+    let files = mirror.seen().iter().filter(|event| event["action"] == "deleted");
+    let deleted: Vec<_> = files.filter_map(|event| event["path"].as_str()).collect();
+    assert_eq!((deleted, &mirror.last("drive-done")["deleted"]), (vec!["/more/x", "/more"], &2.into()));
+    assert!(!scene.path("copy/more").exists() && scene.path("copy/dir/a").exists());
+
+    // Neither the market, nor home, nor what they are in.
+    scene.init("nobody");
+    fs::create_dir_all(scene.path("home/me")).expect("a folder");
+    let home = scene.text_path("home/me");
+    for wrong in ["nobody", "", "home", "home/me"].map(|folder| scene.text_path(folder)) {
+        let arguments = [&export[..], &[&wrong, "--delete"]].concat();
+        let mut refused = scene.dazaar_with("nobody", &arguments, &[("HOME", &home)]);
+        refused.fail_with(3);
+        assert!(!refused.seen().iter().any(|event| event["event"] == "drive-file"), "{wrong}: {refused}");
+    }
+    assert!(scene.path("nobody/master.key").exists() && scene.path("source/dir/a").exists());
+}
+
+#[test]
+fn an_export_that_follows_takes_over_each_version() {
+    let scene = Scene::new();
+    let [source, drive, copy] = ["source", "drive", "copy"].map(|name| scene.text_path(name));
+    fs::create_dir(scene.path("source")).expect("a folder");
+    fs::write(scene.path("source/a"), "first").expect("a file");
+    let import = || scene.dazaar("nobody", &["drive", "import", &source, &drive, "--delete"]).succeed();
+    import();
+    let mut export = scene.dazaar("nobody", &["drive", "export", &drive, &copy, "--delete", "--follow"]);
+    export.wait_for("drive-done");
+    assert_eq!(scene.read("copy/a"), "first");
+    fs::write(scene.path("source/b"), "second").expect("a file");
+    fs::remove_file(scene.path("source/a")).expect("it was there");
+    import();
+    eventually("the copy follows", || scene.path("copy/b").exists() && !scene.path("copy/a").exists());
+    export.interrupt();
+    export.succeed();
+    assert_eq!(scene.read("copy/b"), "second");
 }
 
 #[test]
@@ -121,4 +176,7 @@ fn mistakes_about_drives_have_their_exit_code() {
         scene.dazaar("nobody", &["drive", wrong[0], &drive, wrong[1]]).fail_with(3);
     }
     scene.dazaar("nobody", &["drive", "ls", &drive, "--at", "99"]).fail_with(3);
+    if cfg!(not(feature = "fuse")) {
+        scene.dazaar("nobody", &["drive", "attach", &drive, &folder]).fail_with(2);
+    }
 }

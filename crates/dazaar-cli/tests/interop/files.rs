@@ -67,11 +67,13 @@ fn a_folder_is_sold_and_the_copy_is_the_same() {
     fill(&files);
     let (mut seller, place) = scene.sell(&scene.text_path("files"), &["--admit-all"]);
     assert_eq!(seller.last("drive-done")["failed"], 0);
+    assert_eq!(seller.last("drive-progress")["entries"], 8);
 
     let mut buyer = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
     let member = buyer.wait_for("member");
     assert_ne!(member["feed"], member["key"], "each buyer has a key of their own");
     assert_eq!(buyer.wait_for("drive-done")["written"], 8);
+    assert_eq!(buyer.last("drive-progress")["entries"], 8);
     buyer.succeed();
     assert_eq!(tree(&copy), tree(&files));
 

@@ -4,6 +4,8 @@
 //! `cargo xtask setup` installs what these tests need.
 
 mod accounts;
+#[cfg(feature = "fuse")]
+mod attach;
 mod discovery;
 mod doctor;
 mod drives;

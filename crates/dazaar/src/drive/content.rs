@@ -56,11 +56,12 @@ impl Content {
         self.log.lock().byte_length()
     }
 
-    /// Appends a stream, and returns the stat with its place. Nobody else may append meanwhile.
+    /// Appends a stream, and returns the stat with its place. Nobody else may append meanwhile. `copied` is told of bytes as they go by.
     pub(super) async fn append(
         &self,
         stream: &mut (impl AsyncRead + Unpin),
         mut stat: Stat,
+        mut copied: impl FnMut(u64),
     ) -> Result<Stat, DriveAccessError> {
         (stat.offset, stat.byte_offset) = {
             let log = self.log.lock();
@@ -69,7 +70,7 @@ impl Content {
         (stat.size, stat.blocks) = (0, 0);
         let mut is_at_end = false;
         while !is_at_end {
-            let mut blocks = Vec::new();
+            let (mut blocks, before) = (Vec::new(), stat.size);
             while blocks.len() < APPEND_BLOCKS && !is_at_end {
                 let block = read_block(stream).await?;
                 is_at_end = block.len() < BLOCK_BYTES;
@@ -85,6 +86,7 @@ impl Content {
                 return Err(DriveAccessError::Interrupted);
             }
             stat.blocks += blocks.len() as u64;
+            copied(stat.size - before);
         }
         Ok(stat)
     }

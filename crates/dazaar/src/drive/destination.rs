@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
+use rustix::path::Arg;
 
 use dazaar_trie::hyperdrive::{Kind, Stat};
 
@@ -18,7 +19,7 @@ use super::store::FolderId;
 const NAME_BYTES: usize = 255;
 
 /// Levels of folders, so that nobody makes a tree that other programs cannot remove.
-const LEVELS: usize = 256;
+pub(super) const LEVELS: usize = 256;
 
 /// How files begin and end that are not whole yet.
 const PART: (&str, &str) = (".dazaar-", ".part");
@@ -210,11 +211,13 @@ fn enter(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     }
 }
 
-fn open_folder(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+/// Opens a folder in a folder, and follows no link.
+pub(super) fn open_folder(folder: &OwnedFd, name: impl Arg) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let text = name.to_string_lossy().into_owned();
     rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(|error| match error {
         rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP => {
-            io::Error::new(io::ErrorKind::NotADirectory, format!("{name} is in the way, which is no folder"))
+            io::Error::new(io::ErrorKind::NotADirectory, format!("{text} is in the way, which is no folder"))
         }
         error => error.into(),
     })

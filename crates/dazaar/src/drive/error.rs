@@ -33,6 +33,14 @@ pub enum DriveAccessError {
         /// The folder.
         path: PathBuf,
     },
+    /// What was to be cleared holds something that must stay.
+    #[error("nothing is deleted from {}: it is {}, or holds it", path.display(), kept.display())]
+    Protected {
+        /// The folder.
+        path: PathBuf,
+        /// What must stay.
+        kept: PathBuf,
+    },
     /// There is no drive in the folder.
     #[error("there is no drive in {}", path.display())]
     NoDrive {

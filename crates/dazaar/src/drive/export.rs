@@ -20,7 +20,7 @@ const FILES_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: u64 = 64 * 1024 * 1024;
 
 /// A folder that is being exported.
-struct Export<'a> {
+struct Export<'a, F> {
     drive: &'a Drive,
     destination: Destination,
     /// Where the export begins.
@@ -28,6 +28,8 @@ struct Export<'a> {
     /// Files without their names yet.
     waiting: Vec<Whole>,
     waiting_bytes: u64,
+    notify: F,
+    summary: Summary,
 }
 
 /// A file with all its bytes, which has no name until these are safe from a power cut: then a file of its name and time is whole.
@@ -41,8 +43,8 @@ struct Whole {
 
 /// What became of an entry.
 enum Written {
-    /// It is there now, with so many bytes.
-    New(u64),
+    /// It is there now.
+    New,
     /// It was there already.
     Unchanged,
     /// It waits to be named.
@@ -73,14 +75,9 @@ impl Drive {
         from: &DrivePath,
         to: &Path,
         reach: Reach,
-        mut notify: impl FnMut(&FileNotice),
+        notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
         let (drive, found) = self.ask_through(version, from, |view, path| view.stat(path)).await?;
-        let mut summary = Summary::default();
-        let mut tell = |notice: FileNotice| {
-            summary.count(&notice);
-            notify(&notice);
-        };
         // Looked at before anything is made.
         if let Some(there) = to.ancestors().find(|path| path.exists())
             && self.store.contains(there)?
@@ -89,16 +86,15 @@ impl Drive {
         }
         let destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
         let mut walk = self.walk(version, from, reach);
+        let from = from.clone();
+        let mut export = Export::new(self, destination, from, notify);
         if !found.is_mount && !found.stat.is_directory() {
-            let from = DrivePath::new(&found.path).parent().unwrap_or_default();
-            let mut export = Export::new(self, destination, from);
+            export.from = DrivePath::new(&found.path).parent().unwrap_or_default();
             let (drive, walk) = (drive.as_deref().unwrap_or(self), &walk);
-            let exported = Exported { drive, entry: &found, path: &found.path, walk };
-            export.entry(&exported).await?.into_iter().for_each(&mut tell);
-            export.settle().await.into_iter().for_each(&mut tell);
-            return Ok(summary);
+            export.entry(&Exported { drive, entry: &found, path: &found.path, walk }).await?;
+            export.settle().await;
+            return Ok(export.summary);
         }
-        let mut export = Export::new(self, destination, from.clone());
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
             match found {
                 Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {}
@@ -107,39 +103,39 @@ impl Drive {
                     let exported = Exported { drive, entry: &entry, path: &path, walk: &walk };
                     let written = export.entry(&exported).await;
                     if written.is_err() || export.is_full() {
-                        export.settle().await.into_iter().for_each(&mut tell);
+                        export.settle().await;
                     }
-                    written?.into_iter().for_each(&mut tell);
+                    written?;
                 }
                 Err(error) => {
-                    tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
+                    export.tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
                 }
             }
         }
-        export.settle().await.into_iter().for_each(&mut tell);
+        export.settle().await;
         // Folders last: what is written into one changes its time, and its permissions may forbid that.
-        let mut walk = self.walk(version, from, reach);
+        let mut walk = self.walk(version, &export.from, reach);
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
             if let Ok((_, entry)) = found
                 && entry.stat.is_directory()
                 && (reach == Reach::Mounts || !entry.is_mount)
                 && let Err(error) = export.finish_folder(&path, &entry)
             {
-                tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
+                export.tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
             }
         }
-        Ok(summary)
+        Ok(export.summary)
     }
 }
 
-impl<'a> Export<'a> {
-    const fn new(drive: &'a Drive, destination: Destination, from: DrivePath) -> Self {
-        Self { drive, destination, from, waiting: Vec::new(), waiting_bytes: 0 }
+impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
+    fn new(drive: &'a Drive, destination: Destination, from: DrivePath, notify: F) -> Self {
+        let summary = Summary::default();
+        Self { drive, destination, from, waiting: Vec::new(), waiting_bytes: 0, notify, summary }
     }
 
-    /// Writes an entry, and tells what became of it unless that is to be seen. Only what is wrong with the drive in which the export
-    /// began is an error.
-    async fn entry(&mut self, exported: &Exported<'_>) -> Result<Option<FileNotice>, DriveAccessError> {
+    /// Writes an entry, and tells of it once it is there. Only what is wrong with the drive in which the export began is an error.
+    async fn entry(&mut self, exported: &Exported<'_>) -> Result<(), DriveAccessError> {
         let path = format!("/{}", exported.path);
         let kind = if exported.entry.is_mount { Kind::Directory } else { exported.entry.stat.kind() };
         let written = match kind {
@@ -148,13 +144,22 @@ impl<'a> Export<'a> {
             Kind::File => self.file(exported).await,
             Kind::Other => Err(Refusal::Of("it is a device, a pipe or a socket".to_owned())),
         };
-        Ok(Some(match written {
-            Ok(Written::New(bytes)) => FileNotice::Written { path, bytes },
-            Ok(Written::Unchanged) => FileNotice::Unchanged { path },
-            Ok(Written::Waiting) => return Ok(None),
+        self.tell(match written {
+            Ok(Written::New) => FileNotice::Written { path, bytes: 0 },
+            Ok(Written::Unchanged) if kind == Kind::File => {
+                FileNotice::Unchanged { path, bytes: exported.entry.stat.size }
+            }
+            Ok(Written::Unchanged) => FileNotice::Unchanged { path, bytes: 0 },
+            Ok(Written::Waiting) => return Ok(()),
             Err(Refusal::Of(error)) => FileNotice::Failed { path, error },
             Err(Refusal::Drive(error)) => return Err(error),
-        }))
+        });
+        Ok(())
+    }
+
+    fn tell(&mut self, notice: FileNotice) {
+        self.summary.count(&notice);
+        (self.notify)(&notice);
     }
 
     const fn is_full(&self) -> bool {
@@ -162,7 +167,7 @@ impl<'a> Export<'a> {
     }
 
     /// Names the files that wait, and tells what became of them.
-    async fn settle(&mut self) -> Vec<FileNotice> {
+    async fn settle(&mut self) {
         self.waiting_bytes = 0;
         let sync = |whole: Whole| {
             tokio::task::spawn_blocking(move || {
@@ -171,7 +176,6 @@ impl<'a> Export<'a> {
             })
         };
         let waiting: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(sync).collect();
-        let mut notices = Vec::with_capacity(waiting.len());
         for synced in waiting {
             // It does not panic, and nobody stops it.
             let Ok((Whole { path, part, bytes, .. }, synced)) = synced.await else { continue };
@@ -183,18 +187,17 @@ impl<'a> Export<'a> {
                 named
             });
             let path = format!("/{path}");
-            notices.push(match named {
+            self.tell(match named {
                 Ok(()) => FileNotice::Written { path, bytes },
                 Err(error) => FileNotice::Failed { path, error: error.to_string() },
             });
         }
-        notices
     }
 
     fn folder(&mut self, exported: &Exported<'_>) -> io::Result<Written> {
         let below = below(&self.from, exported.path);
         let is_new = self.destination.place(below)?.folder(&exported.entry.stat)?;
-        Ok(if is_new { Written::New(0) } else { Written::Unchanged })
+        Ok(if is_new { Written::New } else { Written::Unchanged })
     }
 
     fn finish_folder(&mut self, path: &str, entry: &Entry) -> io::Result<()> {
@@ -225,7 +228,7 @@ impl<'a> Export<'a> {
             return Err(Refusal::Of("it leads to a name with a zero byte".to_owned()));
         }
         let is_new = self.destination.place(below)?.link(&target, entry.seq.unwrap_or(0))?;
-        Ok(if is_new { Written::New(0) } else { Written::Unchanged })
+        Ok(if is_new { Written::New } else { Written::Unchanged })
     }
 
     async fn file(&mut self, exported: &Exported<'_>) -> Result<Written, Refusal> {
@@ -248,6 +251,7 @@ impl<'a> Export<'a> {
                     if let Err(error) = file.write_all(&bytes) {
                         break Err(Refusal::from(error));
                     }
+                    (self.notify)(&FileNotice::Copied { bytes: bytes.len() as u64 });
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(self.refusal(exported, error)),
@@ -276,7 +280,7 @@ impl<'a> Export<'a> {
 }
 
 /// What is left of a key below the path that is exported.
-fn below<'p>(from: &DrivePath, path: &'p str) -> &'p str {
+pub(super) fn below<'p>(from: &DrivePath, path: &'p str) -> &'p str {
     let rest = path.strip_prefix(from.as_str()).unwrap_or(path);
     if from.is_root() { rest } else { rest.strip_prefix('/').unwrap_or(rest) }
 }
@@ -307,7 +311,7 @@ mod tests {
         let drive = Drive::create(&scene.path().join("drive")).await.unwrap();
         let to = scene.path().join("to");
         let destination = Destination::open(&to, drive.store.identity().unwrap()).unwrap();
-        let mut export = Export::new(&drive, destination, DrivePath::default());
+        let mut export = Export::new(&drive, destination, DrivePath::default(), |_: &FileNotice| {});
         for key in ["..\\..\\..\\x", "d\\..\\..\\x", "a\\x"] {
             let stat = Stat::symlink("etc/passwd");
             let entry = Entry { path: key.to_owned(), stat, is_mount: false, seq: Some(1) };

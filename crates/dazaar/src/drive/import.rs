@@ -75,7 +75,8 @@ impl Drive {
         if metadata.is_dir() {
             import.folder(source, into).await?;
         } else {
-            import.tell_failure(into, import.file(source, into, &metadata).await)?;
+            let read = import.file(source, into, &metadata).await;
+            import.tell_failure(into, read)?;
         }
         import.write_waiting().await?;
         self.flush().await?;
@@ -145,7 +146,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
 
     /// Reads a file, directory or link, and tells whether there is more below it.
     async fn entry(
-        &self,
+        &mut self,
         path: &Path,
         inner: &DrivePath,
         into: &DrivePath,
@@ -170,7 +171,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
     }
 
     async fn file(
-        &self,
+        &mut self,
         path: &Path,
         inner: &DrivePath,
         metadata: &Metadata,
@@ -190,7 +191,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             known.filter(|known| (known.size, known.mtime_ms) == (metadata.len(), wanted.mtime_ms))
         {
             if known.permissions() == wanted.permissions() {
-                return Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }));
+                let (path, bytes) = (inner.to_string(), known.size);
+                return Ok(Read::Notice(FileNotice::Unchanged { path, bytes }));
             }
             let mut stat = known;
             stat.set_permissions(wanted.permissions());
@@ -215,7 +217,8 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let file = tokio::fs::File::from_std(file).take(metadata.len());
         let mut file = BufReader::with_capacity(READ_BYTES, file);
         let _one_at_a_time = self.drive.writing.lock().await;
-        let stat = self.drive.content().await?.append(&mut file, wanted).await?;
+        let copied = |bytes| (self.notify)(&FileNotice::Copied { bytes });
+        let stat = self.drive.content().await?.append(&mut file, wanted, copied).await?;
         let bytes = stat.size;
         Ok(Read::Entry(Waiting { bytes, ..Waiting::new(inner, stat) }))
     }
@@ -224,7 +227,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let wanted = stat_of(metadata, Stat::directory(metadata.mode()));
         match self.known(inner).await? {
             Some(known) if known.is_directory() && known.mode == wanted.mode => {
-                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string(), bytes: 0 }))
             }
             Some(known) if !known.is_directory() => {
                 Err(DriveError::NotADirectory { path: inner.clone() }.into())
@@ -251,7 +254,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
         let wanted = stat_of(metadata, Stat::symlink(target));
         match self.known(inner).await? {
             Some(known) if known.linkname == wanted.linkname => {
-                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string() }))
+                Ok(Read::Notice(FileNotice::Unchanged { path: inner.to_string(), bytes: 0 }))
             }
             _ => Ok(Read::Entry(Waiting::new(inner, wanted))),
         }
@@ -339,7 +342,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
 }
 
 /// Whether a folder is a market's or a drive's, whose keys must never become a part of what is sold.
-fn holds_keys(folder: &Path) -> bool {
+pub(super) fn holds_keys(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).exists();
     (has("master.key") && has("market.db")) || Drive::is_in(folder)
 }

@@ -60,6 +60,17 @@ impl<T> Open<T> {
     }
 }
 
+/// What is at a path, and where that is.
+#[derive(Debug)]
+pub struct Located {
+    /// The drive that it is in, the version of it, and its path there.
+    pub place: Place,
+    /// What is there; of a link, the link. Its path is the one that was asked for.
+    pub entry: Entry,
+    /// The drive that is mounted there, if the entry is a mount and something says of which.
+    pub mount: Option<MountPoint>,
+}
+
 /// What a walk came by.
 #[derive(Debug)]
 pub(super) struct Step {
@@ -138,6 +149,29 @@ impl Drive {
     pub async fn lstat(&self, version: u64, path: &DrivePath) -> Result<Entry, DriveAccessError> {
         let (_, entry) = self.ask_through(version, path, |view, path| view.lstat(path)).await?;
         Ok(Entry { path: path.as_str().to_owned(), ..entry })
+    }
+
+    /// The entry at a path itself, and where it is.
+    ///
+    /// # Errors
+    /// As [`lstat`](Self::lstat).
+    pub async fn locate(&self, version: u64, path: &DrivePath) -> Result<Located, DriveAccessError> {
+        let ask = |view: &View<'_, DriveTrie>, within: &DrivePath| {
+            let entry = view.lstat(within)?;
+            let mount = match entry.is_mount.then(|| view.mount_point(within)).transpose() {
+                Err(DriveError::NotMounted { .. } | DriveError::Stat { .. }) => None,
+                mount => mount?,
+            };
+            let place = (view.version(), within.clone());
+            Ok((place, entry, mount))
+        };
+        let (drive, ((version, within), mut entry, mount)) = self.ask_through(version, path, ask).await?;
+        if let Some(feed) = entry.feed().cloned() {
+            entry.stat = self.feed_file(&feed, &entry.stat).await?.1;
+        }
+        let key = drive.map_or_else(|| self.key(), |drive| drive.key());
+        path.as_str().clone_into(&mut entry.path);
+        Ok(Located { place: Place::new(key, Some(version), within), entry, mount })
     }
 
     /// The entry at a path, or at the end of links, also if that is in another drive. Its path is the one that was asked for.

@@ -15,6 +15,13 @@ pub enum FileNotice {
     Unchanged {
         /// Its path.
         path: String,
+        /// Bytes of the file; 0 of a directory or a link.
+        bytes: u64,
+    },
+    /// So many more bytes were copied, of a file of which nothing else was told yet.
+    Copied {
+        /// How many.
+        bytes: u64,
     },
     /// It was deleted, for it is gone where it came from.
     Deleted {
@@ -65,6 +72,7 @@ impl Summary {
             FileNotice::Unchanged { .. } => self.unchanged += 1,
             FileNotice::Deleted { .. } => self.deleted += 1,
             FileNotice::Failed { .. } => self.failed += 1,
+            FileNotice::Copied { .. } => {}
         }
     }
 }

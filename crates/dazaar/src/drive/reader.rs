@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dazaar_trie::hyperdrive::{DrivePath, Extent};
+use dazaar_trie::hyperdrive::{DrivePath, Entry, Extent};
 
 use super::content::Content;
 use super::error::DriveAccessError;
@@ -13,7 +13,7 @@ use super::error::DriveAccessError;
 #[derive(Debug)]
 pub struct FileReader {
     content: Arc<Content>,
-    path: DrivePath,
+    entry: Entry,
     blocks: Range<u64>,
     /// Bytes of the next block that come before what is wanted.
     skip: u64,
@@ -23,18 +23,23 @@ pub struct FileReader {
 impl FileReader {
     pub(super) async fn open(
         content: Arc<Content>,
-        path: DrivePath,
+        entry: Entry,
         extent: &Extent,
         range: Range<u64>,
     ) -> Result<Self, DriveAccessError> {
         let bytes = extent.clamp(range);
         let left = bytes.end - bytes.start;
-        let mut reader = Self { content, path, blocks: extent.blocks.clone(), skip: 0, left };
+        let mut reader = Self { content, entry, blocks: extent.blocks.clone(), skip: 0, left };
         if left > 0 {
             let (block, within) = reader.locate(extent, bytes.start).await?;
             (reader.blocks.start, reader.skip) = (block, within);
         }
         Ok(reader)
+    }
+
+    /// The file that is read, its path the one that was asked for.
+    pub const fn entry(&self) -> &Entry {
+        &self.entry
     }
 
     /// Bytes that are still to come.
@@ -98,6 +103,6 @@ impl FileReader {
     }
 
     fn misplaced(&self) -> DriveAccessError {
-        DriveAccessError::Misplaced { path: self.path.clone() }
+        DriveAccessError::Misplaced { path: DrivePath::new(&self.entry.path) }
     }
 }

@@ -129,6 +129,11 @@ impl Store {
         FolderId::of(&self.folder)
     }
 
+    /// Where this folder really is.
+    pub(super) fn home(&self) -> Result<PathBuf, DriveAccessError> {
+        fs::canonicalize(&self.folder).map_err(at(&self.folder))
+    }
+
     /// Whether a folder of the disk is this one, or in it: what is there is secret, or being written.
     pub(super) fn contains(&self, folder: &Path) -> Result<bool, DriveAccessError> {
         let [own, other] = [&self.folder, folder].map(|path| fs::canonicalize(path).map_err(at(path)));

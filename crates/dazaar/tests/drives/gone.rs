@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice};
-use dazaar::maps::hyperdrive::{DrivePath, Reach};
+use dazaar::log::FeedKey;
+use dazaar::maps::hyperdrive::{DriveError, DrivePath, Mount, Reach, Stat};
 
 use crate::support::*;
 
@@ -116,4 +117,135 @@ async fn a_copy_loses_what_the_drive_lost_unless_it_was_changed() {
         assert!(copy.join(name).exists(), "{name}");
     }
     assert_eq!(fs::read_dir(&copy).unwrap().count(), 3);
+}
+
+/// What is deleted from a folder that is compared with `/in` of the drive, and what is left out.
+async fn clear(drive: &Drive, to: &Path, reach: Reach) -> (Vec<String>, Vec<String>) {
+    let (mut deleted, mut failed) = (Vec::new(), Vec::new());
+    let tell = |notice: &FileNotice| match notice {
+        FileNotice::Deleted { path } => deleted.push(path.clone()),
+        FileNotice::Failed { path, .. } => failed.push(path.clone()),
+        other => panic!("{other:?}"),
+    };
+    let summary = drive.clear((drive.version(), &path("/in")), to, reach, &[], tell).await.unwrap();
+    assert_eq!((summary.deleted, summary.failed), (deleted.len() as u64, failed.len() as u64));
+    (deleted, failed)
+}
+
+#[tokio::test]
+async fn a_folder_is_cleared_of_what_the_drive_has_not() {
+    let scene = tempfile::tempdir().unwrap();
+    let (to, outside) = (scene.path().join("to"), scene.path().join("outside"));
+    let drive = create(&scene.path().join("drive")).await;
+    for name in ["in/a", "in/dir/b", "in/becomes-a-folder/c", "in/becomes-a-file", "out"] {
+        write(&drive, name, name.as_bytes()).await;
+    }
+    drive.export(drive.version(), &path("/in"), &to, Reach::Mounts, |_| {}).await.unwrap();
+    assert_eq!(clear(&drive, &to, Reach::Mounts).await, (vec![], vec![]));
+
+    fs::create_dir_all(outside.join("dir")).unwrap();
+    fs::write(outside.join("stays"), "").unwrap();
+    symlink(&outside, to.join("dir/link")).unwrap();
+    fs::create_dir_all(to.join("dir/more/deep")).unwrap();
+    fs::write(to.join("dir/more/deep/x"), "").unwrap();
+    fs::write(to.join("out"), "").unwrap();
+    let odd = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
+    fs::write(to.join::<&std::ffi::OsStr>(odd), "").unwrap();
+    fs::remove_dir_all(to.join("becomes-a-folder")).unwrap();
+    // Through the link there is a folder where the drive has one.
+    symlink(&outside, to.join("becomes-a-folder")).unwrap();
+    fs::remove_file(to.join("becomes-a-file")).unwrap();
+    fs::create_dir(to.join("becomes-a-file")).unwrap();
+    fs::write(to.join("becomes-a-file/x"), "").unwrap();
+    let (deleted, failed) = clear(&drive, &to, Reach::Mounts).await;
+    let expected = [
+        "/becomes-a-file/x",
+        "/becomes-a-file",
+        "/becomes-a-folder",
+        "/dir/link",
+        "/dir/more/deep/x",
+        "/dir/more/deep",
+        "/dir/more",
+        "/out",
+        "/\u{fffd}",
+    ];
+    assert_eq!((deleted, failed), (expected.map(str::to_owned).to_vec(), vec![]));
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 2, "nothing outside is deleted");
+    let done = drive.export(drive.version(), &path("/in"), &to, Reach::Mounts, |_| {}).await.unwrap();
+    assert_eq!((done.written, done.failed), (2, 0));
+    assert_eq!(fs::read(to.join("becomes-a-folder/c")).unwrap(), b"in/becomes-a-folder/c");
+    assert_eq!(clear(&drive, &scene.path().join("none"), Reach::Mounts).await, (vec![], vec![]));
+    assert!(!scene.path().join("none").exists());
+}
+
+#[tokio::test]
+async fn what_holds_keys_or_must_stay_is_not_cleared() {
+    let scene = tempfile::tempdir().unwrap();
+    let to = scene.path().join("to");
+    fs::create_dir_all(to.join("in")).unwrap();
+    let drive = create(&scene.path().join("drive")).await;
+    write(&drive, "in/a", b"").await;
+    write(&drive, "other/b", b"").await;
+    let other = create(&to.join("other")).await;
+    write(&other, "x", b"x").await;
+    drop(other);
+    fs::create_dir(to.join("market")).unwrap();
+    for name in ["master.key", "market.db"] {
+        fs::write(to.join("market").join(name), "").unwrap();
+    }
+    fs::write(to.join("gone"), "").unwrap();
+    let (deleted, failed) = clear(&drive, &to, Reach::Mounts).await;
+    assert_eq!(deleted, ["/gone", "/in"]);
+    assert_eq!(failed, ["/market", "/other"]);
+    // Nor what is in a drive where the drive has a folder of the same name.
+    let summary = drive.clear((drive.version(), &path("/")), &to, Reach::Mounts, &[], |_| {}).await.unwrap();
+    assert_eq!((summary.deleted, summary.failed), (0, 2));
+    assert!(Drive::is_in(&to.join("other")));
+
+    let refused = async |to: &Path, kept: &[&Path]| {
+        let cleared = drive.clear((drive.version(), &path("/in")), to, Reach::Mounts, kept, |_| {}).await;
+        cleared.map(drop).unwrap_err()
+    };
+    let keys = refused(&to.join("other"), &[]).await;
+    assert!(matches!(keys, DriveAccessError::Keys { .. }), "{keys}");
+    fs::create_dir_all(scene.path().join("kept/inside")).unwrap();
+    let (kept, inside) = (scene.path().join("kept"), scene.path().join("kept/inside"));
+    symlink(&kept, scene.path().join("link")).unwrap();
+    for (folder, stays) in [
+        (scene.path(), &to),
+        (&scene.path().join("drive"), &to),
+        (&kept, &inside),
+        (&scene.path().join("link"), &inside),
+        (&inside, &inside),
+    ] {
+        let error = refused(folder, &[stays]).await;
+        assert!(matches!(error, DriveAccessError::Protected { .. }), "{}: {error}", folder.display());
+    }
+    let file = drive.clear((drive.version(), &path("/in/a")), &to, Reach::Mounts, &[], |_| {}).await;
+    assert!(matches!(file, Err(DriveAccessError::Drive(DriveError::NotADirectory { .. }))), "{file:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_the_drive_stays() {
+    let scene = tempfile::tempdir().unwrap();
+    let to = scene.path().join("to");
+    for folder in ["absent", "old"] {
+        fs::create_dir_all(to.join(folder)).unwrap();
+        fs::write(to.join(folder).join("x"), "").unwrap();
+    }
+    let drive = create(&scene.path().join("drive")).await;
+    write(&drive, "in/a", b"").await;
+    let mount = |key, version| Mount { key, version: Some(version), hash: None, is_feed: false };
+    drive.mount(&path("in/old"), mount(drive.key(), 1)).await.unwrap();
+    drive
+        .write(|edit| {
+            edit.mount(&path("in/absent"), mount(FeedKey([7; 32]), 3), Stat::directory(0o755)).map(drop)
+        })
+        .await
+        .unwrap();
+    let drive = Drive::snapshot(&scene.path().join("drive"), None).await.unwrap();
+    assert_eq!(clear(&drive, &to, Reach::Drive).await, (vec![], vec![]), "mounts are left out");
+    // Of the other drive nothing is here.
+    assert_eq!(clear(&drive, &to, Reach::Mounts).await, (vec!["/old/x".to_owned()], vec![]));
+    assert!(to.join("absent/x").exists());
 }

@@ -11,7 +11,7 @@ use dazaar::{Buyer, Replicator};
 use tokio::runtime::Handle;
 
 use super::destination::Destination;
-use crate::commands::drive::{left_out, report, tell_done};
+use crate::commands::drive::{Amount, FileProgress, left_out, report, tell_done};
 use crate::commands::follow::Deliver;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -51,8 +51,17 @@ impl Written {
 struct Export {
     version: u64,
     content: u64,
-    notices: Receiver<FileNotice>,
+    notices: Receiver<Told>,
+    /// None until it is known how much there is.
+    progress: Option<FileProgress>,
     thread: JoinHandle<Result<(Drive, Summary), DriveAccessError>>,
+}
+
+/// What the thread tells.
+enum Told {
+    /// How much there is, if somebody is looking.
+    Total(Amount),
+    Notice(FileNotice),
 }
 
 impl FilesDelivery {
@@ -111,7 +120,7 @@ impl FilesDelivery {
         content.map_or(0, |content| content.log().lock().length())
     }
 
-    fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator) -> Export {
+    fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator, is_watched: bool) -> Export {
         let (sender, notices) = mpsc::channel();
         let (home, to) = (self.destination.home.clone(), folder.to_owned());
         let members =
@@ -122,7 +131,7 @@ impl FilesDelivery {
         let runtime = Handle::current();
         let thread = std::thread::spawn(move || {
             // Nobody listens any more if the program is about to end.
-            let mut notify = |notice: &FileNotice| drop(sender.send(notice.clone()));
+            let mut notify = |notice: &FileNotice| drop(sender.send(Told::Notice(notice.clone())));
             runtime.block_on(async {
                 let drive = Drive::of_feeds(&home, metadata, members).await?;
                 let mut summary = Summary::default();
@@ -130,19 +139,30 @@ impl FilesDelivery {
                     summary = drive.prune((before, version), &to, &mut notify).await?;
                 }
                 let root = DrivePath::default();
+                if is_watched {
+                    let total = Amount::of_drive(&drive, version, &root, Reach::Drive).await?;
+                    let _ = sender.send(Told::Total(total));
+                }
                 summary.add(&drive.export(version, &root, &to, Reach::Drive, &mut notify).await?);
                 Ok((drive, summary))
             })
         });
-        Export { version, content, notices, thread }
+        Export { version, content, notices, progress: None, thread }
     }
 
     /// Tells what became of files; whether all of them are written.
     fn follow_export(&mut self, output: &Output) -> Result<bool, Failure> {
-        let Some(export) = &self.export else { return Ok(true) };
+        let Some(export) = &mut self.export else { return Ok(true) };
         let is_over = export.thread.is_finished();
-        for notice in export.notices.try_iter() {
-            report(output, &notice)?;
+        for told in export.notices.try_iter() {
+            match (told, &mut export.progress) {
+                (Told::Total(total), progress) => *progress = Some(FileProgress::new(total)),
+                (Told::Notice(notice), Some(progress)) => {
+                    progress.count(output, &notice)?;
+                    report(output, &notice)?;
+                }
+                (Told::Notice(notice), None) => report(output, &notice)?,
+            }
         }
         if !is_over {
             return Ok(false);
@@ -177,7 +197,7 @@ impl Deliver for FilesDelivery {
                 if self.destination.is_live { Ok(false) } else { left_out(written.summary).map(|()| true) }
             }
             _ => {
-                self.export = Some(self.begin_export(version, &folder, feed));
+                self.export = Some(self.begin_export(version, &folder, feed, output.is_watched()));
                 Ok(false)
             }
         }

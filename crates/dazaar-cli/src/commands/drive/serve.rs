@@ -1,16 +1,15 @@
 //! `dazaar drive serve`: a drive for browsers and other programs on this machine.
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
-use dazaar_web::Shown;
+use dazaar::drive::Shown;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{Place, Source};
+use super::Source;
+use super::renew::renew;
 use crate::commands::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
@@ -18,9 +17,6 @@ use crate::signals::Interruption;
 
 /// The port that is taken if it is free.
 const PORT: u16 = 8737;
-
-/// Time from one look for a newer version to the next.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Show a drive to browsers on this machine, until Ctrl-C
 ///
@@ -70,33 +66,6 @@ async fn bind(wanted: Option<SocketAddr>) -> Result<TcpListener, Failure> {
         Err(_) => {
             let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             TcpListener::bind(free).await.map_err(|error| failure(free, error))
-        }
-    }
-}
-
-/// Shows what comes, newer versions and more of the files, unless one version is meant. What cannot be opened now is shown as it was.
-async fn renew(
-    context: &Context,
-    source: &Source,
-    place: &Place,
-    shown: &watch::Sender<Shown>,
-) -> Infallible {
-    let mut is_open = true;
-    loop {
-        tokio::time::sleep(LOOK_INTERVAL).await;
-        match source.open_at(place).await {
-            Ok((drive, version)) => {
-                is_open = true;
-                let before = shown.borrow().clone();
-                if (version, drive.held().await) != (before.version, before.drive.held().await) {
-                    shown.send_replace(Shown { drive: Arc::new(drive), version });
-                }
-            }
-            Err(failure) if is_open => {
-                is_open = false;
-                context.output.remark(&format!("Shown as it was: {failure}"));
-            }
-            Err(_) => {}
         }
     }
 }

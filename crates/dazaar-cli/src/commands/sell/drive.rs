@@ -14,7 +14,7 @@ use dazaar::{Market, Offer, now_ms};
 use serde_json::{Value, json};
 
 use super::{Arguments, Context, card_describes, record};
-use crate::commands::drive::{report, tell_done};
+use crate::commands::drive::{Amount, FileProgress, report, tell_done};
 use crate::commands::serve;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -45,7 +45,10 @@ pub(super) async fn run(
     if is_files {
         check_source(market, name, path)?;
     }
-    let mut files = Files { drive: &drive, folder: path, output: &context.output, failures: BTreeSet::new() };
+    let progress =
+        (is_files && context.output.is_watched()).then(|| FileProgress::new(Amount::of_source(path)));
+    let output = &context.output;
+    let mut files = Files { drive: &drive, folder: path, output, failures: BTreeSet::new(), progress };
     if is_files {
         // What cannot be sold is told of, and no reason not to sell the rest.
         let summary = files.take_over().await?;
@@ -98,13 +101,15 @@ struct Files<'a> {
     output: &'a Output,
     /// What could not be taken over, and why: told when it is first seen.
     failures: BTreeSet<(String, String)>,
+    /// Of the first time, which may take long.
+    progress: Option<FileProgress>,
 }
 
 impl Files<'_> {
     /// Makes the drive the same as the folder.
     async fn take_over(&mut self) -> Result<Summary, Failure> {
         self.check().await?;
-        let (mut told, mut failures) = (Ok(()), BTreeSet::new());
+        let (mut told, mut failures, mut progress) = (Ok(()), BTreeSet::new(), self.progress.take());
         let mut tell = |notice: &FileNotice| {
             let is_news = match notice {
                 FileNotice::Unchanged { .. } => false,
@@ -116,6 +121,9 @@ impl Files<'_> {
                 }
                 _ => true,
             };
+            if let (Ok(()), Some(progress)) = (&told, &mut progress) {
+                told = progress.count(self.output, notice);
+            }
             if told.is_ok() && is_news {
                 told = report(self.output, notice);
             }

@@ -19,7 +19,7 @@ use super::{Arguments, Context, read_text};
 use crate::commands::table::span;
 use crate::event::Event;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, Unit};
 
 /// Batches that wait to be packed.
 const BATCHES_WAITING: usize = 4;
@@ -175,7 +175,7 @@ impl Import {
                 Ok(Read::Rows(rows, bytes)) => {
                     rows_read += rows.num_rows() as u64;
                     if let Some(all) = self.bytes {
-                        self.output.progress(bytes.min(all), all);
+                        self.output.progress(Unit::Bytes, bytes.min(all), all, String::new());
                     }
                     self.change(|publisher| publisher.push(&rows))?;
                 }
