@@ -7,6 +7,7 @@ mod floors;
 mod fuzz;
 mod lightning;
 mod lint;
+mod nat;
 mod python;
 mod run;
 mod setup;
@@ -27,6 +28,7 @@ usage: cargo xtask <command>
   cashu                    what CI leaves out because a mint takes long to build: sell and buy for ecash with a real one
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
   iroh                     what CI leaves out because iroh takes long to build: lint and test sales through it
+  nat                      sales between network namespaces, through NAT and firewalls; only root can
   lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["sql"] => sql(&mut report),
         ["iroh"] => iroh(&mut report),
         ["lightning"] => lightning::steps(&mut report),
+        ["nat"] => nat::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
             report.step("Python wheel", python::wheel);

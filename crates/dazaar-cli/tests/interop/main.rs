@@ -17,6 +17,8 @@ mod js_buyer;
 mod js_seller;
 mod kill;
 mod market;
+#[cfg(feature = "iroh")]
+mod nat;
 mod ours;
 mod peers;
 mod program;
