@@ -33,7 +33,6 @@ pub(crate) struct IrohArguments {
 
     /// File with certificates (PEM) of authorities that may vouch for relays, besides those that browsers trust
     #[arg(long, value_name = "FILE", env = "DAZAAR_RELAY_CA", hide_env_values = true)]
-    #[cfg_attr(not(feature = "iroh"), expect(dead_code, reason = "there are no relays then"))]
     relay_ca: Option<PathBuf>,
 }
 
