@@ -29,6 +29,7 @@ mod sql;
 #[cfg(feature = "erc20")]
 mod stablecoins;
 mod support;
+mod swarm;
 mod tables;
 mod tables_in_python;
 mod transfers;
