@@ -188,12 +188,14 @@ fn the_doctor_says_that_no_udp_passes() {
     let stage = Stage::new();
     let (_node, node) = stage.node();
     let (near, far) = (stage.lab.host("seller"), stage.lab.host_behind(Router::NoUdp, "buyer"));
-    let (_seller, link) = stage.sell(&near, &[]);
-    let (mut doctor, ways) = stage.examine(&far, &link, &["--bootstrap", &node]);
+    let (_seller, link) = stage.sell(&near, &["--iroh"]);
+    let (mut doctor, ways) = stage.examine(&far, &link, &["--bootstrap", &node, "--iroh"]);
     doctor.succeed();
     assert_eq!(find(&ways, "DHT")["fine"], false);
     assert!(text(find(&ways, "DHT"), "detail").contains("no bootstrap node answers"), "{ways:?}");
     assert_eq!(find(&ways, &format!("link {}:{PORT}", near.address))["fine"], true);
+    let iroh = ways.iter().find(|way| text(way, "part").starts_with("link iroh:")).expect("an endpoint");
+    assert!(text(iroh, "detail").contains("did not answer in time"), "{iroh}");
 }
 
 /// What the doctor said of this.
@@ -270,13 +272,15 @@ fn a_purchase_through_iroh_goes_on_from_another_address() {
 fn sale_with_losses(way: Way) {
     let stage = Stage::new();
     let (near, far) = (stage.lab.host("seller"), stage.lab.host_behind(Router::PortRestricted, "buyer"));
-    stage.lab.lose(5);
+    stage.lab.lose("lost", 5);
     let (_seller, link) = stage.sell(&near, &["--iroh"]);
     let mut buyer = match way {
         Way::Tcp => stage.buy(&far, &link, &[]),
         Way::Iroh => stage.buy(&far, &without_tcp(&link), &["--iroh"]),
     };
     stage.complete(&mut buyer);
+    let lost = stage.lab.counted("lost");
+    assert!(lost > MOST / 50, "{lost} bytes were lost");
 }
 
 #[test]

@@ -78,9 +78,15 @@ impl Lab {
         Host { space, address, ..gateway }
     }
 
-    /// Loses so many packets in a hundred that go through the core.
-    pub(crate) fn lose(&self, percent: u8) {
-        nft(&self.core, &format!("add rule ip weather passing numgen random mod 100 < {percent} drop"));
+    /// Loses so many packets in a hundred that go through the core, and counts their bytes.
+    pub(crate) fn lose(&self, name: &str, percent: u8) {
+        nft(
+            &self.core,
+            &format!(
+                "add counter ip weather {name}\n\
+                 add rule ip weather passing numgen random mod 100 < {percent} counter name {name} drop"
+            ),
+        );
     }
 
     /// Counts what goes from one host to another and matches: `meta l4proto udp`, for example.
