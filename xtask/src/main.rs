@@ -7,6 +7,7 @@ mod floors;
 mod fuzz;
 mod lightning;
 mod lint;
+mod nat;
 mod python;
 mod run;
 mod setup;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   sql                      what CI leaves out because its engine takes long to build: lint and test SQL
   iroh                     what CI leaves out because iroh takes long to build: lint and test sales through it
   fuse                     what CI leaves out because it mounts, as root or with fusermount3: drives as folders of the system
+  nat                      sales between network namespaces, through NAT and firewalls; only root can
   lightning                what CI leaves out because a node takes long to build: test wallets on a chain of their own
   wheel                    build the Python package as users install it, and test that
   setup                    install the npm and Python packages that the tests talk to
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["iroh"] => iroh(&mut report),
         ["fuse"] => fuse(&mut report),
         ["lightning"] => lightning::steps(&mut report),
+        ["nat"] => nat::steps(&mut report),
         ["wheel"] => {
             setup::steps(&mut report);
             report.step("Python wheel", python::wheel);

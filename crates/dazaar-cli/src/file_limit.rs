@@ -2,8 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Asks for as many as the system grants. If it refuses, opening one too many says so.
-pub(crate) fn raise() {
+/// Asks for as many as the system grants, and says how many that is; none is any number. If it refuses, opening one too many says so.
+pub(crate) fn raise() -> Option<u64> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    maximum
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each, and the figures that it reports besides its time.
-const WORKLOADS: [(&str, &[&str]); 19] = [
+const WORKLOADS: [(&str, &[&str]); 20] = [
     ("append-batches", &["file_bytes_per_block", "disk_bytes_per_block"]),
     ("append-singly", &["file_bytes_per_block", "disk_bytes_per_block"]),
     ("append-large", &["file_bytes_per_block", "disk_bytes_per_block"]),
@@ -23,6 +23,7 @@ const WORKLOADS: [(&str, &[&str]); 19] = [
     ("fan-out", &["rss_bytes_per_buyer"]),
     ("fan-out-live", &["cpu_us"]),
     ("fan-out-live-batches", &["cpu_us"]),
+    ("idle", &["rss_bytes_per_buyer"]),
     ("find-by-dht", &["p50_us", "p99_us"]),
     ("find-by-lan", &["p50_us", "p99_us"]),
 ];

@@ -11,7 +11,7 @@ use dazaar::cards::Address;
 use dazaar::database::Admission;
 use dazaar::transport::Tcp;
 use dazaar::{Buyer, BuyerOptions, Market, Offer, Seller, SellerOptions, now_ms};
-use dazaar_iroh::{IrohDialer, IrohListener, ListenSettings};
+use dazaar_iroh::{Authorities, IrohDialer, IrohListener, ListenSettings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -38,6 +38,7 @@ async fn main() {
         secret: market.master().endpoint(&listing.feed),
         address: "127.0.0.1:0".parse().unwrap(),
         relays: Vec::new(),
+        authorities: Authorities::default(),
     };
     let iroh = IrohListener::bind(settings).await.unwrap();
     let endpoint = Address::Iroh(iroh.address(&[iroh.bound().to_string().parse().unwrap()]).unwrap());
@@ -49,7 +50,10 @@ async fn main() {
         for (way, address) in [&place, &endpoint].into_iter().enumerate() {
             let dir = TempDir::new_in(folder.path()).unwrap();
             let buyer = Market::create(dir.path(), None, None).unwrap();
-            buyer.dial_by(vec![Arc::new(Tcp), Arc::new(IrohDialer::new(&[]).unwrap())]);
+            buyer.dial_by(vec![
+                Arc::new(Tcp),
+                Arc::new(IrohDialer::new(&[], Authorities::default()).unwrap()),
+            ]);
             let link = market.link(&listing, vec![address.clone()]);
             let buyer = Buyer::new(Arc::new(buyer), link.into(), BuyerOptions::default()).unwrap();
             let time = buy(&buyer).await;

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::ALPN;
+use crate::authorities::Authorities;
 use crate::endpoint::{InUse, bind, builder, relay};
 use crate::error::IrohError;
 use crate::stream::IrohStream;
@@ -43,6 +44,7 @@ const RECEIVE_WINDOW: u32 = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub struct IrohDialer {
     relays: Vec<RelayConfig>,
+    authorities: Authorities,
     own: Mutex<Own>,
 }
 
@@ -55,13 +57,13 @@ struct Own {
 }
 
 impl IrohDialer {
-    /// Dials with the help of these relays (URLs), and of those that addresses name.
+    /// Dials with the help of these relays (URLs), and of those that addresses name. `authorities` may vouch for all of them.
     ///
     /// # Errors
     /// [`IrohError::Relay`].
-    pub fn new(relays: &[String]) -> Result<Self, IrohError> {
+    pub fn new(relays: &[String], authorities: Authorities) -> Result<Self, IrohError> {
         let relays = relays.iter().map(|url| relay(url)).collect::<Result<_, _>>()?;
-        Ok(Self { relays, own: Mutex::default() })
+        Ok(Self { relays, authorities, own: Mutex::default() })
     }
 
     /// Ends all connections, and tells the other sides.
@@ -91,7 +93,7 @@ impl IrohDialer {
         let mut own = self.own.lock().await;
         if own.endpoint.is_none() {
             let relays: RelayMap = self.relays.iter().cloned().collect();
-            let unbound = builder(SecretKey::generate(), relays.clone(), RECEIVE_WINDOW);
+            let unbound = builder(SecretKey::generate(), relays.clone(), &self.authorities, RECEIVE_WINDOW);
             *own = Own { endpoint: Some((bind(unbound, None).await?, relays)), ..Own::default() };
         }
         let (endpoint, relays) = own.endpoint.clone().ok_or(IrohError::Silent)?;
@@ -169,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_reaches_nobody_is_given_up_unless_somebody_is_connected() {
-        let dialer = IrohDialer::new(&[]).unwrap();
+        let dialer = IrohDialer::new(&[], Authorities::default()).unwrap();
         let (first, _, connected) = dialer.endpoint().await.unwrap();
         for _ in 0..2 * FAILURES_MAX {
             dialer.count(&first, false).await;
@@ -188,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_has_ended_is_replaced() {
-        let dialer = IrohDialer::new(&[]).unwrap();
+        let dialer = IrohDialer::new(&[], Authorities::default()).unwrap();
         let nowhere = format!("iroh:{}", SecretKey::from_bytes(&[7; 32]).public()).parse().unwrap();
         assert!(dialer.dial(&nowhere).await.unwrap_err().to_string().contains("nobody says where"));
         let first = dialer.endpoint().await.unwrap().0;
@@ -200,6 +202,9 @@ mod tests {
 
     #[test]
     fn a_relay_has_a_url() {
-        assert!(matches!(IrohDialer::new(&["relay".to_owned()]), Err(IrohError::Relay { .. })));
+        assert!(matches!(
+            IrohDialer::new(&["relay".to_owned()], Authorities::default()),
+            Err(IrohError::Relay { .. })
+        ));
     }
 }

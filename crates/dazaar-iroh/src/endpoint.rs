@@ -7,6 +7,7 @@ use iroh::dns::DnsResolver;
 use iroh::endpoint::{AckFrequencyConfig, Builder, Connection, Endpoint, QuicTransportConfig, presets};
 use iroh::{NetReportConfig, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKey};
 
+use crate::authorities::Authorities;
 use crate::error::IrohError;
 
 /// Bytes under way that a connection keeps until the other side has them: what 100 milliseconds take at 10 MB/s. More overflows the
@@ -20,7 +21,12 @@ const ACKNOWLEDGED_AT_ONCE: u32 = 10;
 pub(crate) type InUse = Arc<()>;
 
 /// An endpoint that is not bound yet. `receive_window` bytes may wait on a connection until they are read.
-pub(crate) fn builder(secret: SecretKey, relays: RelayMap, receive_window: u32) -> Builder {
+pub(crate) fn builder(
+    secret: SecretKey,
+    relays: RelayMap,
+    authorities: &Authorities,
+    receive_window: u32,
+) -> Builder {
     let mut acknowledgements = AckFrequencyConfig::default();
     acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_AT_ONCE.into());
     let transport = QuicTransportConfig::builder()
@@ -40,6 +46,7 @@ pub(crate) fn builder(secret: SecretKey, relays: RelayMap, receive_window: u32) 
         .secret_key(secret)
         .transport_config(transport)
         .dns_resolver(names)
+        .ca_tls_config(authorities.tls())
         .net_report_config(report)
         .relay_mode(RelayMode::Custom(relays))
 }

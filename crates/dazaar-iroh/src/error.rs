@@ -1,6 +1,7 @@
 //! What can go wrong with an endpoint.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Why an endpoint cannot be had, or nobody be reached through one.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,14 @@ pub enum IrohError {
     Relay {
         /// What was given.
         url: String,
+    },
+    /// Certificates of authorities that cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Authorities {
+        /// Where they should be.
+        path: PathBuf,
+        /// What is wrong with them.
+        problem: String,
     },
     /// The address names neither a relay nor a host that is known.
     #[error("nobody says where the endpoint is")]

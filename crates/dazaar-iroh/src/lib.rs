@@ -5,6 +5,7 @@
 //! endpoint answers, and the session, as everywhere, which seller. Nobody is contacted who was not named: there are no relays, lookup
 //! services or name servers of anybody's by default. Which relays there are is a setting, and [`Relay`] runs one.
 
+mod authorities;
 mod dialer;
 mod endpoint;
 mod error;
@@ -12,6 +13,7 @@ mod listener;
 mod relay;
 mod stream;
 
+pub use authorities::Authorities;
 pub use dialer::IrohDialer;
 pub use error::IrohError;
 pub use listener::{IrohListener, ListenSettings};

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::ALPN;
+use crate::authorities::Authorities;
 use crate::endpoint::{InUse, bind, builder, relay};
 use crate::error::IrohError;
 use crate::stream::IrohStream;
@@ -49,6 +50,8 @@ pub struct ListenSettings {
     pub address: SocketAddr,
     /// URLs of relays through which it can be reached.
     pub relays: Vec<String>,
+    /// Who may vouch for those.
+    pub authorities: Authorities,
 }
 
 /// A place where buyers connect through iroh.
@@ -68,10 +71,10 @@ impl IrohListener {
     /// # Errors
     /// [`IrohError::Relay`], [`IrohError::Bind`].
     pub async fn bind(settings: ListenSettings) -> Result<Self, IrohError> {
-        let ListenSettings { secret, address, relays } = settings;
+        let ListenSettings { secret, address, relays, authorities } = settings;
         let secret = SecretKey::from_bytes(&secret);
         let configs = relays.iter().map(|url| relay(url)).collect::<Result<_, _>>()?;
-        let mut place = Place { secret, address, relays: configs, patience: RELAY_PATIENCE };
+        let mut place = Place { secret, address, relays: configs, authorities, patience: RELAY_PATIENCE };
         let endpoint = place.bind().await?;
         let sockets = endpoint.bound_sockets();
         let is_meant = |socket: &&SocketAddr| socket.is_ipv4() == address.is_ipv4();
@@ -116,6 +119,7 @@ struct Place {
     secret: SecretKey,
     address: SocketAddr,
     relays: Vec<RelayConfig>,
+    authorities: Authorities,
     /// How long no relay may be reached.
     patience: Duration,
 }
@@ -123,7 +127,8 @@ struct Place {
 impl Place {
     async fn bind(&self) -> Result<Endpoint, IrohError> {
         let relays = self.relays.iter().cloned().collect();
-        let unbound = builder(self.secret.clone(), relays, RECEIVE_WINDOW).alpns(vec![ALPN.to_vec()]);
+        let unbound = builder(self.secret.clone(), relays, &self.authorities, RECEIVE_WINDOW)
+            .alpns(vec![ALPN.to_vec()]);
         bind(unbound, Some(self.address)).await
     }
 
@@ -226,6 +231,7 @@ mod tests {
             secret: SecretKey::from_bytes(&[7; 32]),
             address: "127.0.0.1:0".parse().unwrap(),
             relays: relays.iter().map(|url| relay(url).unwrap()).collect(),
+            authorities: Authorities::default(),
             patience: Duration::from_millis(50),
         }
     }
@@ -243,7 +249,7 @@ mod tests {
         stuck.close().await;
         drop(stuck);
         let talking = async {
-            let dialer = IrohDialer::new(&[]).unwrap();
+            let dialer = IrohDialer::new(&[], Authorities::default()).unwrap();
             let mut near = dialer.dial(&address).await.unwrap();
             near.write_all(b"x").await.unwrap();
             let mut far = streams.recv().await.unwrap();

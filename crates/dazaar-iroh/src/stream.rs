@@ -88,7 +88,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::timeout;
 
-    use crate::{IrohDialer, IrohListener, ListenSettings};
+    use crate::{Authorities, IrohDialer, IrohListener, ListenSettings};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn whoever_ends_first_is_heard_to_the_end() {
@@ -96,12 +96,13 @@ mod tests {
             secret: [7; 32].into(),
             address: "127.0.0.1:0".parse().unwrap(),
             relays: Vec::new(),
+            authorities: Authorities::default(),
         };
         let mut listener = IrohListener::bind(settings).await.unwrap();
         let place = listener.bound().to_string().parse().unwrap();
         let address = Address::Iroh(listener.address(&[place]).unwrap());
         let talking = async {
-            let dialer = IrohDialer::new(&[]).unwrap();
+            let dialer = IrohDialer::new(&[], Authorities::default()).unwrap();
             let mut near = dialer.dial(&address).await.unwrap();
             tokio::spawn(async move {
                 near.write_all(&vec![7; 1 << 20]).await.unwrap();

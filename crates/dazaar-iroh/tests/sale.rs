@@ -15,7 +15,7 @@ use dazaar::{
     Buyer, BuyerNotice, BuyerOptions, Market, Offer, Seller, SellerNotice, SellerOptions, SharedLog, now_ms,
 };
 use dazaar_iroh::{
-    ALPN, IrohDialer, IrohListener, ListenSettings, Relay, RelayError, RelaySettings, RelayTls,
+    ALPN, Authorities, IrohDialer, IrohListener, ListenSettings, Relay, RelayError, RelaySettings, RelayTls,
 };
 use iroh::endpoint::presets;
 use iroh::{Endpoint, EndpointAddr, EndpointId, SecretKey};
@@ -58,8 +58,12 @@ impl Sale {
     async fn listen(&self, place: &str, relays: &[String]) -> IrohListener {
         loop {
             let secret = self.market.master().endpoint(&self.listing.feed);
-            let settings =
-                ListenSettings { secret, address: place.parse().unwrap(), relays: relays.to_vec() };
+            let settings = ListenSettings {
+                secret,
+                address: place.parse().unwrap(),
+                relays: relays.to_vec(),
+                authorities: Authorities::default(),
+            };
             match IrohListener::bind(settings).await {
                 Ok(listener) => return listener,
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -85,7 +89,7 @@ impl Sale {
     fn buyer(&self, endpoint: &IrohAddress) -> Purchase {
         let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
         let market = Market::create(&folder, None, None).unwrap();
-        let dialer = Arc::new(IrohDialer::new(&[]).unwrap());
+        let dialer = Arc::new(IrohDialer::new(&[], Authorities::default()).unwrap());
         market.dial_by(vec![Arc::new(Tcp), Arc::clone(&dialer) as _]);
         let link = self.market.link(&self.listing, vec![Address::Iroh(endpoint.clone())]);
         let buyer = Buyer::new(Arc::new(market), link.into(), BuyerOptions::default()).unwrap();

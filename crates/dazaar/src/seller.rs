@@ -10,6 +10,7 @@ mod session;
 mod uploads;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ use crate::transport::{BoxedStream, Listener};
 use crate::trie::ServedTries;
 use crate::validator::{Validator, validator};
 
-/// Connections that one listing serves at once. Each costs up to about half a megabyte.
-const CONNECTIONS_MAX: usize = 1024;
+/// Connections that one listing serves at once, if nobody says otherwise.
+const CONNECTIONS_MAX: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
 /// Notices that wait for a slow watcher; older ones are dropped.
 const NOTICES_MAX: usize = 1024;
@@ -66,6 +67,9 @@ pub struct SellerOptions {
     pub refunds: bool,
     /// The port that is announced, if it is another one than that of the listener: a router may forward it.
     pub announced_port: Option<u16>,
+    /// Connections that are served at once; further ones wait. Each costs about 40 kB while nothing is sent, and up to about half a
+    /// megabyte while it is.
+    pub connections_max: NonZeroU32,
 }
 
 /// A wallet that takes payments, and the name under which orders remember it.
@@ -85,6 +89,7 @@ impl Default for SellerOptions {
             payees: Vec::new(),
             refunds: true,
             announced_port: None,
+            connections_max: CONNECTIONS_MAX,
         }
     }
 }
@@ -307,7 +312,8 @@ impl Seller {
     }
 
     async fn serve_all(&self, listeners: impl Iterator<Item = Box<dyn Listener>>) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = usize::try_from(self.0.options.connections_max.get()).unwrap_or(usize::MAX);
+        let room = Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS)));
         let serving = listeners.map(|listener| self.serve_at(listener, &room));
         let withdrawing = async {
             // It is changed by nobody who is gone before.

@@ -7,6 +7,7 @@ mod fan_out;
 mod feed;
 mod figures;
 mod find;
+mod idle;
 mod job;
 mod js;
 mod line;
@@ -64,6 +65,10 @@ pub(crate) struct Arguments {
     /// Sell a new feed to everybody and obey standard input: the other process of some jobs
     #[arg(long, value_name = "JSON", hide = true)]
     vendor: Option<String>,
+
+    /// Buy with many buyers until standard input ends: further processes of one job
+    #[arg(long, value_name = "JSON", hide = true)]
+    crowd: Option<String>,
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
@@ -72,6 +77,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     }
     if let Some(stock) = &arguments.vendor {
         return vendor::sell(&context.dir, stock).await;
+    }
+    if let Some(part) = &arguments.crowd {
+        return idle::buy(&context.dir, part).await;
     }
     let peers = Peer::all(arguments.vs_js.as_deref())?;
     let mut stage = Stage::new(&context.dir)?;

@@ -1,5 +1,6 @@
 //! Iroh: options of commands that dial sellers or serve buyers, and what becomes of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -29,6 +30,10 @@ pub(crate) struct IrohArguments {
     /// Use iroh with this relay; may be repeated
     #[arg(long, value_name = "URL", env = "DAZAAR_RELAY", hide_env_values = true, value_delimiter = ',')]
     relay: Vec<String>,
+
+    /// File with certificates (PEM) of authorities that may vouch for relays, besides those that browsers trust
+    #[arg(long, value_name = "FILE", env = "DAZAAR_RELAY_CA", hide_env_values = true)]
+    relay_ca: Option<PathBuf>,
 }
 
 impl IrohArguments {
@@ -40,8 +45,18 @@ impl IrohArguments {
     /// What dials through it, if it is used.
     #[cfg(feature = "iroh")]
     pub(super) fn dialer(&self) -> Result<Option<Arc<dyn Dialer>>, Failure> {
-        let dialer = self.is_wanted().then(|| dazaar_iroh::IrohDialer::new(&self.relay)).transpose();
-        dialer.map(|dialer| dialer.map(|dialer| Arc::new(dialer) as _)).map_err(Failure::input)
+        if !self.is_wanted() {
+            return Ok(None);
+        }
+        let dialer = dazaar_iroh::IrohDialer::new(&self.relay, self.authorities()?);
+        dialer.map(|dialer| Some(Arc::new(dialer) as _)).map_err(Failure::input)
+    }
+
+    /// Who may vouch for relays.
+    #[cfg(feature = "iroh")]
+    fn authorities(&self) -> Result<dazaar_iroh::Authorities, Failure> {
+        let read = self.relay_ca.as_deref().map(dazaar_iroh::Authorities::read).transpose();
+        read.map(Option::unwrap_or_default).map_err(Failure::input)
     }
 
     #[cfg(not(feature = "iroh"))]

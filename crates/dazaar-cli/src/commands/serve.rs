@@ -1,7 +1,7 @@
 //! `dazaar serve`: serves everything that I sell.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +66,10 @@ pub(crate) struct Serving {
     #[arg(long, value_name = "PORT")]
     announce: Option<NonZeroU16>,
 
+    /// Connections that each listing serves at once; further ones wait
+    #[arg(long, value_name = "N", default_value_t = SellerOptions::default().connections_max)]
+    connections: NonZeroU32,
+
     #[command(flatten)]
     network: NetworkArguments,
 }
@@ -85,6 +89,7 @@ impl Serving {
             payees,
             refunds: !self.no_refunds,
             announced_port: self.announce.map(NonZeroU16::get),
+            connections_max: self.connections,
         }
     }
 }

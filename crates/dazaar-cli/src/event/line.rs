@@ -311,10 +311,12 @@ impl Event {
                 let rate = indicatif::HumanCount(*per_second as u64).to_string();
                 let megabytes = bytes_per_second / 1e6;
                 let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}x"));
-                let memory =
-                    rss_bytes.map_or_else(String::new, |bytes| indicatif::HumanBytes(bytes).to_string());
+                let memory = rss_bytes.map(|bytes| indicatif::HumanBytes(bytes).to_string());
+                let figures = Some(figures.to_string()).filter(|figures| !figures.is_empty());
+                let also: Vec<_> = memory.into_iter().chain(figures).collect();
+                let also = also.join(", ");
                 let line = format!(
-                    "{workload:<20} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}  {memory}{figures}"
+                    "{workload:<20} {peer:<12} {blocks:>10} {seconds:>9.4} {rate:>14} {megabytes:>9.1} {ratio:>7}  {also}"
                 );
                 line.trim_end().to_owned()
             }

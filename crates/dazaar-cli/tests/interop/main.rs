@@ -20,6 +20,8 @@ mod js_seller;
 mod kill;
 mod maps;
 mod market;
+#[cfg(feature = "iroh")]
+mod nat;
 mod ours;
 mod peers;
 mod program;
@@ -30,6 +32,7 @@ mod sql;
 #[cfg(feature = "erc20")]
 mod stablecoins;
 mod support;
+mod swarm;
 mod tables;
 mod tables_in_python;
 mod transfers;

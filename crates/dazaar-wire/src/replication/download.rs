@@ -244,9 +244,10 @@ impl Replication {
             }
         }
         let unheard = (self.selection.download() == Download::Sparse)
-            .then(|| peer.poll_unheard(&self.selection, log.have(), &self.requested))
+            .then(|| peer.poll_unheard(&self.selection, log.have(), &self.requested, alone))
             .flatten();
-        let blocks = unheard.or_else(|| peer.poll_range(&self.selection, log.have(), &self.requested))?;
+        let blocks =
+            unheard.or_else(|| peer.poll_range(&self.selection, log.have(), &self.requested, alone))?;
         peer.fetches.request(blocks.clone(), now);
         self.requested.insert(blocks.clone());
         Some(Message::Fetch { start: blocks.start, length: Some(blocks.end - blocks.start) })

@@ -10,15 +10,17 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::limits::{BLOCK_BYTES_GUESS, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, REQUEST_TIMEOUT};
+use super::limits::{
+    BLOCK_BYTES_GUESS, FETCH_BLOCKS_START, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, REQUEST_TIMEOUT,
+};
 
 /// What one peer was asked for and has not sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Fetches {
     owed: VecDeque<Range<u64>>,
     onward: Option<Onward>,
-    /// Mean size of a block so far.
-    mean_bytes: u64,
+    /// Mean size of a block so far, if any has come.
+    mean_bytes: Option<u64>,
     /// When the peer last did what we are waiting for, or we began to wait.
     progress: Duration,
 }
@@ -32,17 +34,14 @@ struct Onward {
     next: u64,
 }
 
-impl Default for Fetches {
-    fn default() -> Self {
-        Self { owed: VecDeque::new(), onward: None, mean_bytes: BLOCK_BYTES_GUESS, progress: Duration::ZERO }
-    }
-}
-
 impl Fetches {
-    /// How many blocks may be asked for now.
-    pub(super) fn room(&self) -> u64 {
+    /// How many blocks may be asked for now; fewer if others may be asked too.
+    pub(super) fn room(&self, alone: bool) -> u64 {
         let owed: u64 = self.owed.iter().map(|range| range.end - range.start).sum();
-        let mean = self.mean_bytes.max(1);
+        if self.mean_bytes.is_none() && !alone {
+            return FETCH_BLOCKS_START.saturating_sub(owed);
+        }
+        let mean = self.mean_bytes.unwrap_or(BLOCK_BYTES_GUESS).max(1);
         if self.owed.len() >= FETCHES_MAX || owed.saturating_mul(mean) >= FETCHED_BYTES_MAX {
             return 0;
         }
@@ -80,7 +79,10 @@ impl Fetches {
 
     /// Blocks came. Returns whether they were owed.
     pub(super) fn handle_blocks(&mut self, blocks: &Range<u64>, bytes: u64, now: Duration) -> bool {
-        self.mean_bytes = (7 * self.mean_bytes + bytes / (blocks.end - blocks.start).max(1)) / 8;
+        let bytes = bytes / (blocks.end - blocks.start).max(1);
+        let mean = (7 * self.mean_bytes.unwrap_or(BLOCK_BYTES_GUESS) + bytes) / 8;
+        // A guess that was too small is none.
+        self.mean_bytes = Some(if self.mean_bytes.is_none() { mean.max(bytes) } else { mean });
         // What was pushed before a question was taken back may answer the next one, in other parts.
         if let Some(first) = self.owed.front_mut().filter(|first| blocks.contains(&first.start)) {
             first.start = blocks.end;
@@ -157,8 +159,8 @@ mod tests {
     fn room_is_about_a_megabyte_at_a_time_and_four_in_all() {
         let mut fetches = Fetches::default();
         let mut start = 0;
-        while fetches.room() > 0 {
-            let end = start + fetches.room();
+        while fetches.room(true) > 0 {
+            let end = start + fetches.room(true);
             fetches.request(start..end, NOW);
             start = end;
         }
@@ -166,9 +168,19 @@ mod tests {
         for block in 0..64 {
             assert!(fetches.handle_blocks(&(block..block + 1), 8 << 20, NOW));
         }
-        assert_eq!(fetches.room(), 0, "what is owed is larger than it seemed");
+        assert_eq!(fetches.room(true), 0, "what is owed is larger than it seemed");
         fetches.clear();
-        assert_eq!(fetches.room(), 1);
+        assert_eq!(fetches.room(true), 1);
+    }
+
+    #[test]
+    fn one_of_several_is_asked_for_little_until_the_size_of_a_block_is_known() {
+        let mut fetches = Fetches::default();
+        assert_eq!(fetches.room(false), FETCH_BLOCKS_START);
+        fetches.request(0..FETCH_BLOCKS_START, NOW);
+        assert_eq!(fetches.room(false), 0);
+        assert!(fetches.handle_blocks(&(0..2), 2 * 65_536, NOW));
+        assert_eq!(fetches.room(false), FETCH_BYTES / 65_536);
     }
 
     #[test]

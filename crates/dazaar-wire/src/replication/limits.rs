@@ -63,7 +63,11 @@ pub const FETCHED_BYTES_MAX: u64 = 4 * FETCH_BYTES;
 /// Questions of one peer that may wait for an answer.
 pub const FETCHES_MAX: usize = 2048;
 
-/// Bytes that a block may have, as long as none has come.
+/// Blocks that one of several peers of our own kind may owe us as long as none has come: nobody knows how large they are, and what one
+/// owes is not asked of the others.
+pub const FETCH_BLOCKS_START: u64 = 64;
+
+/// Bytes that a block of the only peer may have, as long as none has come.
 pub const BLOCK_BYTES_GUESS: u64 = 1024;
 
 /// An answer that took so much longer than the fastest one stood in a queue: a larger window would only make that longer.

@@ -101,8 +101,9 @@ impl Peer {
         selection: &Selection,
         have: &HaveMap,
         requested: &RangeSet,
+        alone: bool,
     ) -> Option<Range<u64>> {
-        let room = self.fetches.room();
+        let room = self.fetches.room(alone);
         loop {
             let missing = selection.next_missing(self.unheard?, have).filter(|_| room > 0)?;
             let start = requested.next_gap(missing);
@@ -152,8 +153,9 @@ impl Peer {
         selection: &Selection,
         have: &HaveMap,
         requested: &RangeSet,
+        alone: bool,
     ) -> Option<Range<u64>> {
-        let room = self.fetches.room();
+        let room = self.fetches.room(alone);
         if room == 0 { None } else { self.take_run(room, selection, have, requested) }
     }
 

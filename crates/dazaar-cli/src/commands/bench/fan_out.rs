@@ -1,8 +1,10 @@
 //! One seller and many buyers, each with a feed of their own: the seller in one process, all buyers in another.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dazaar::buyer::BuyerEnd;
+use dazaar::cards::Link;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Buyer, BuyerOptions};
 use tokio::task::JoinSet;
@@ -15,23 +17,28 @@ use crate::failure::{Failure, Kind};
 use crate::file_limit;
 
 /// Buyers who keep themselves connected.
-struct Crowd {
+pub(super) struct Crowd {
     buyers: Vec<Buyer>,
     running: JoinSet<BuyerEnd>,
 }
 
 impl Crowd {
-    fn new(job: &Job, vendor: &Vendor) -> Result<Self, Failure> {
+    /// New buyers, in `dir`.
+    pub(super) async fn new(dir: &Path, count: u64, link: &Link) -> Result<Self, Failure> {
         // Every buyer has a dozen files open.
         file_limit::raise();
         let options = BuyerOptions { security: SecurityPolicy::Require, ..BuyerOptions::default() };
-        let buyers = (0..job.buyers)
-            .map(|nth| buyer(&job.dir.join(format!("buyer-{nth}")), vendor.link.clone(), options.clone()))
-            .collect::<Result<_, _>>()?;
+        // Each waits for the disk, so all do so together.
+        let mut making = JoinSet::new();
+        for nth in 0..count {
+            let (dir, link, options) = (dir.join(format!("buyer-{nth}")), link.clone(), options.clone());
+            making.spawn_blocking(move || buyer(&dir, link, options));
+        }
+        let buyers = making.join_all().await.into_iter().collect::<Result<_, _>>()?;
         Ok(Self { buyers, running: JoinSet::new() })
     }
 
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         for buyer in &self.buyers {
             let buyer = buyer.clone();
             self.running.spawn(async move { buyer.run().await });
@@ -39,7 +46,7 @@ impl Crowd {
     }
 
     /// Waits until all of them hold so many blocks; fails if one gives up.
-    async fn complete(&mut self, blocks: u64) -> Result<(), Failure> {
+    pub(super) async fn complete(&mut self, blocks: u64) -> Result<(), Failure> {
         let all = async {
             for buyer in &self.buyers {
                 complete(buyer, blocks).await;
@@ -57,7 +64,7 @@ impl Crowd {
 /// All buyers fetch what there is.
 pub(super) async fn catch_up(job: &Job) -> Result<Sample, Failure> {
     let mut vendor = Vendor::start(job, job.blocks).await?;
-    let mut crowd = Crowd::new(job, &vendor)?;
+    let mut crowd = Crowd::new(&job.dir, job.buyers, &vendor.link).await?;
     let before = vendor.usage().await?;
     let began = Instant::now();
     crowd.connect();
@@ -72,7 +79,7 @@ pub(super) async fn catch_up(job: &Job) -> Result<Sample, Failure> {
 /// All buyers follow the feed; each commit reaches all of them before the next.
 pub(super) async fn live(job: &Job) -> Result<Sample, Failure> {
     let mut vendor = Vendor::start(job, 1).await?;
-    let mut crowd = Crowd::new(job, &vendor)?;
+    let mut crowd = Crowd::new(&job.dir, job.buyers, &vendor.link).await?;
     crowd.connect();
     crowd.complete(1).await?;
     let before = vendor.usage().await?;

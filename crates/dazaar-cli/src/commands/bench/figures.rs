@@ -63,7 +63,7 @@ impl fmt::Display for Figures {
             ("us p50", self.p50_us),
             ("us p99", self.p99_us),
             ("us of the seller a commit and buyer", self.cpu_us),
-            ("MB of the seller a buyer", self.rss_bytes_per_buyer.map(|bytes| bytes / 1e6)),
+            ("kB of the seller a buyer", self.rss_bytes_per_buyer.map(|bytes| bytes / 1e3)),
             ("round trips", self.round_trips),
             ("B/block received", self.wire_bytes_per_block),
             ("B/block in files", self.file_bytes_per_block),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::figures::Figures;
 use super::line::Ends;
 use super::workload::Workload;
-use super::{fan_out, feed, find, js, live, replicate};
+use super::{fan_out, feed, find, idle, js, live, replicate};
 use crate::failure::Failure;
 
 /// What a peer is asked to do.
@@ -56,7 +56,7 @@ impl Job {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sample {
     pub(super) seconds: f64,
-    /// Memory of the whole process with the feed open, where that is what is measured.
+    /// Memory of the whole process with the feed open, or of the seller's, where that is what is measured.
     pub(super) rss_bytes: Option<u64>,
     #[serde(default)]
     pub(super) figures: Figures,
@@ -90,6 +90,7 @@ pub(super) async fn perform(job: &str) -> Result<(), Failure> {
         Workload::Sparse | Workload::SparseFar => replicate::sparse(&job).await?,
         Workload::Live => live::live(&job).await?,
         Workload::FanOut => fan_out::catch_up(&job).await?,
+        Workload::Idle => idle::idle(&job).await?,
         Workload::FanOutLive | Workload::FanOutLiveBatches => fan_out::live(&job).await?,
         Workload::FindByDht | Workload::FindByLan => find::find(&job).await?,
         Workload::SellToJs => js::sell(&job).await?,

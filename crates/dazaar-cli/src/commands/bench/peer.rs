@@ -47,7 +47,12 @@ impl Peer {
 
     /// Whether there is a way to do this workload.
     pub(super) const fn can(&self, workload: Workload) -> bool {
-        !matches!(self, Self::Hypercore11 { .. }) || workload.is_for_hypercore_11()
+        match self {
+            Self::Dazaar => true,
+            // Its buyers are all in memory, and theirs is that of ten thousand.
+            Self::Hypercore9 { .. } => !matches!(workload, Workload::Idle),
+            Self::Hypercore11 { .. } => workload.is_for_hypercore_11(),
+        }
     }
 
     /// Whether it reads the folders that this program writes.

@@ -4,6 +4,7 @@
 
 use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::feed::{fill, rss_bytes};
 use super::job::Job;
 use crate::commands::actor::Actor;
 use crate::failure::Failure;
+use crate::file_limit;
 
 /// Blocks that are appended together before anybody buys.
 const STOCK_BATCH: u64 = 1000;
@@ -91,6 +93,7 @@ impl Vendor {
 
 /// Sells from a new market in `dir`, each buyer a feed of their own, until standard input ends.
 pub(super) async fn sell(dir: &Path, stock: &str) -> Result<(), Failure> {
+    file_limit::raise();
     let stock: Stock = serde_json::from_str(stock).map_err(Failure::input)?;
     let market = Arc::new(Market::create(dir, None, None)?);
     let log = market.own_feed("bench")?;
@@ -101,7 +104,11 @@ pub(super) async fn sell(dir: &Path, stock: &str) -> Result<(), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?.to_string().parse().map_err(Failure::input)?;
     let link = market.link(&listing, vec![address]);
-    let options = SellerOptions { security: SecurityPolicy::Require, ..SellerOptions::default() };
+    let options = SellerOptions {
+        security: SecurityPolicy::Require,
+        connections_max: NonZeroU32::MAX,
+        ..SellerOptions::default()
+    };
     let seller = Seller::new(market, listing, options)?;
     say(&json!({ "event": "listening", "link": link.to_string() }))?;
     tokio::select! {

@@ -23,6 +23,9 @@ const FAR_DELAY: Duration = Duration::from_millis(20);
 /// Most buyers of one seller.
 const BUYERS: u64 = 100;
 
+/// Most buyers who are connected and wait.
+const IDLE_BUYERS: u64 = 10_000;
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +64,8 @@ pub(super) enum Workload {
     FanOutLive,
     /// Append to that feed 100 blocks at a time, with all buyers connected
     FanOutLiveBatches,
+    /// Have up to 10,000 buyers connected who have everything and wait
+    Idle,
     /// Find a seller by its key through a DHT on this machine, up to the proof that it is the seller
     FindByDht,
     /// The same on the local network, which is this machine
@@ -90,6 +95,7 @@ impl Workload {
             Self::FanOutLive => 5000,
             Self::ReplicateFar => return scale.min(FAR_BLOCKS),
             Self::FindByDht | Self::FindByLan => return scale.min(FINDS),
+            Self::Idle => return 1,
         };
         (scale / part).max(1)
     }
@@ -114,6 +120,7 @@ impl Workload {
     pub(super) fn buyers(self, scale: u64) -> u64 {
         match self {
             Self::FanOut | Self::FanOutLive | Self::FanOutLiveBatches => (scale / 500).clamp(1, BUYERS),
+            Self::Idle => (scale / 1000).clamp(1, IDLE_BUYERS),
             _ => 1,
         }
     }
@@ -159,6 +166,7 @@ impl Workload {
                 | Self::FanOut
                 | Self::FanOutLive
                 | Self::FanOutLiveBatches
+                | Self::Idle
                 | Self::FindByDht
                 | Self::FindByLan
                 | Self::SellToJs

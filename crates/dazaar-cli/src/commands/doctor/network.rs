@@ -65,7 +65,8 @@ pub(super) async fn examine(
     }
     match reached {
         0 => Err(Failure::new(Kind::Unreachable, "there is no way to the seller").hint(
-            "ask the seller for an address that can be reached from here, or for a bootstrap node of the DHT",
+            "ask the seller for an address that can be reached from here, or for a bootstrap node of the DHT; or, behind a router, to \
+             serve through a relay: --relay",
         )),
         _ => Ok(()),
     }

@@ -27,10 +27,12 @@ pub(in crate::commands) async fn listen(
     if !arguments.is_wanted() {
         return Ok(None);
     }
+    let authorities = arguments.authorities()?;
     let settings = |address| ListenSettings {
         secret: market.master().endpoint(&listing.feed),
         address,
         relays: arguments.relay.clone(),
+        authorities: authorities.clone(),
     };
     let listener = match IrohListener::bind(settings(tcp)).await {
         Err(IrohError::Bind(_)) => IrohListener::bind(settings(SocketAddr::new(tcp.ip(), 0))).await,

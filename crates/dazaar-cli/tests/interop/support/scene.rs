@@ -55,11 +55,21 @@ impl Scene {
 
     /// The same, with more in its environment.
     pub(crate) fn dazaar_with(&self, who: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dazaar"));
+        self.start(Command::new(env!("CARGO_BIN_EXE_dazaar")), who, arguments, variables)
+    }
+
+    /// The same by a command that runs our program with the arguments that it is given.
+    pub(crate) fn start(
+        &self,
+        mut command: Command,
+        who: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Process {
         command.env_remove("DAZAAR_LOG").env_remove("DAZAAR_PASSPHRASE").env_remove("DAZAAR_PROXY");
         // Tests about something else must not talk to the network that the machine is in.
         command.env("DAZAAR_NO_LAN", "true").env_remove("DAZAAR_BOOTSTRAP").env_remove("DAZAAR_SHARE_ON");
-        command.env_remove("DAZAAR_IROH").env_remove("DAZAAR_RELAY");
+        command.env_remove("DAZAAR_IROH").env_remove("DAZAAR_RELAY").env_remove("DAZAAR_RELAY_CA");
         command.env_remove("DAZAAR_VOUCHER").envs(variables.iter().copied()).current_dir(self.folder.path());
         command.args(["--json", "--dir", &self.text_path(who)]).args(arguments);
         // Most tests are about blocks, which are easy to tell apart if each is a row.
