@@ -2,7 +2,7 @@
 
 use super::jar::*;
 use crate::message::Message;
-use crate::replication::limits::REQUEST_TIMEOUT;
+use crate::replication::limits::{FETCH_BLOCKS_START, REQUEST_TIMEOUT};
 use crate::replication::{Download, PeerId, ReplicationEvent};
 
 /// What one end has to say.
@@ -158,6 +158,28 @@ fn several_peers_share_the_work() {
         let sent = jar.hosts[host].feeds[0].progress(&jar.hosts[host].log).bytes_up;
         assert!(sent > 0 && jar.links[link].fault.is_none(), "{:?}", jar.links[link].fault);
     }
+}
+
+#[test]
+fn one_of_several_leaves_work_to_the_others_until_blocks_have_come() {
+    let mut jar = Jar::of_ranges(13);
+    let (seller, buyer) = (jar.writer(5000), jar.reader(Download::All));
+    let newcomer = jar.reader(Download::All);
+    let link = jar.connect(seller, buyer);
+    jar.connect(newcomer, buyer);
+    for (from, to) in [(buyer, seller), (seller, buyer)] {
+        let said = polled(&mut jar, from, link);
+        give(&mut jar, to, link, said);
+    }
+    let asked = polled(&mut jar, buyer, link);
+    let blocks: u64 = asked
+        .iter()
+        .filter_map(|message| match message {
+            Message::Fetch { length, .. } => Some(length.unwrap_or(u64::MAX)),
+            _ => None,
+        })
+        .sum();
+    assert_eq!(blocks, FETCH_BLOCKS_START, "{asked:?}");
 }
 
 #[test]
