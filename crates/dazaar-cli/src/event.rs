@@ -326,6 +326,7 @@ pub(crate) enum Event {
         kind: &'static str,
         #[serde(flatten)]
         value: Option<MapValue>,
+        deleted: bool,
     },
     /// A map was changed.
     MapDone { key: String, version: u64, changed: u64 },

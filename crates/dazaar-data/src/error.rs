@@ -56,6 +56,14 @@ pub enum MapError {
     /// Its blocks cannot be had.
     #[error(transparent)]
     Blocks(#[from] TableError),
+    /// An entry cannot be written.
+    #[error("the entry {key:?}: {source}")]
+    Entry {
+        /// Its key.
+        key: String,
+        /// Why not.
+        source: TrieError,
+    },
     /// A block is needed that nobody has any more.
     #[error("block {block} of the map is gone: nobody has it any more")]
     Gone {

@@ -27,7 +27,7 @@ pub use error::{MapError, OpenError, SellerError, TableError};
 pub use find::{FindError, find_folder, find_seller, is_seller};
 pub use free::{Free, FreeError, Period};
 pub use gaps::gaps;
-pub use map::{Map, MapChange, MapPublisher};
+pub use map::{Map, MapChange, MapPublisher, RowsTaken};
 pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
 pub use publish::{PublishError, TablePublisher};
 pub use quote::{QuoteAnswer, QuoteQuestion};

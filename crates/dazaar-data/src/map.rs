@@ -14,7 +14,7 @@ use dazaar::maps::hypertrie::{
 };
 use dazaar::maps::limits::MAX_EXTENSION_BLOCKS;
 
-pub use publish::{MapChange, MapPublisher};
+pub use publish::{MapChange, MapPublisher, RowsTaken};
 
 use crate::error::{MapError, OpenError};
 use crate::source::Source;
@@ -121,19 +121,15 @@ impl Map {
         prefix: &str,
         mut each: impl FnMut(&Node) -> Result<(), E>,
     ) -> Result<(), E> {
-        if prefix.is_empty() {
-            // Nearly every block is needed, so they are asked for together.
-            self.0.source.want(0..version).map_err(MapError::from)?;
-        }
         let options = IterOptions { prefix, ..IterOptions::default() };
         let mut iter = Iter::new(version, &options);
         let head = version.saturating_sub(1);
-        let mut question = (!prefix.is_empty()).then(|| ExtensionMessage::iterator(head, &options));
+        let mut question = Some(ExtensionMessage::iterator(head, &options));
         let mut listed = 0_usize;
         while let Some(node) = self.ask_seller(&mut question, |trie| iter.next(trie)).await? {
             each(&node)?;
             listed += 1;
-            if listed.is_multiple_of(MAX_EXTENSION_BLOCKS) && !prefix.is_empty() {
+            if listed.is_multiple_of(MAX_EXTENSION_BLOCKS) {
                 question = Some(ExtensionMessage::rest_of(&iter, head));
             }
         }
@@ -155,6 +151,11 @@ impl Map {
             each(&change)?;
         }
         Ok(())
+    }
+
+    /// Whether there is a seller who may have more than is here.
+    pub fn has_seller(&self) -> bool {
+        self.0.source.has_seller()
     }
 
     /// Bytes of blocks that came from the seller since the map was opened.

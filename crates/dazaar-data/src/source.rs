@@ -47,6 +47,11 @@ impl Source {
         }
     }
 
+    /// Whether there is anybody to ask.
+    pub(crate) const fn has_seller(&self) -> bool {
+        self.seller.is_some()
+    }
+
     /// Waits for more than `length` blocks.
     pub(crate) async fn grown(&self, length: u64) -> Result<u64, TableError> {
         match self.remote()? {

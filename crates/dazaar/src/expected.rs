@@ -10,8 +10,8 @@ pub(crate) struct Expected(AtomicUsize);
 
 impl Expected {
     /// A question was asked: its answers name so many blocks at most, those of all peers together.
-    pub(crate) fn ask(&self) {
-        self.0.store(MAX_EXTENSION_BLOCKS, Ordering::Relaxed);
+    pub(crate) fn ask(&self, most: usize) {
+        self.0.store(most.min(MAX_EXTENSION_BLOCKS), Ordering::Relaxed);
     }
 
     /// What is believed of blocks that a peer names.
@@ -31,12 +31,12 @@ mod tests {
     fn only_answers_are_believed_and_no_more_than_one_question_brings() {
         let expected = Expected::default();
         assert!(expected.take(vec![1, 2]).is_empty());
-        expected.ask();
+        expected.ask(MAX_EXTENSION_BLOCKS);
         assert_eq!(expected.take(vec![1, 2]), [1, 2]);
         let rest = expected.take((0..10_000).collect());
         assert_eq!(rest.len(), MAX_EXTENSION_BLOCKS - 2);
         assert!(expected.take(vec![1]).is_empty());
-        expected.ask();
+        expected.ask(MAX_EXTENSION_BLOCKS);
         assert_eq!(expected.take(vec![1]), [1]);
     }
 }

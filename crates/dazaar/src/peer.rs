@@ -48,7 +48,7 @@ pub trait FeedExtension: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// A question of ours goes to the peers: answers are to be expected.
-    fn handle_asked(&self);
+    fn handle_asked(&self, question: &[u8]);
 
     /// The answers to a message. Nothing in it is verified.
     fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>>;
@@ -72,7 +72,7 @@ impl FeedSet {
     /// Asks all peers who have the feed open, now and not later.
     pub fn ask(&self, feed: FeedKey, payload: &[u8]) {
         if let Some(extension) = self.extension(&feed) {
-            extension.handle_asked();
+            extension.handle_asked(payload);
         }
         // Nobody to ask is no failure: blocks come without the question too.
         let _ = self.questions.send(Question { feed, payload: payload.into() });

@@ -19,6 +19,9 @@ use crate::peer::{FeedExtension, FeedSet};
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
 
+/// Blocks that are believed to be on the way to one key, so that looking it up does not fetch what it does not need.
+const LOOKUP_BLOCKS: usize = 128;
+
 /// The blocks of a feed that others may use too.
 #[derive(Debug, Clone)]
 pub struct FeedBlocks(Arc<SharedLog>);
@@ -280,8 +283,9 @@ impl FeedExtension for Core {
         EXTENSION
     }
 
-    fn handle_asked(&self) {
-        self.expected.ask();
+    fn handle_asked(&self, question: &[u8]) {
+        let is_lookup = matches!(ExtensionMessage::decode(question), Ok(Some(ExtensionMessage::Get { .. })));
+        self.expected.ask(if is_lookup { LOOKUP_BLOCKS } else { MAX_EXTENSION_BLOCKS });
     }
 
     fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>> {

@@ -9,7 +9,7 @@ use crate::commands::map::value::Value;
 pub(super) fn line(event: &Event) -> Option<String> {
     Some(match event {
         Event::MapEntry { key, value, .. } => format!("{}\t{}", printable(key), shown(value)),
-        Event::MapChange { key, kind, value } => {
+        Event::MapChange { key, kind, value, .. } => {
             let value = value.as_ref().map(|value| format!("\t{}", shown(value))).unwrap_or_default();
             format!("{kind:<9} {}{value}", printable(key))
         }

@@ -44,7 +44,10 @@ impl From<&MapError> for Failure {
                 Self::input("this is no map").hint("make one: dazaar map put <folder> <key> <value>")
             }
             MapError::Trie(TrieError::Log(source)) => Self::new(Self::kind_of_log(source), error),
-            MapError::Trie(TrieError::Key(_)) | MapError::Gone { .. } => Self::input(error),
+            MapError::Entry { source: TrieError::Log(source), .. } => {
+                Self::new(Self::kind_of_log(source), error)
+            }
+            MapError::Entry { .. } | MapError::Gone { .. } => Self::input(error),
             _ => Self::new(Kind::General, error),
         }
     }

@@ -60,6 +60,11 @@ fn a_map_is_written_read_and_compared() {
     let wrong = scene.file("wrong", "{\"key\":\"kept\",\"value\":\"1\"}\n{\"key\":\"x\"}\n");
     scene.dazaar("nobody", &["map", "import", "prices", &wrong]).fail_with(3);
     assert_eq!(map(&scene, "nobody", &["get", "prices", "kept"]).last("map-entry")["value"], "1");
+    let empty = json!([{ "key": "", "value": "1" }]);
+    let lines = ["{\"key\":\"kept too\",\"value\":\"1\"}\n", &(empty[0].to_string() + "\n")].concat();
+    scene.dazaar("nobody", &["map", "import", "prices", &scene.file("empty", lines)]).fail_with(3);
+    map(&scene, "nobody", &["get", "prices", "kept too"]);
+    scene.dazaar("nobody", &["map", "ls", "prices", "--follow"]).fail_with(2);
     scene.dazaar("nobody", &["map", "get", "prices", "nothing"]).fail_with(3);
     scene.dazaar("nobody", &["map", "rm", "nowhere", "x"]).fail_with(3);
     scene.file("a-file", "");
@@ -155,8 +160,13 @@ fn changes_of_a_map_are_followed_and_rows_count_once() {
     let diff = map(&scene, "seller", &["diff", "ticks", &before.to_string()]);
     let changes = diff.seen().iter().filter(|event| event["event"] == "map-change").count();
     assert_eq!(changes, 3, "{diff}");
-    // Two entries with rows, two with notes of how many were taken, one more of each, and the note.
+    // Three entries with rows, three with notes of how many were taken; the entry `note` is as it was.
     assert_eq!(version().as_u64(), before.as_u64().map(|before| before + 6));
+
+    scene.file("ticks.csv", "time,symbol,price\n".to_owned() + &row(7, "XRP", 1.5));
+    scene.dazaar("seller", &[&follow[..], &["--no-serve"]].concat()).fail_with(3);
+    scene.dazaar("seller", &[&options[..], &["--no-serve"]].concat()).succeed();
+    assert_eq!(entries(&map(&scene, "seller", &["ls", "ticks", "XRP"])).len(), 1);
 }
 
 #[test]
@@ -171,4 +181,34 @@ fn a_map_needs_a_key_and_its_whole_past() {
     scene
         .dazaar("seller", &["sell", &empty, "--blocks", "map", "--key", "symbol", "--no-serve"])
         .fail_with(3);
+}
+
+#[test]
+fn selling_the_same_rows_again_changes_nothing() {
+    let scene = Scene::new();
+    let row = |nth: u64| {
+        format!(
+            "2026-01-01T{:02}:{:02}:{:02}Z,{},{nth}\n",
+            nth / 3600,
+            nth / 60 % 60,
+            nth % 60,
+            ["BTC", "ETH"][nth as usize % 2]
+        )
+    };
+    let rows: String = (0..20_000).map(row).collect();
+    let data = scene.file("ticks.csv", "time,symbol,number\n".to_owned() + &rows);
+    scene.init("seller");
+    for _ in 0..2 {
+        let mut sold =
+            scene.dazaar("seller", &["sell", &data, "--blocks", "map", "--key", "symbol", "--no-serve"]);
+        sold.succeed();
+        assert_eq!(sold.last("imported")["length"], 4, "a header, two entries and a note");
+    }
+    let several = scene.file("pairs.csv", "time,base,quote\n2026-01-01,a/b,c\n2026-01-02,a,b\n");
+    let words = ["sell", &several, "--blocks", "map", "--key", "base", "--key", "quote", "--no-serve"];
+    scene.dazaar("seller", &words).fail_with(3);
+    let mut skipping = scene.dazaar("seller", &[&words[..], &["--on-error", "skip"]].concat());
+    skipping.succeed();
+    assert_eq!(skipping.last("skipped")["line"], 1);
+    assert_eq!(entries(&map(&scene, "seller", &["ls", "pairs"]))[0].0, "a/b");
 }

@@ -95,7 +95,13 @@ impl Drive {
             export.settle().await;
             return Ok(export.summary);
         }
-        while let Some(Step { path, found }) = self.step(&mut walk).await? {
+        loop {
+            let step = self.step(&mut walk).await;
+            if !matches!(step, Ok(Some(_))) {
+                // What was written has its name, however this ends.
+                export.settle().await;
+            }
+            let Some(Step { path, found }) = step? else { break };
             match found {
                 Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {}
                 Ok((drive, entry)) => {
@@ -112,7 +118,6 @@ impl Drive {
                 }
             }
         }
-        export.settle().await;
         // Folders last: what is written into one changes its time, and its permissions may forbid that.
         let mut walk = self.walk(version, &export.from, reach);
         while let Some(Step { path, found }) = self.step(&mut walk).await? {

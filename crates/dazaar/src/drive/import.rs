@@ -212,6 +212,7 @@ impl<F: FnMut(&FileNotice)> Import<'_, F> {
             let mut body = Vec::with_capacity(BLOCK_BYTES.min(metadata.len() as usize));
             io::Read::read_to_end(&mut io::Read::take(file, metadata.len()), &mut body).map_err(at(path))?;
             let bytes = body.len() as u64;
+            (self.notify)(&FileNotice::Copied { bytes });
             return Ok(Read::Entry(Waiting { bytes, small: Some(body), ..Waiting::new(inner, wanted) }));
         }
         let file = tokio::fs::File::from_std(file).take(metadata.len());

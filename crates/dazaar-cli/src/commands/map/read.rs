@@ -34,7 +34,7 @@ pub(crate) struct GetArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar map ls ./prices btc
-  dazaar map ls prices --follow               what changes, until Ctrl-C
+  dazaar map ls 'dazaar:4f1c...?at=203.0.113.7:49737' --follow      what changes, until Ctrl-C
   dazaar map ls ./prices --json | dazaar map import ./copy")]
 pub(crate) struct ListArguments {
     #[command(flatten)]
@@ -87,6 +87,9 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<(
 
 pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
     let map = arguments.source.open(context).await?;
+    if arguments.follow && !map.has_seller() {
+        return Err(Failure::new(Kind::Usage, "only a map that is bought can be followed"));
+    }
     let outcome = Interruption::listen()?.or(entries(context, arguments, &map)).await;
     map.flush().await?;
     match outcome? {
@@ -153,5 +156,5 @@ fn changed(change: &Change) -> Event {
         (None, _) => "deleted",
     };
     let value = change.newer.as_ref().map(|node| Value::of(node.value().unwrap_or_default()));
-    Event::MapChange { key: change.key().to_owned(), kind, value }
+    Event::MapChange { key: change.key().to_owned(), kind, value, deleted: change.newer.is_none() }
 }

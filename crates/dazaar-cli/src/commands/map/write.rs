@@ -20,8 +20,14 @@ use crate::failure::{Failure, Kind};
 /// Entries that are read before they are published.
 const ENTRIES_AT_ONCE: usize = 10_000;
 
-/// Bytes of the longest line, and of a value from standard input.
-const BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of entries that are read before they are published.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// Bytes of a value: more do not fit into a block.
+const VALUE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Bytes of a line: each of a value may take six.
+const LINE_BYTES_MAX: u64 = 8 * VALUE_BYTES_MAX;
 
 /// Set the value of a key; the map is made if it is not there
 #[derive(Debug, Args)]
@@ -82,7 +88,7 @@ pub(super) fn put(context: &Context, arguments: &PutArguments) -> Result<(), Fai
     };
     let change = MapChange { key: arguments.key.clone(), value: Some(value) };
     let mut map = Writing::open(context, &arguments.map, true)?;
-    map.publish(&[change])?;
+    map.publisher.publish(&[change], None)?;
     map.finish(context)
 }
 
@@ -90,7 +96,7 @@ pub(super) fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(
     let changes: Vec<_> =
         arguments.keys.iter().map(|key| MapChange { key: key.clone(), value: None }).collect();
     let mut map = Writing::open(context, &arguments.map, false)?;
-    map.publish(&changes)?;
+    map.publisher.publish(&changes, None)?;
     map.finish(context)
 }
 
@@ -112,8 +118,8 @@ pub(super) fn import(context: &Context, arguments: &ImportArguments) -> Result<(
 
 fn from_stdin() -> Result<Vec<u8>, Failure> {
     let mut value = Vec::new();
-    io::stdin().take(BYTES_MAX + 1).read_to_end(&mut value)?;
-    if value.len() as u64 > BYTES_MAX {
+    io::stdin().take(VALUE_BYTES_MAX + 1).read_to_end(&mut value)?;
+    if value.len() as u64 > VALUE_BYTES_MAX {
         return Err(Failure::input("a value has at most 8 MiB").hint("large files: dazaar drive import"));
     }
     Ok(value)
@@ -123,7 +129,6 @@ fn from_stdin() -> Result<Vec<u8>, Failure> {
 struct Writing {
     log: std::sync::Arc<SharedLog>,
     publisher: MapPublisher,
-    changed: u64,
 }
 
 impl Writing {
@@ -146,40 +151,39 @@ impl Writing {
         };
         let log = SharedLog::new(log.map_err(|error| Failure::of_log(&folder, &error))?);
         let publisher = MapPublisher::begin(&log, Durability::Os)?;
-        Ok(Self { log, publisher, changed: 0 })
-    }
-
-    fn publish(&mut self, changes: &[MapChange]) -> Result<(), Failure> {
-        self.changed += self.publisher.publish(changes)?;
-        Ok(())
+        Ok(Self { log, publisher })
     }
 
     fn import(&mut self, mut lines: impl BufRead) -> Result<(), Failure> {
         let mut changes = Vec::new();
+        let mut bytes = 0;
         let mut text = String::new();
         for number in 1.. {
             text.clear();
-            let read = (&mut lines).take(BYTES_MAX).read_line(&mut text);
-            let wrong = |problem: &dyn std::fmt::Display| Failure::input(format!("line {number}: {problem}"));
-            let outcome = match read {
+            let read = (&mut lines).take(LINE_BYTES_MAX).read_line(&mut text);
+            let read = read.map_err(|error| error.to_string());
+            let change = match read {
                 Ok(0) => break,
                 Ok(_) if text.trim().is_empty() => continue,
-                Ok(_) => change(&text).map_err(|problem| wrong(&problem)),
-                Err(error) => Err(wrong(&error)),
+                Ok(read) if read as u64 == LINE_BYTES_MAX => Err("the line is too long".to_owned()),
+                read => read.and_then(|_| change(&text)),
             };
-            match outcome {
-                Ok(change) => changes.push(change),
-                Err(failure) => {
-                    self.publish(&changes)?;
-                    return Err(failure);
+            match change {
+                Ok(change) => {
+                    bytes += text.len();
+                    changes.push(change);
+                }
+                Err(problem) => {
+                    self.publisher.publish(&changes, None)?;
+                    return Err(Failure::input(format!("line {number}: {problem}")));
                 }
             }
-            if changes.len() >= ENTRIES_AT_ONCE {
-                self.publish(&changes)?;
-                changes.clear();
+            if changes.len() >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE {
+                self.publisher.publish(&changes, None)?;
+                (changes, bytes) = (Vec::new(), 0);
             }
         }
-        self.publish(&changes)
+        Ok(self.publisher.publish(&changes, None)?)
     }
 
     fn finish(&self, context: &Context) -> Result<(), Failure> {
@@ -188,7 +192,7 @@ impl Writing {
             log.flush()?;
             log.length()
         };
-        let (key, changed) = (self.log.key().to_string(), self.changed);
+        let (key, changed) = (self.log.key().to_string(), self.publisher.changed());
         Ok(context.output.event(&Event::MapDone { key, version, changed })?)
     }
 }
