@@ -104,12 +104,14 @@ async fn entries(context: &Context, arguments: &ListArguments, map: &Map) -> Res
     let prefix = arguments.prefix.as_str();
     let mut told = version(map, arguments.at)?;
     map.list(told, prefix, |node| Ok::<_, Failure>(context.output.event(&entry(node))?)).await?;
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         let newer = map.grown(told).await?;
         changes(context, map, (told, newer), prefix).await?;
         told = newer;
     }
-    Ok(())
 }
 
 pub(super) async fn diff(context: &Context, arguments: &DiffArguments) -> Result<(), Failure> {
