@@ -146,6 +146,10 @@ impl Map {
         prefix: &str,
         mut each: impl FnMut(&Change) -> Result<(), E>,
     ) -> Result<(), E> {
+        if newer.saturating_sub(older) <= MAX_EXTENSION_BLOCKS as u64 {
+            // Most of what was written since is compared, so it is asked for together.
+            self.0.source.want(older..newer).map_err(MapError::from)?;
+        }
         let mut diff = Diff::new(newer, older, &DiffOptions { prefix, ..DiffOptions::default() });
         while let Some(change) = self.ask(|trie| diff.next(trie)).await? {
             each(&change)?;

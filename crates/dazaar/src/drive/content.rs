@@ -153,7 +153,9 @@ impl Content {
     pub(super) async fn block_and(&self, block: u64, end: u64) -> Result<Bytes, DriveAccessError> {
         let mut listener = None;
         loop {
-            if let Some(bytes) = self.log.lock().block(block)? {
+            // Whoever handles messages takes the lock of the replication first: ours must be free before it is asked.
+            let held = self.log.lock().block(block)?;
+            if let Some(bytes) = held {
                 if self.is_fetched {
                     self.replicator.want(block..end.min(block + BLOCKS_AHEAD));
                 }

@@ -102,3 +102,37 @@ async fn we_read_sparsely_from_each_other() {
     timeout(DEADLINE, read_everything(&theirs)).await.unwrap();
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+/// Readers and connections on several threads, each of which takes the locks of the feed.
+#[test]
+fn many_read_sparsely_at_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let scene = TempDir::new().unwrap();
+    let (theirs, ours) = (scene.path().join("theirs"), scene.path().join("ours"));
+    let (done, outcome) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        let content = bytes(8_000_000, 5);
+        let theirs = create(&theirs).await;
+        write(&theirs, "big", &content).await;
+        let ours = Arc::new(reader(&ours, theirs.key()).await);
+        let (left, right) = tokio::io::duplex(1 << 16);
+        let (server, client) = (Arc::clone(theirs.feeds()), Arc::clone(ours.feeds()));
+        tokio::spawn(async move { replicate(left, Role::Responder, &server).await });
+        tokio::spawn(async move { replicate(right, Role::Initiator, &client).await });
+        let readers = (0..8).map(|nth| {
+            let ours = Arc::clone(&ours);
+            tokio::spawn(async move {
+                ours.update().await;
+                read_part(&ours, "big", nth * 900_000..u64::MAX).await
+            })
+        });
+        for (nth, reader) in readers.collect::<Vec<_>>().into_iter().enumerate() {
+            assert!(reader.await.unwrap() == content[nth * 900_000..]);
+        }
+        done.send(()).unwrap();
+    });
+    // Threads that wait for a lock would let no timer of theirs run.
+    let outcome = outcome.recv_timeout(DEADLINE);
+    runtime.shutdown_background();
+    outcome.unwrap();
+}
