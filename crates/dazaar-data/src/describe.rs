@@ -11,6 +11,8 @@ use dazaar_table::read::{Plan, Query, ScanError, locate};
 use dazaar_table::times::Rfc3339;
 use serde_json::{Value, json};
 
+use crate::map::is_map;
+
 /// The question that no row answers, so that nothing but the index is needed.
 pub fn nothing() -> Query {
     Query { from: Some(i64::MAX), to: Some(i64::MAX), ..Query::default() }
@@ -45,7 +47,7 @@ pub fn described(log: &Log<Folder>) -> Option<Value> {
 /// What a card says of the map in a log, in its field `data`; `None` if it is none.
 pub fn described_map(log: &Arc<SharedLog>) -> Option<Value> {
     let trie = Trie::new(FeedBlocks::new(Arc::clone(log)));
-    trie.header().ok()??;
+    trie.header().ok()?.filter(is_map)?;
     let bytes = log.lock().byte_length();
     Some(json!({ "kind": "map", "coverage": { "changes": trie.version() - 1, "bytes": bytes } }))
 }

@@ -14,6 +14,7 @@ use dazaar::maps::hypertrie::{
 };
 use dazaar::maps::limits::MAX_EXTENSION_BLOCKS;
 
+pub(crate) use publish::is_map;
 pub use publish::{MapChange, MapPublisher, RowsTaken};
 
 use crate::error::{MapError, OpenError};
@@ -175,6 +176,18 @@ impl Map {
         Ok(self.0.source.flush().await?)
     }
 
+    /// Asks the trie, and again after each block that was missing.
+    async fn ask<T>(&self, mut ask: impl FnMut(&Trie<Held>) -> Result<T, TrieError>) -> Result<T, MapError> {
+        loop {
+            match self.trie(&mut ask) {
+                Err(TrieError::Missing { seq }) => {
+                    self.0.source.block(seq).await?.ok_or(MapError::Gone { block: seq })?;
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
     /// The same. If a block is missing, `question` goes to the seller, who names all that will be needed.
     async fn ask_seller<T>(
         &self,
@@ -189,18 +202,6 @@ impl Map {
                 self.ask(ask).await
             }
             answer => Ok(answer?),
-        }
-    }
-
-    /// Asks the trie, and again after each block that was missing.
-    async fn ask<T>(&self, mut ask: impl FnMut(&Trie<Held>) -> Result<T, TrieError>) -> Result<T, MapError> {
-        loop {
-            match self.trie(&mut ask) {
-                Err(TrieError::Missing { seq }) => {
-                    self.0.source.block(seq).await?.ok_or(MapError::Gone { block: seq })?;
-                }
-                answer => return Ok(answer?),
-            }
         }
     }
 

@@ -40,7 +40,8 @@ impl From<&MapError> for Failure {
     fn from(error: &MapError) -> Self {
         match error {
             MapError::Blocks(error) => error.into(),
-            MapError::Trie(TrieError::NotATrie) => {
+            // The first block says what a feed is.
+            MapError::Trie(TrieError::NotATrie | TrieError::Block { seq: 0, .. }) => {
                 Self::input("this is no map").hint("make one: dazaar map put <folder> <key> <value>")
             }
             MapError::Trie(TrieError::Log(source)) => Self::new(Self::kind_of_log(source), error),

@@ -1,7 +1,8 @@
 //! Maps: written from the command line, read by npm hypertrie, sold, and looked up at their seller.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,15 @@ fn entries(process: &Process) -> Vec<(String, Value)> {
         .collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     entries
+}
+
+/// The folders of feeds in a folder.
+fn feeds_below(folder: &Path) -> Vec<String> {
+    if folder.join("tree").is_file() {
+        return vec![folder.display().to_string()];
+    }
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).flat_map(|path| feeds_below(&path)).collect()
 }
 
 fn link(place: &Place) -> String {
@@ -68,10 +78,19 @@ fn a_map_is_written_read_and_compared() {
     scene.dazaar("nobody", &["map", "get", "prices", "nothing"]).fail_with(3);
     scene.dazaar("nobody", &["map", "rm", "nowhere", "x"]).fail_with(3);
     scene.file("a-file", "");
-    std::fs::create_dir(scene.path("folder")).unwrap();
+    fs::create_dir(scene.path("folder")).unwrap();
     scene.file("folder/of-mine", "");
     scene.dazaar("nobody", &["map", "put", "folder", "x", "y"]).fail_with(3);
     scene.dazaar("nobody", &["map", "put", "a-file", "x", "y"]).fail_with(3);
+    scene.dazaar("nobody", &["drive", "import", "folder", "drive"]).succeed();
+    let feeds = feeds_below(&scene.path("drive"));
+    assert_eq!(feeds.len(), 2);
+    for feed in feeds {
+        let mut put = scene.dazaar("nobody", &["map", "put", &feed, "x", "y"]);
+        put.fail_with(3);
+        assert_eq!(put.last("error")["error"], "this is no map");
+    }
+    scene.dazaar("nobody", &["drive", "ls", "drive"]).succeed();
 }
 
 #[test]

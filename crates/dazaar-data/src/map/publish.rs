@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dazaar::SharedLog;
 use dazaar::log::Durability;
 use dazaar::log::hash::leaf_hash;
-use dazaar::maps::hypertrie::{Batch, Options, Query, Trie, TrieError};
+use dazaar::maps::hypertrie::{Batch, Header, Options, Query, Trie, TrieError};
 use dazaar::trie::FeedBlocks;
 
 use crate::error::MapError;
@@ -61,6 +61,11 @@ impl RowsTaken {
     }
 }
 
+/// Whether a trie holds entries of its own, and not those of something made of it, such as a drive.
+pub(crate) fn is_map(header: &Header) -> bool {
+    header.subtype.as_deref().is_none_or(|subtype| subtype == "hypertrie")
+}
+
 /// Publishes entries.
 #[derive(Debug)]
 pub struct MapPublisher {
@@ -78,9 +83,7 @@ impl MapPublisher {
     pub fn begin(log: &Arc<SharedLog>, durability: Durability) -> Result<Self, MapError> {
         let trie = Trie::new(FeedBlocks::new(Arc::clone(log)));
         match trie.header()? {
-            Some(header) if header.subtype.as_deref().is_some_and(|subtype| subtype != "hypertrie") => {
-                return Err(TrieError::NotATrie.into());
-            }
+            Some(header) if !is_map(&header) => return Err(TrieError::NotATrie.into()),
             Some(_) => {}
             None => {
                 log.append_at(durability, Batch::new(&trie).blocks()).map_err(TrieError::from)?;

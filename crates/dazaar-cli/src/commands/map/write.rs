@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dazaar::SharedLog;
+use dazaar::drive::Drive;
 use dazaar::folder::Folder;
 use dazaar::log::{Durability, FeedKeyPair, Log};
 use dazaar_data::{MapChange, MapPublisher};
@@ -134,6 +135,10 @@ struct Writing {
 impl Writing {
     fn open(context: &Context, map: &Path, may_make: bool) -> Result<Self, Failure> {
         let folder = folder(context, map)?;
+        // A feed of a drive may be empty, and is no place for anything else.
+        if std::path::absolute(&folder)?.ancestors().any(Drive::is_in) {
+            return Err(Failure::input("this is no map").hint("it belongs to a drive: dazaar drive"));
+        }
         let is_there = Folder::is_feed(&folder);
         if !is_there {
             let is_free = std::fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
