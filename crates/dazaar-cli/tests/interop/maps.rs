@@ -31,7 +31,7 @@ fn feeds_below(folder: &Path) -> Vec<String> {
     if folder.join("tree").is_file() {
         return vec![folder.display().to_string()];
     }
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries.filter(|path| path.is_dir()).flat_map(|path| feeds_below(&path)).collect()
 }
 
