@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod contents;
 mod describe;
 mod error;
 mod find;
@@ -22,6 +23,7 @@ mod table;
 
 pub use answer::{answer_all, is_question};
 pub use ask::{Question, ask};
+pub use contents::contents_of;
 pub use describe::{covered, described, described_map, nothing};
 pub use error::{MapError, OpenError, SellerError, TableError};
 pub use find::{FindError, find_folder, find_seller, is_seller};

@@ -25,8 +25,10 @@ use tokio::task::JoinSet;
 
 use self::buyers::Buyers;
 use self::looks::NewOrders;
+use crate::allowance::Sent;
 use crate::clock::now_ms;
 use crate::connection::explain;
+use crate::contents::{Contents, ContentsOf};
 use crate::database::{Admission, Credit, Listing, Retention};
 use crate::discovery::Topic;
 use crate::market::{Market, MarketError};
@@ -34,7 +36,7 @@ use crate::payment::Payee;
 use crate::shared_log::SharedLog;
 use crate::transport::{BoxedStream, Listener};
 use crate::trie::ServedTries;
-use crate::validator::{Validator, validator};
+use crate::validator::{Question, Validator, validator};
 
 /// Connections that one listing serves at once, if nobody says otherwise.
 const CONNECTIONS_MAX: NonZeroU32 = NonZeroU32::new(1024).unwrap();
@@ -70,6 +72,8 @@ pub struct SellerOptions {
     /// Connections that are served at once; further ones wait. Each costs about 40 kB while nothing is sent, and up to about half a
     /// megabyte while it is.
     pub connections_max: NonZeroU32,
+    /// Finds the rows in what is sold, for prices that count them or sell a range of time.
+    pub contents: ContentsOf,
 }
 
 /// A wallet that takes payments, and the name under which orders remember it.
@@ -90,6 +94,7 @@ impl Default for SellerOptions {
             refunds: true,
             announced_port: None,
             connections_max: CONNECTIONS_MAX,
+            contents: |_| None,
         }
     }
 }
@@ -245,7 +250,7 @@ impl Seller {
         &self.0.listing
     }
 
-    /// The prices of the card that nobody can pay now: rows are not counted yet, or no wallet takes the currency in this way.
+    /// The prices of the card that nobody can pay now: for rows of what has none, or no wallet takes the currency in this way.
     pub fn prices_not_taken(&self) -> Vec<dazaar_market::Offer> {
         self.0.card_offers().1
     }
@@ -403,6 +408,23 @@ impl Shared {
 
     fn feed(&self) -> FeedKey {
         self.listing.feed
+    }
+
+    /// What the validator is asked about a buyer. Whoever asks has what was sent charged.
+    fn question(&self, buyer: IdentityKey, served_ms: i64) -> Question {
+        let Sent { bytes, rows, ranges } = self.buyers.allowance(&buyer).take_sent();
+        Question {
+            served_ms,
+            served_bytes: bytes,
+            served_rows: rows,
+            served_ranges: ranges,
+            ..Question::new(self.config.seller, buyer, self.feed())
+        }
+    }
+
+    /// The rows of what is sold, if it is one feed and has any.
+    fn contents(&self) -> Option<Arc<dyn Contents>> {
+        if self.members.is_empty() { (self.options.contents)(&self.log) } else { None }
     }
 
     /// The log of a feed that is sold, by its own key.

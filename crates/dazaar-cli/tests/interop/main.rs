@@ -27,6 +27,7 @@ mod peers;
 mod program;
 mod proxy;
 mod python;
+mod ranges;
 mod rows;
 mod sql;
 #[cfg(feature = "erc20")]

@@ -219,16 +219,20 @@ fn every_kind_of_price_is_read() {
 }
 
 #[test]
-fn a_range_is_read_and_shown_and_cannot_be_paid_yet() {
-    let range = json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" });
-    let offer = offers("prices", json!([range])).remove(0);
-    assert_eq!(
-        offer.to_string(),
-        "entry 0 of `prices` cannot be used: 20000 sat for 2024-01-01 to 2025-01-01: a range of time cannot be paid yet"
-    );
-    let (from, to) = ("2024".to_owned(), "2025".to_owned());
-    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, from, to });
-    assert_eq!(Price::from_json(&price.to_json()), Ok(price), "records may have it");
+fn a_range_is_read_and_shown() {
+    let mut range = json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" });
+    let terms = offers("prices", json!([range])).remove(0).terms.unwrap();
+    assert_eq!(terms.to_string(), "20000 sat for 2024-01-01 to 2025-01-01 by bolt11");
+    assert_eq!(Price::from_json(&terms.price.to_json()), Ok(terms.price.clone()));
+    range["from"] = "2024".into();
+    range["to"] = "2025-01-01T01:00:00+01:00".into();
+    let same = offers("prices", json!([range])).remove(0).terms.unwrap();
+    assert_eq!(same.price.to_json(), terms.price.to_json(), "equal prices give equal texts");
+    for (field, value) in [("from", "2025-01-01"), ("to", "soon"), ("to", "")] {
+        let mut wrong = range.clone();
+        wrong[field] = value.into();
+        assert!(offers("prices", json!([wrong])).remove(0).terms.is_err(), "{field} {value}");
+    }
 }
 
 #[test]
@@ -333,7 +337,7 @@ fn an_entry_of_prices_is_understood_to_the_last_field_or_not_used() {
     assert_eq!(changed(json!({ "asset": "btc" })), Err(OfferError::Contradiction));
     assert_eq!(
         changed(json!({ "per": "range", "from": "2024", "to": "a b" })),
-        Err(OfferError::Form { field: "to", expected: "a time" })
+        Err(OfferError::Range(TimeRangeError::NotATime { text: "a b".to_owned() }))
     );
     assert_eq!(offers("prices", json!("none"))[0].terms, Err(OfferError::NotAList));
     assert_eq!(offers("prices", json!([7]))[0].terms, Err(OfferError::NotAnObject));
