@@ -32,6 +32,6 @@ pub use gaps::gaps;
 pub use map::{Map, MapChange, MapPublisher, RowsTaken};
 pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
 pub use publish::{PublishError, TablePublisher};
-pub use quote::{QuoteAnswer, QuoteQuestion};
+pub use quote::{QuoteAnswer, QuoteCost, QuoteQuestion};
 pub use rows::RowStream;
 pub use table::{Settings, Table, Tables};

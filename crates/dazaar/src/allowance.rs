@@ -227,7 +227,7 @@ mod tests {
         fn rows(&self, block: u64, _: &[u8]) -> Option<BlockRows> {
             let hour = i64::try_from(block).unwrap() * 3_600_000_000_000;
             let times = Some((hour, hour + 3_599_999_999_999));
-            (block % 5 != 0).then_some(BlockRows { rows: block * 10..block * 10 + 10, times })
+            (!block.is_multiple_of(5)).then_some(BlockRows { rows: block * 10..block * 10 + 10, times })
         }
 
         fn has_times(&self) -> bool {

@@ -250,6 +250,11 @@ impl Seller {
         &self.0.listing
     }
 
+    /// The prices of the card that can be paid now.
+    pub fn prices_taken(&self) -> Vec<dazaar_market::Offer> {
+        self.0.offers()
+    }
+
     /// The prices of the card that nobody can pay now: for rows of what has none, or no wallet takes the currency in this way.
     pub fn prices_not_taken(&self) -> Vec<dazaar_market::Offer> {
         self.0.card_offers().1

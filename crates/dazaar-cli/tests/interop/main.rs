@@ -22,6 +22,8 @@ mod maps;
 mod market;
 #[cfg(feature = "iroh")]
 mod nat;
+#[cfg(feature = "nwc")]
+mod nostr;
 mod ours;
 mod peers;
 mod program;

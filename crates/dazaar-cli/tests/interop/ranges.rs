@@ -1,6 +1,6 @@
 //! Tables that are sold by the row, and by ranges of time.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Place, Process, Scene, text};
 
@@ -65,9 +65,17 @@ fn delivered(scene: &Scene) -> Vec<Value> {
 fn a_day_of_a_table_is_bought_and_nothing_else() {
     let scene = Scene::new();
     let day = "2026-01-02 to 2026-01-03";
-    let (_seller, place) = sell(&scene, &[&format!("2 EUR for {day} by transfer")]);
+    let (_seller, place) =
+        sell(&scene, &[&format!("2 EUR for {day} by transfer"), "0.01 EUR/row by transfer"]);
+    let mut quote = scene
+        .dazaar("buyer", &["quote", &link(&place), "--from", "2026-01-02", "--to", "2026-01-02T12:00:00Z"]);
+    quote.succeed();
+    let costs = json!([
+        ["2 EUR", format!("2 EUR for {day} by transfer")],
+        ["86.4 EUR", "0.01 EUR per row by transfer"]
+    ]);
+    assert_eq!(quote.last("quote")["costs"], costs);
     let (mut statement, to) = (String::new(), scene.text_path("day.csv"));
-    scene.dazaar("buyer", &["init"]).succeed();
     let question = [
         "get",
         "--from",

@@ -132,6 +132,30 @@ fn b04_fractions_of_an_ether_are_read() {
 }
 
 #[test]
+fn b08_a_rate_may_have_any_number_of_digits_and_a_plural() {
+    let lightning = |currency: &str, amount: Value| {
+        payment(
+            json!({ "method": "lightning", "currency": currency, "amount": amount, "unit": "seconds", "interval": 1 }),
+        )
+    };
+    for currency in ["SATS", "Sats", "sat"] {
+        assert_eq!(hour(&lightning(currency, json!(200)).unwrap()), 200_000 * 3600, "{currency}");
+    }
+    let spoken = "1000.5 sats/s".parse::<SpokenPrice>().unwrap();
+    let terms = Terms::parse_entry(spoken.entry()).unwrap();
+    assert_eq!(hour(&terms), 1_000_500 * 3600);
+}
+
+#[test]
+fn b11_lightning_needs_no_implementation_on_the_card() {
+    let entry =
+        json!({ "method": "Lightning", "currency": "SATS", "amount": 1, "unit": "hours", "interval": 1 });
+    let mut named = entry.clone();
+    named["implementation"] = "c-lightning".into();
+    assert_eq!(payment(entry), payment(named));
+}
+
+#[test]
 fn b09_an_entry_without_a_method_is_an_offer_that_cannot_be_used() {
     let read = offers("payment", json!([{ "currency": "USDT", "amount": 1 }, {}, eth(json!({}))]));
     assert_eq!(read[0].terms, Err(OfferError::Missing { field: "method" }));
