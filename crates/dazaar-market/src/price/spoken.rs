@@ -8,10 +8,11 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
+use super::currency::ether_exponent;
 use super::shown::quantity;
 use super::{Basis, Kind, Terms, TimeRange, TimeRangeError, unit};
 use crate::extension::display_text;
-use crate::money::Decimal;
+use crate::money::{Asset, Decimal};
 use crate::span::parse_span_ms;
 
 /// A price in words, as an entry of a card's `prices`.
@@ -125,6 +126,9 @@ impl Wish {
                     "sats" if is_named("sat") => amount.whole(scale),
                     "btc" if is_named("sat") => amount.whole(scale + 8),
                     name if is_named(name) => amount.whole(scale),
+                    name if matches!(terms.price.asset, Asset::Ether { .. }) => {
+                        amount.whole(ether_exponent(name)?)
+                    }
                     _ => None,
                 }
             }
@@ -294,6 +298,15 @@ mod tests {
         {
             assert!(text.parse::<Wish>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn ether_is_wished_for_by_any_of_its_names() {
+        let entry = json!({ "method": "eth", "currency": "ether", "amount": "1", "per": "hour", "chain": 5 });
+        let terms = Terms::parse_entry(entry.as_object().unwrap()).unwrap();
+        let units = |wish: &str| wish.parse::<Wish>().unwrap().units(&terms);
+        assert_eq!((units("0.002 ETH"), units("7 gwei"), units("1 wei")), (Some(2_000_000), Some(7), None));
+        assert_eq!(units("1 EUR"), None);
     }
 
     #[test]

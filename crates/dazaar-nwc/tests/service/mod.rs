@@ -15,26 +15,23 @@ use nwc::nostr::nips::nip47::{
     MakeInvoiceResponse, Method, NIP47Error, NostrWalletConnectURI, PayInvoiceResponse, Request,
     RequestParams, Response, ResponseResult, TransactionState, TransactionType,
 };
-use nwc::nostr::util::JsonUtil as _;
 
 /// A running service, and the relay through which it hears.
-pub struct Service {
+pub(crate) struct Service {
     relay: MockRelay,
     keys: Keys,
     /// What everybody has, and owes.
-    pub bank: Arc<Bank>,
+    pub(crate) bank: Arc<Bank>,
 }
 
 /// Accounts of one bank, by the keys of connection strings.
 #[derive(Default)]
-pub struct Bank(Mutex<Books>);
+pub(crate) struct Bank(Mutex<Books>);
 
 #[derive(Default)]
 struct Books {
     accounts: BTreeMap<PublicKey, Account>,
     invoices: BTreeMap<[u8; 32], Invoice>,
-    /// Payments are made, and nobody is told.
-    is_mute: bool,
 }
 
 struct Account {
@@ -55,23 +52,18 @@ impl Bank {
         self.0.lock().unwrap()
     }
 
-    /// Whether payments are made without an answer from now on.
-    pub fn set_mute(&self, is_mute: bool) {
-        self.books().is_mute = is_mute;
-    }
-
     /// How many invoices were paid.
-    pub fn paid(&self) -> usize {
+    pub(crate) fn paid(&self) -> usize {
         self.books().invoices.values().filter(|invoice| invoice.payer.is_some()).count()
     }
 
-    /// Does what a client asks; none if it is not to hear of it.
-    fn perform(&self, client: PublicKey, request: Request) -> Option<Result<ResponseResult, NIP47Error>> {
+    /// Does what a client asks.
+    fn perform(&self, client: PublicKey, request: Request) -> Result<ResponseResult, NIP47Error> {
         let mut books = self.books();
         let Some(account) = books.accounts.get(&client) else {
-            return Some(Err(error(ErrorCode::Unauthorized, "nobody has this key")));
+            return Err(error(ErrorCode::Unauthorized, "nobody has this key"));
         };
-        Some(match request.params {
+        match request.params {
             RequestParams::GetInfo => {
                 let mut methods =
                     vec![Method::GetInfo, Method::GetBalance, Method::MakeInvoice, Method::LookupInvoice];
@@ -94,15 +86,9 @@ impl Bank {
                 Ok(ResponseResult::MakeInvoice(books.invoice(client, &wanted)))
             }
             RequestParams::LookupInvoice(question) => books.look_up(client, question.payment_hash),
-            RequestParams::PayInvoice(order) => {
-                let paid = books.pay(client, &order.invoice);
-                if books.is_mute {
-                    return None;
-                }
-                paid
-            }
+            RequestParams::PayInvoice(order) => books.pay(client, &order.invoice),
             _ => Err(error(ErrorCode::NotImplemented, "not here")),
-        })
+        }
     }
 }
 
@@ -192,12 +178,14 @@ fn error(code: ErrorCode, message: &str) -> NIP47Error {
 }
 
 impl Service {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let relay = MockRelay::run().await.unwrap();
         let (keys, bank) = (Keys::generate(), Arc::new(Bank::default()));
         let pool = RelayPool::default();
         pool.add_relay(relay.url().await, RelayOptions::default()).await.unwrap();
         pool.connect().await;
+        // Nobody keeps a request for a service that does not listen yet.
+        pool.wait_for_connection(Duration::from_secs(30)).await;
         let mut heard = pool.notifications();
         let filter = Filter::new().kind(Kind::WalletConnectRequest).pubkey(keys.public_key());
         pool.subscribe(filter, SubscribeOptions::default()).await.unwrap();
@@ -215,7 +203,7 @@ impl Service {
     }
 
     /// The connection string of a new account.
-    pub async fn connection(&self, msat: u64, can_pay: bool) -> String {
+    pub(crate) async fn connection(&self, msat: u64, can_pay: bool) -> String {
         let client = Keys::generate();
         self.bank.books().accounts.insert(client.public_key(), Account { msat, can_pay });
         let relays = vec![self.relay.url().await];
@@ -230,7 +218,7 @@ fn answer(keys: &Keys, bank: &Bank, event: &Event) -> Option<Event> {
     let text = nip04::decrypt(keys.secret_key(), &event.pubkey, &event.content).ok()?;
     let request = Request::from_json(text).ok()?;
     let result_type = request.method;
-    let (result, error) = match bank.perform(event.pubkey, request)? {
+    let (result, error) = match bank.perform(event.pubkey, request) {
         Ok(result) => (Some(result), None),
         Err(error) => (None, Some(error)),
     };
