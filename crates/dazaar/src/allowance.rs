@@ -46,6 +46,8 @@ struct State {
     ranges: Vec<TimeRange>,
     /// Rows that were charged, or will be; none as long as nobody has looked them up.
     had: Option<RangeSet<u64>>,
+    /// Blocks that have nothing of the ranges, as far as is known.
+    outside: RangeSet<u64>,
 }
 
 /// What sending one block counts for.
@@ -74,6 +76,14 @@ impl Allowance {
         self.state().had.get_or_insert_default().extend(had);
     }
 
+    /// These blocks have nothing of these ranges, if they are still those that are paid.
+    pub(crate) fn set_outside(&self, ranges: &[TimeRange], outside: RangeSet<u64>) {
+        let mut state = self.state();
+        if state.limits.ranges == ranges {
+            state.outside = outside;
+        }
+    }
+
     /// What was sent since it was last asked: it is charged now.
     pub(crate) fn take_sent(&self) -> Sent {
         let mut state = self.state();
@@ -90,6 +100,9 @@ impl Allowance {
         let mut state = self.state();
         let uncharged = if limits.of_rows { count(&state.rows) } else { state.bytes };
         limits.left = limits.left.map(|left| left.saturating_sub(uncharged));
+        if state.limits.ranges != limits.ranges {
+            state.outside = RangeSet::new();
+        }
         state.limits = limits;
     }
 
@@ -213,6 +226,12 @@ impl Scale for Counter {
         self.weighed().insert(block, weighed);
         Some(weight)
     }
+
+    fn withheld_until(&self, block: u64) -> u64 {
+        let state = self.allowance.state();
+        let outside = state.outside.get(&block).filter(|_| state.limits.only_ranges);
+        outside.map_or(block, |run| run.end)
+    }
 }
 
 #[cfg(test)]
@@ -305,8 +324,13 @@ mod tests {
         allowance.set(limits.clone());
         assert_eq!(send(&counter, 0..7), [1, 4, 6]);
         assert_eq!(allowance.take_sent(), Sent { ranges: vec![range], ..Sent::default() });
+        allowance.set_outside(&[], RangeSet::from([0..7]));
+        assert_eq!(counter.withheld_until(1), 1, "of other ranges that says nothing");
+        allowance.set_outside(&[range], RangeSet::from([1..2, 4..5]));
+        assert_eq!([0, 1, 2, 4].map(|block| counter.withheld_until(block)), [0, 2, 2, 5]);
         // With other credit the rest comes too, and is paid for.
         allowance.set(Limits { left: Some(1000), only_ranges: false, ..limits });
+        assert_eq!(counter.withheld_until(1), 1);
         assert!(send(&counter, 0..7).is_empty());
         let sent = allowance.take_sent();
         assert_eq!((sent.bytes, sent.ranges, allowance.left()), (500, vec![range], Some(500)));

@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use dazaar_market::price::TimeRange;
+pub use rangemap::RangeSet;
+
 use crate::shared_log::SharedLog;
 
 /// Tells what a block holds, without decoding it.
@@ -13,6 +16,12 @@ pub trait Contents: fmt::Debug + Send + Sync {
 
     /// Whether rows have times, so that a range of them can be sold.
     fn has_times(&self) -> bool;
+
+    /// Blocks that have no row of these ranges, as far as that can be known without reading each. It may take a while.
+    fn outside(&self, log: &SharedLog, ranges: &[TimeRange]) -> RangeSet<u64> {
+        let (_, _) = (log, ranges);
+        RangeSet::new()
+    }
 }
 
 /// What is in one block.

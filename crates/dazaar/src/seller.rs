@@ -11,7 +11,7 @@ mod uploads;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
@@ -112,6 +112,7 @@ struct Shared {
     /// The feeds that come with it, by their own keys.
     members: BTreeMap<FeedKey, Arc<SharedLog>>,
     tries: ServedTries,
+    contents: OnceLock<Arc<dyn Contents>>,
     validator: Arc<dyn Validator>,
     config: SellerConfig,
     options: SellerOptions,
@@ -228,6 +229,7 @@ impl Seller {
             log,
             members,
             tries: ServedTries::default(),
+            contents: OnceLock::new(),
             validator,
             config,
             options,
@@ -429,7 +431,15 @@ impl Shared {
 
     /// The rows of what is sold, if it is one feed and has any.
     fn contents(&self) -> Option<Arc<dyn Contents>> {
-        if self.members.is_empty() { (self.options.contents)(&self.log) } else { None }
+        if !self.members.is_empty() {
+            return None;
+        }
+        if let Some(found) = self.contents.get() {
+            return Some(Arc::clone(found));
+        }
+        // As long as there is nothing, nobody knows what it will be.
+        let found = (self.options.contents)(&self.log)?;
+        Some(Arc::clone(self.contents.get_or_init(|| found)))
     }
 
     /// The log of a feed that is sold, by its own key.

@@ -49,7 +49,7 @@ struct Invoice {
 
 impl Bank {
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.0.lock().unwrap()
+        self.0.lock().expect("nobody panicked")
     }
 
     /// How many invoices were paid.
@@ -96,7 +96,7 @@ impl Books {
     fn invoice(&mut self, payee: PublicKey, wanted: &MakeInvoiceRequest) -> MakeInvoiceResponse {
         let preimage = sha256::Hash::hash(&self.invoices.len().to_le_bytes()).to_byte_array();
         let hash = sha256::Hash::hash(&preimage);
-        let (curve, key) = (Secp256k1::new(), SignKey::from_slice(&[5; 32]).unwrap());
+        let (curve, key) = (Secp256k1::new(), SignKey::from_slice(&[5; 32]).expect("a key"));
         let text = InvoiceBuilder::new(Currency::Regtest)
             .description(wanted.description.clone().unwrap_or_default())
             .payment_hash(hash)
@@ -106,7 +106,7 @@ impl Books {
             .min_final_cltv_expiry_delta(18)
             .amount_milli_satoshis(wanted.amount)
             .build_signed(|hash| curve.sign_ecdsa_recoverable(hash, &key))
-            .unwrap()
+            .expect("an invoice")
             .to_string();
         let invoice = Invoice { text: text.clone(), payee, payer: None, msat: wanted.amount, preimage };
         self.invoices.insert(hash.to_byte_array(), invoice);
@@ -129,7 +129,7 @@ impl Books {
         let Some(invoice) = self.invoices.get_mut(&hash).filter(|invoice| invoice.payer.is_none()) else {
             return Err(error(ErrorCode::PaymentFailed, "it is paid, or nobody knows the payee"));
         };
-        let account = self.accounts.get_mut(&payer).unwrap();
+        let account = self.accounts.get_mut(&payer).expect("it asked");
         if !account.can_pay {
             return Err(error(ErrorCode::Restricted, "this key only receives"));
         }
@@ -137,7 +137,7 @@ impl Books {
         account.msat = left.ok_or_else(|| error(ErrorCode::InsufficientBalance, "there is not so much"))?;
         invoice.payer = Some(payer);
         let (payee, msat, preimage) = (invoice.payee, invoice.msat, hex::encode(invoice.preimage));
-        self.accounts.get_mut(&payee).unwrap().msat += msat;
+        self.accounts.get_mut(&payee).expect("it made the invoice").msat += msat;
         Ok(ResponseResult::PayInvoice(PayInvoiceResponse { preimage, fees_paid: Some(0) }))
     }
 
@@ -179,23 +179,23 @@ fn error(code: ErrorCode, message: &str) -> NIP47Error {
 
 impl Service {
     pub(crate) async fn start() -> Self {
-        let relay = MockRelay::run().await.unwrap();
+        let relay = MockRelay::run().await.expect("a relay");
         let (keys, bank) = (Keys::generate(), Arc::new(Bank::default()));
         let pool = RelayPool::default();
-        pool.add_relay(relay.url().await, RelayOptions::default()).await.unwrap();
+        pool.add_relay(relay.url().await, RelayOptions::default()).await.expect("its address");
         pool.connect().await;
         // Nobody keeps a request for a service that does not listen yet.
         pool.wait_for_connection(Duration::from_secs(30)).await;
         let mut heard = pool.notifications();
         let filter = Filter::new().kind(Kind::WalletConnectRequest).pubkey(keys.public_key());
-        pool.subscribe(filter, SubscribeOptions::default()).await.unwrap();
+        pool.subscribe(filter, SubscribeOptions::default()).await.expect("it listens");
         let (mine, books) = (keys.clone(), Arc::clone(&bank));
         tokio::spawn(async move {
             while let Ok(notification) = heard.recv().await {
                 if let RelayPoolNotification::Event { event, .. } = notification
                     && let Some(answer) = answer(&mine, &books, &event)
                 {
-                    pool.send_event(&answer).await.unwrap();
+                    pool.send_event(&answer).await.expect("it is sent");
                 }
             }
         });

@@ -10,6 +10,11 @@ use dazaar_log::Blocks;
 pub trait Scale: fmt::Debug + Send + Sync {
     /// What it counts for to send a block; none if the peer is not to have it: it is told that the block is not here.
     fn weigh(&self, block: u64, bytes: &[u8]) -> Option<u64>;
+
+    /// The end of the blocks from `block` on that the peer is not to have, as far as that is known without reading them.
+    fn withheld_until(&self, block: u64) -> u64 {
+        block
+    }
 }
 
 /// What may still be sent.
@@ -39,6 +44,11 @@ impl Room<'_> {
             None => self.weight,
             Some(_) => u64::MAX,
         }
+    }
+
+    /// The end of the blocks from `block` on that need not be read, since they are withheld.
+    pub(super) fn withheld_until(self, block: u64) -> u64 {
+        self.scale.map_or(block, |scale| scale.withheld_until(block))
     }
 
     /// Whether a block of this weight has to wait.

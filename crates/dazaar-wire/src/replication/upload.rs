@@ -166,6 +166,10 @@ impl Uploads {
         if held > range.start {
             return Ok((Answer::Gone(range.start..held), held));
         }
+        let open = room.withheld_until(range.start).min(range.end);
+        if open > range.start {
+            return Ok((Answer::Gone(range.start..open), open));
+        }
         // Damage is one block's: without it, those before it are sent.
         let read = self.read_range(range.clone(), feed, log, room).or_else(|error| match error {
             LogError::Corrupt { .. } | LogError::MissingNode { .. } => {
@@ -236,7 +240,8 @@ impl Uploads {
         log: &Log<S>,
         room: Room<'_>,
     ) -> Result<Option<Answer>, LogError> {
-        let value = if request.hash { None } else { log.block(request.index)? };
+        let is_withheld = !request.hash && room.withheld_until(request.index) > request.index;
+        let value = if request.hash || is_withheld { None } else { log.block(request.index)? };
         if value.is_none() && !request.hash {
             return Ok(None);
         }

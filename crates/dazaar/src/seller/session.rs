@@ -130,7 +130,7 @@ impl SellerConnection {
         let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
-            verdict = self.verdict.answer() => self.handle_verdict(verdict)?,
+            verdict = self.verdict.answer() => self.handle_verdict(verdict).await?,
             Some((name, message)) = next(inbox) => {
                 self.say(&name, &message);
                 // What is left has changed.
@@ -217,7 +217,7 @@ impl SellerConnection {
     }
 
     /// A buyer who is refused for want of credit has heard before what is asked. npm dazaar would not know what to do with it.
-    fn handle_verdict(&mut self, verdict: Verdict) -> Result<(), SessionEnd> {
+    async fn handle_verdict(&mut self, verdict: Verdict) -> Result<(), SessionEnd> {
         if let Some(buyer) = self.buyer()
             && self.is_native
             && !self.is_refused
@@ -228,23 +228,29 @@ impl SellerConnection {
         }
         if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
             let limits = info.as_ref().map(limits).unwrap_or_default();
-            self.set_limits(&buyer, limits)?;
+            self.set_limits(&buyer, limits).await?;
         }
         self.machine.handle_verdict(self.connection.now(), verdict);
         Ok(())
     }
 
-    fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
+    async fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
         let allowance = self.seller.buyers.allowance(buyer);
         if limits.of_rows && allowance.lacks_rows() {
             allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
         }
         let withheld = limits.only_ranges.then(|| limits.ranges.clone());
         self.seller.buyers.set_limits(buyer, limits);
-        self.uploads.wake();
-        if std::mem::replace(&mut self.delivery.only_ranges, withheld.clone()) != withheld {
+        if self.delivery.only_ranges != withheld {
+            if let (Some(ranges), Some(contents)) = (withheld.clone(), self.seller.contents()) {
+                let (log, paid) = (Arc::clone(&self.seller.log), ranges.clone());
+                let looking = tokio::task::spawn_blocking(move || contents.outside(&log, &paid));
+                allowance.set_outside(&ranges, looking.await.unwrap_or_default());
+            }
+            self.delivery.only_ranges = withheld;
             self.uploads.announce_all();
         }
+        self.uploads.wake();
         Ok(())
     }
 
