@@ -69,12 +69,12 @@ pub(crate) struct PaymentArguments {
     #[arg(long, value_name = "FILE")]
     voucher_file: Option<PathBuf>,
 
-    /// Pay when the seller asks: for so much (1h, 2GB), so much money (5000 sats), or the one price that is asked (once); with
-    /// anything but money, --max-spend says how much that may cost
+    /// Pay when the seller asks: for so much (1h, 2GB), so much money (5000 sats), a range of time that is for sale (2024-01-01 to
+    /// 2025-01-01), or the one price that is asked (once); with anything but money, --max-spend says how much that may cost
     #[arg(long, value_name = "AMOUNT")]
     pay: Option<Wish>,
 
-    /// Pay in this way only: bolt11, cashu, erc20, transfer
+    /// Pay in this way only: bolt11, cashu, erc20, eth, transfer
     #[arg(long, value_name = "WAY", requires = "pay", value_parser = method)]
     pay_by: Option<Method>,
 
@@ -249,7 +249,7 @@ impl SellerArguments {
 
 /// A way to pay, by its name.
 pub(super) fn method(text: &str) -> Result<Method, String> {
-    Method::by_name(text).ok_or_else(|| "not a way to pay: bolt11, cashu, erc20 or transfer".to_owned())
+    Method::by_name(text).ok_or_else(|| "not a way to pay: bolt11, cashu, erc20, eth or transfer".to_owned())
 }
 
 /// The terms that are accepted: by their hash, or by their text in a file.

@@ -77,7 +77,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
 
-    /// What is asked: '100 sats/hour', '5 EUR once by transfer', '0.10 EUR/GB'; may be repeated, any one suffices
+    /// What is asked: '100 sats/hour', '5 EUR once by transfer', '0.10 EUR/GB', '1 sat/row', '2 EUR for 2024-01-01 to 2025-01-01'; may
+    /// be repeated, any one suffices
     #[arg(long, value_name = "PRICE", conflicts_with_all = ["free", "admit_all", "validate_command", "validate_url"])]
     price: Vec<SpokenPrice>,
 
