@@ -28,6 +28,8 @@ struct TableBlocks(Mutex<Known>);
 struct Known {
     length: u64,
     segments: Vec<Place>,
+    /// Blocks that have no rows, or that were read to find those that have.
+    index: Vec<u64>,
 }
 
 /// Where a sealed segment is, and when its rows are.
@@ -37,19 +39,48 @@ struct Place {
     times: (i64, i64),
 }
 
+/// Rows that left live are in one of so many sealed segments after them.
+const SEALED_WITHIN: usize = 4;
+
 impl Known {
-    /// Reads the index, unless most of what it says is known. A table whose index is damaged has no places.
+    /// Reads the index, unless most of what it says is known, or it could not be read.
     fn renew(&mut self, log: &SharedLog) {
         let length = log.lock().length();
         if length <= self.length.saturating_add(self.length / 8) {
             return;
         }
+        self.length = length;
+        let mut index = Vec::new();
         // Locked for each block alone: buyers are served meanwhile.
-        if let Ok(plan) = read::locate(length, Query::default(), |block| log.lock().block(block)) {
-            let places = plan.segments.into_iter();
+        let plan = read::locate(length, Query::default(), |block| {
+            index.push(block);
+            log.lock().block(block)
+        });
+        if let Ok(plan) = plan {
             let place = |entry: Entry| Place { block: entry.block, times: (entry.earliest, entry.latest) };
-            *self = Self { length, segments: places.map(place).collect() };
+            self.segments = plan.segments.into_iter().map(place).collect();
+            self.index = index;
         }
+    }
+
+    /// Blocks without a row of these ranges. Live ones are among them if their rows came again.
+    fn outside(&self, ranges: &[TimeRange]) -> RangeSet<u64> {
+        let mut outside = RangeSet::new();
+        let superseded = self.segments.len().checked_sub(SEALED_WITHIN);
+        let superseded = superseded.and_then(|nth| self.segments.get(nth)).map_or(0, |place| place.block);
+        if superseded > 1 {
+            outside.insert(1..superseded);
+        }
+        for place in &self.segments {
+            let block = place.block..place.block + 1;
+            if ranges.iter().any(|range| range.meets(place.times.0, place.times.1)) {
+                outside.remove(block);
+            } else {
+                outside.insert(block);
+            }
+        }
+        self.index.iter().for_each(|&block| outside.remove(block..block + 1));
+        outside
     }
 }
 
@@ -66,8 +97,25 @@ impl Contents for TableBlocks {
     fn outside(&self, log: &SharedLog, ranges: &[TimeRange]) -> RangeSet<u64> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.renew(log);
-        let is_outside =
-            |place: &&Place| !ranges.iter().any(|range| range.meets(place.times.0, place.times.1));
-        known.segments.iter().filter(is_outside).map(|place| place.block..place.block + 1).collect()
+        known.outside(ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_outside_is_known_from_the_index() {
+        let place = |block: u64| {
+            let time = i64::try_from(block).unwrap();
+            Place { block, times: (time, time) }
+        };
+        // Segments in every third block up to 27; live blocks between, indexes in 14 and 29.
+        let segments = (3..28).step_by(3).map(place).collect();
+        let known = Known { length: 30, segments, index: vec![0, 14, 29] };
+        let range = TimeRange::new(6, 13).unwrap();
+        let outside: Vec<_> = known.outside(&[range]).into_iter().collect();
+        assert_eq!(outside, [1..6, 7..9, 10..12, 13..14, 15..19, 21..22, 24..25, 27..28]);
     }
 }

@@ -4,7 +4,7 @@
 
 use dazaar::Seller;
 use dazaar::cards::Price;
-use dazaar::cards::price::Kind as PriceKind;
+use dazaar::cards::price::{Kind as PriceKind, TimeRange};
 use dazaar_table::read;
 use dazaar_table::times::parse_time;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct QuoteAnswer {
     pub rows: u64,
     /// Bytes of the segments that have them.
     pub bytes: u64,
-    /// What they cost, for each price that can be paid now and does not count time.
+    /// What the blocks with them cost, for each price that can be paid now and does not count time.
     #[serde(default)]
     pub costs: Vec<QuoteCost>,
 }
@@ -52,24 +52,23 @@ pub(crate) fn answer(question: &QuoteQuestion, seller: &Seller) -> Result<QuoteA
     // Locked for each block alone: buyers are served meanwhile.
     let length = log.lock().length();
     let quote = read::quote(length, from, to, |block| log.lock().block(block));
-    let read::Quote { rows, bytes } = quote.map_err(|error| error.to_string())?;
+    let read::Quote { rows, bytes, sent_rows } = quote.map_err(|error| error.to_string())?;
     let costs = seller.prices_taken().into_iter().filter_map(|offer| {
         let terms = offer.terms.ok()?;
-        let units = units(&terms.price, (rows, bytes), (from, to))?;
+        let units = units(&terms.price, (sent_rows, bytes), (from, to))?;
         Some(QuoteCost { cost: terms.shown.amount(units), price: terms.to_string() })
     });
     Ok(QuoteAnswer { rows, bytes, costs: costs.collect() })
 }
 
-/// What a range of so many rows and bytes costs; none if that depends on how long it takes, or if it is not sold so.
+/// What a range costs whose blocks have so many rows and bytes; none if that depends on how long it takes, or if it is not sold so.
 fn units(price: &Price, (rows, bytes): (u64, u64), (from, to): (Option<i64>, Option<i64>)) -> Option<u64> {
     match price.kind {
         PriceKind::Free => Some(0),
         PriceKind::Once { .. } => price.flat(),
         PriceKind::Range { range, units } => {
-            let is_within =
-                from.is_some_and(|from| from >= range.from_ns()) && to.is_some_and(|to| to <= range.to_ns());
-            is_within.then_some(units)
+            let wanted = TimeRange::new(from?, to?)?;
+            range.has(wanted).then_some(units)
         }
         PriceKind::Records { .. } => Some(price.quote(rows)),
         PriceKind::Bytes { .. } => Some(price.quote(bytes)),

@@ -135,6 +135,8 @@ pub struct Replication {
     /// What may still be sent, as the scale weighs it.
     upload_limit: Option<u64>,
     scale: Option<Arc<dyn Scale>>,
+    /// Something that was asked for waits for more room.
+    is_held: bool,
 }
 
 /// Whether somebody is to prove the length that it claims.
@@ -162,6 +164,7 @@ impl Replication {
             bytes_up: 0,
             upload_limit: None,
             scale: None,
+            is_held: false,
         }
     }
 
@@ -210,6 +213,11 @@ impl Replication {
     /// Weighs blocks before they are sent, or counts their bytes again.
     pub fn set_scale(&mut self, scale: Option<Arc<dyn Scale>>) {
         self.scale = scale;
+    }
+
+    /// Whether something had to wait, since this was last asked, that weighs more than may be sent.
+    pub const fn take_held(&mut self) -> bool {
+        std::mem::replace(&mut self.is_held, false)
     }
 
     /// Whether we ask this peer. What it owes us by then may still come.
@@ -413,7 +421,11 @@ impl Replication {
             return Ok(None);
         }
         match peer.uploads.poll(&mut self.feed, log, room)? {
-            None | Some(Answer::Later) => Ok(None),
+            None => Ok(None),
+            Some(Answer::Later) => {
+                self.is_held = true;
+                Ok(None)
+            }
             Some(Answer::Gone(blocks)) => {
                 Ok(Some(Message::Unhave { start: blocks.start, length: blocks.end - blocks.start }))
             }

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar_market::price::TimeRange;
 use dazaar_wire::replication::Scale;
 use rangemap::RangeSet;
 
-use crate::contents::{BlockRows, Contents};
+use crate::contents::{BlockRows, Contents, RowBlocks};
 
 /// How much may be sent of what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Whether rows are counted, and not bytes.
+    /// Whether the limit is one of rows, and not of bytes.
     pub(crate) of_rows: bool,
     /// How many bytes or rows; none if there is no limit.
     pub(crate) left: Option<u64>,
+    /// Whether somebody pays for rows, limited or not.
+    pub(crate) counts_rows: bool,
     /// Ranges of time that are paid: what is in them counts for nothing.
     pub(crate) ranges: Vec<TimeRange>,
     /// Nothing outside of them is to be sent.
@@ -46,8 +48,9 @@ struct State {
     ranges: Vec<TimeRange>,
     /// Rows that were charged, or will be; none as long as nobody has looked them up.
     had: Option<RangeSet<u64>>,
-    /// Blocks that have nothing of the ranges, as far as is known.
+    /// Blocks that have nothing of the ranges, as far as is known, and the ranges that were looked for.
     outside: RangeSet<u64>,
+    looked_for: Vec<TimeRange>,
 }
 
 /// What sending one block counts for.
@@ -76,10 +79,21 @@ impl Allowance {
         self.state().had.get_or_insert_default().extend(had);
     }
 
-    /// These blocks have nothing of these ranges, if they are still those that are paid.
+    /// The ranges that are paid and that nobody has looked for yet; whoever asks looks.
+    pub(crate) fn look_for(&self) -> Option<Vec<TimeRange>> {
+        let mut state = self.state();
+        if !state.limits.only_ranges || state.looked_for == state.limits.ranges {
+            return None;
+        }
+        state.outside = RangeSet::new();
+        state.looked_for = state.limits.ranges.clone();
+        Some(state.looked_for.clone())
+    }
+
+    /// These blocks have nothing of these ranges, if they are still those that are looked for.
     pub(crate) fn set_outside(&self, ranges: &[TimeRange], outside: RangeSet<u64>) {
         let mut state = self.state();
-        if state.limits.ranges == ranges {
+        if state.looked_for == ranges {
             state.outside = outside;
         }
     }
@@ -100,15 +114,12 @@ impl Allowance {
         let mut state = self.state();
         let uncharged = if limits.of_rows { count(&state.rows) } else { state.bytes };
         limits.left = limits.left.map(|left| left.saturating_sub(uncharged));
-        if state.limits.ranges != limits.ranges {
-            state.outside = RangeSet::new();
-        }
         state.limits = limits;
     }
 
-    /// Nothing may be sent.
+    /// Nothing may be sent, of ranges that are paid neither.
     pub(crate) fn close(&self) {
-        self.state().limits.left = Some(0);
+        self.state().limits = Limits { left: Some(0), ..Limits::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,17 +130,27 @@ impl Allowance {
 impl State {
     /// Whether bytes count, all of them.
     const fn counts_bytes(&self) -> bool {
-        !self.limits.of_rows && !self.limits.only_ranges && self.limits.ranges.is_empty()
+        !self.limits.of_rows
+            && !self.limits.counts_rows
+            && !self.limits.only_ranges
+            && self.limits.ranges.is_empty()
+    }
+
+    /// The first run of blocks, of those in `blocks`, that are known to have nothing that is paid.
+    fn known_outside(&self, blocks: Range<u64>) -> Option<Range<u64>> {
+        let is_theirs = self.limits.only_ranges && self.looked_for == self.limits.ranges;
+        self.outside.overlapping(blocks).next().filter(|_| is_theirs).cloned()
     }
 
     /// What a block counts for; none if it is withheld.
     fn weigh(&self, found: Option<BlockRows>, bytes: u64) -> Option<Weighed> {
-        let Limits { of_rows, ranges, only_ranges, .. } = &self.limits;
+        let Limits { of_rows, counts_rows, ranges, only_ranges, .. } = &self.limits;
         let in_range =
             |(earliest, latest)| ranges.iter().find(|range| range.meets(earliest, latest)).copied();
         let range = found.as_ref().and_then(|found| found.times).and_then(in_range);
         let rows = found.filter(|_| range.is_none()).map(|found| found.rows);
-        let is_free = range.is_some() || *only_ranges;
+        // Who paid for a range needs the header and the indexes.
+        let is_free = range.is_some() || (rows.is_none() && !ranges.is_empty());
         let weight = match &rows {
             Some(_) if *only_ranges => return None,
             _ if is_free => 0,
@@ -140,17 +161,18 @@ impl State {
             _ => bytes,
         };
         let bytes = if is_free { 0 } else { bytes };
-        Some(Weighed { weight, bytes, rows: rows.filter(|_| *of_rows), range })
+        Some(Weighed { weight, bytes, rows: rows.filter(|_| *of_rows || *counts_rows), range })
     }
 
     /// A block was sent.
     fn use_up(&mut self, sent: Weighed) {
         let mut weight = sent.weight;
+        let of_rows = self.limits.of_rows;
         self.bytes += sent.bytes;
         if let Some(rows) = sent.rows.filter(|rows| !rows.is_empty()) {
             let had = self.had.get_or_insert_default();
             // Of two blocks of one answer with the same rows the second counts for nothing.
-            weight = missing(had, &rows);
+            weight = if of_rows { missing(had, &rows) } else { weight };
             for gap in had.gaps(&rows).collect::<Vec<_>>() {
                 self.rows.insert(gap);
             }
@@ -176,14 +198,39 @@ fn count(set: &RangeSet<u64>) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Counter {
     allowance: Arc<Allowance>,
-    contents: Option<Arc<dyn Contents>>,
+    /// Nothing, as long as nobody knows what the feed holds.
+    contents: OnceLock<Option<Arc<dyn Contents>>>,
+    /// The ranges outside of which something was withheld that is not announced again yet.
+    withheld: Mutex<Option<Vec<TimeRange>>>,
     /// What was weighed for the answer that is being made.
     weighed: Mutex<BTreeMap<u64, Weighed>>,
 }
 
 impl Counter {
-    pub(crate) fn new(allowance: Arc<Allowance>, contents: Option<Arc<dyn Contents>>) -> Arc<Self> {
-        Arc::new(Self { allowance, contents, weighed: Mutex::default() })
+    pub(crate) fn new(allowance: Arc<Allowance>) -> Arc<Self> {
+        let (contents, withheld, weighed) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Arc::new(Self { allowance, contents, withheld, weighed })
+    }
+
+    /// This is what the feed holds; of one without rows each block is one.
+    pub(crate) fn set_contents(&self, contents: Option<Arc<dyn Contents>>) {
+        let _ = self.contents.set(contents);
+    }
+
+    /// Whether something was withheld that need not be now; once.
+    pub(crate) fn take_withheld(&self) -> bool {
+        let mut withheld = self.withheld();
+        let limits = &self.allowance.state().limits;
+        let is_open = |ranges: &mut Vec<TimeRange>| !limits.only_ranges || *ranges != limits.ranges;
+        withheld.take_if(is_open).is_some()
+    }
+
+    fn withheld(&self) -> MutexGuard<'_, Option<Vec<TimeRange>>> {
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn withhold(&self, ranges: &[TimeRange]) {
+        self.withheld().get_or_insert_with(|| ranges.to_vec());
     }
 
     /// What may be sent; none if there is no limit.
@@ -216,21 +263,43 @@ impl Counter {
 
 impl Scale for Counter {
     fn weigh(&self, block: u64, bytes: &[u8]) -> Option<u64> {
-        // Of a feed without rows each block is one.
-        let found = match &self.contents {
-            Some(contents) => contents.rows(block, bytes),
-            None => Some(BlockRows { rows: block..block.saturating_add(1), times: None }),
+        let length = bytes.len() as u64;
+        let weighed = match self.contents.get() {
+            // It closes the limit, until somebody knows.
+            None => Some(Weighed { weight: u64::MAX, bytes: length, rows: None, range: None }),
+            Some(contents) => {
+                let found = match contents {
+                    Some(contents) => contents.rows(block, bytes),
+                    None => RowBlocks.rows(block, bytes),
+                };
+                self.allowance.state().weigh(found, length)
+            }
         };
-        let weighed = self.allowance.state().weigh(found, bytes.len() as u64)?;
+        let Some(weighed) = weighed else {
+            let ranges = self.allowance.state().limits.ranges.clone();
+            self.withhold(&ranges);
+            return None;
+        };
         let weight = weighed.weight;
         self.weighed().insert(block, weighed);
         Some(weight)
     }
 
     fn withheld_until(&self, block: u64) -> u64 {
+        let (until, ranges) = {
+            let state = self.allowance.state();
+            match state.known_outside(block..block.saturating_add(1)) {
+                Some(run) => (run.end, state.limits.ranges.clone()),
+                None => return block,
+            }
+        };
+        self.withhold(&ranges);
+        until
+    }
+
+    fn open_until(&self, block: u64) -> u64 {
         let state = self.allowance.state();
-        let outside = state.outside.get(&block).filter(|_| state.limits.only_ranges);
-        outside.map_or(block, |run| run.end)
+        state.known_outside(block..u64::MAX).map_or(u64::MAX, |run| run.start)
     }
 }
 
@@ -271,7 +340,9 @@ mod tests {
     }
 
     fn counter() -> Arc<Counter> {
-        Counter::new(Arc::default(), Some(Arc::new(Hours)))
+        let counter = Counter::new(Arc::default());
+        counter.set_contents(Some(Arc::new(Hours)));
+        counter
     }
 
     fn bytes(left: u64) -> Limits {
@@ -324,15 +395,51 @@ mod tests {
         allowance.set(limits.clone());
         assert_eq!(send(&counter, 0..7), [1, 4, 6]);
         assert_eq!(allowance.take_sent(), Sent { ranges: vec![range], ..Sent::default() });
+        assert_eq!(allowance.look_for(), Some(vec![range]));
+        assert_eq!(allowance.look_for(), None, "one looks");
         allowance.set_outside(&[], RangeSet::from([0..7]));
         assert_eq!(counter.withheld_until(1), 1, "of other ranges that says nothing");
         allowance.set_outside(&[range], RangeSet::from([1..2, 4..5]));
         assert_eq!([0, 1, 2, 4].map(|block| counter.withheld_until(block)), [0, 2, 2, 5]);
+        assert_eq!([0, 2, 5].map(|block| counter.open_until(block)), [1, 4, u64::MAX]);
+        assert!(!counter.take_withheld(), "nothing has changed");
         // With other credit the rest comes too, and is paid for.
         allowance.set(Limits { left: Some(1000), only_ranges: false, ..limits });
+        assert!(counter.take_withheld() && !counter.take_withheld(), "it is announced again, once");
         assert_eq!(counter.withheld_until(1), 1);
         assert!(send(&counter, 0..7).is_empty());
         let sent = allowance.take_sent();
-        assert_eq!((sent.bytes, sent.ranges, allowance.left()), (500, vec![range], Some(500)));
+        assert_eq!(
+            (sent.bytes, sent.ranges, allowance.left()),
+            (300, vec![range], Some(700)),
+            "and no index"
+        );
+        // While something is given back, nothing of the range goes either.
+        allowance.close();
+        assert_eq!((allowance.left(), counter.scale().is_none()), (Some(0), true));
+    }
+
+    #[test]
+    fn rows_are_noted_for_who_pays_for_them_without_a_limit() {
+        let counter = counter();
+        counter.allowance.set_rows([]);
+        counter.allowance.set(Limits { counts_rows: true, ..Limits::default() });
+        assert!(send(&counter, 0..4).is_empty());
+        let sent = counter.allowance.take_sent();
+        assert_eq!((sent.rows, sent.bytes, counter.left()), (vec![10..40], 400, None));
+    }
+
+    #[test]
+    fn as_long_as_nobody_knows_what_a_feed_holds_one_block_goes_at_a_time() {
+        let counter = Counter::new(Arc::default());
+        counter.allowance.set_rows([]);
+        let limits = Limits { of_rows: true, left: Some(100), ..Limits::default() };
+        counter.allowance.set(limits.clone());
+        assert!(send(&counter, 0..4).is_empty());
+        assert_eq!((counter.left(), counter.allowance.take_sent().rows), (Some(0), vec![]));
+        counter.set_contents(None);
+        counter.allowance.set(limits);
+        assert!(send(&counter, 0..4).is_empty());
+        assert_eq!(counter.allowance.take_sent().rows, vec![0..4], "each block is a row");
     }
 }

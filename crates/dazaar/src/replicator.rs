@@ -11,6 +11,7 @@ use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, Re
 use tokio::sync::Notify;
 
 use crate::allowance::Counter;
+use crate::contents::Contents;
 use crate::folder::Folder;
 use crate::shared_log::SharedLog;
 
@@ -144,12 +145,26 @@ impl Replicator {
         self.state().counter = Some(counter);
     }
 
-    /// Tells peers anew of what is here: some of it was withheld from them.
-    pub(crate) fn announce_all(&self) {
+    /// Tells peers anew of what is here, if some of it was withheld from them that need not be now.
+    pub(crate) fn announce_withheld(&self) {
         let mut state = self.state();
-        let log = self.log.lock();
-        state.replication.handle_added(0..log.length(), &log);
-        state.wake_all();
+        if state.counter.as_ref().is_some_and(|counter| counter.take_withheld()) {
+            let log = self.log.lock();
+            state.replication.handle_added(0..log.length(), &log);
+            state.wake_all();
+        }
+    }
+
+    /// Whether something had to wait, since this was last asked, that costs more than is left.
+    pub(crate) fn take_held(&self) -> bool {
+        self.state().replication.take_held()
+    }
+
+    /// This is what the feed holds.
+    pub(crate) fn set_contents(&self, contents: Option<Arc<dyn Contents>>) {
+        if let Some(counter) = &self.state().counter {
+            counter.set_contents(contents);
+        }
     }
 
     /// There may be something to send again.

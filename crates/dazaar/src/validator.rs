@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::price::{Kind, TimeRange};
+use dazaar_market::price::{Basis, Kind, TimeRange};
 use dazaar_market::{Card, Price, Verdict};
 
 pub(crate) use granted::info as credit_info;
@@ -137,7 +137,8 @@ pub fn validator(admission: &Admission, card: &Card, database: &Arc<Database>) -
 fn gift(card: &Card) -> Option<Price> {
     let prices = card.offers().into_iter().filter_map(|offer| Some(offer.terms.ok()?.price));
     prices.into_iter().find(|price| {
-        let is_metered = price.metered().is_some();
+        // A block has many rows: one for nothing would be far more than a trial.
+        let is_metered = matches!(price.metered(), Some((Basis::Time | Basis::Bytes, _)));
         price.kind == Kind::Free || (is_metered && (price.trial > 0 || price.free.is_some()))
     })
 }

@@ -25,16 +25,12 @@ pub(crate) struct Plan {
     pub(crate) top_up: bool,
 }
 
-impl Plan {
-    /// Whether the seller admits us to nothing but ranges of time, and something else is wanted.
-    fn is_beyond(&self, info: &Value) -> bool {
-        let is_admitted_to = |range: &TimeRange| {
-            let (from, to) = range.ends();
-            let ranges = info["ranges"].as_array().into_iter().flatten();
-            ranges.into_iter().any(|range| range["from"] == from.as_str() && range["to"] == to.as_str())
-        };
-        info["type"] == "range" && !matches!(&self.wish, Wish::Range(range) if is_admitted_to(range))
-    }
+/// Whether a range lies within one to which a seller admits us.
+fn is_admitted_to(info: &Value, range: TimeRange) -> bool {
+    let ranges = info["ranges"].as_array().into_iter().flatten();
+    let ends = ranges.filter_map(|range| Some((range["from"].as_str()?, range["to"].as_str()?)));
+    let mut admitted = ends.filter_map(|(from, to)| TimeRange::parse(from, to).ok());
+    admitted.any(|admitted| admitted.has(range))
 }
 
 /// A plan at work.
@@ -97,7 +93,7 @@ impl<'a> Paying<'a> {
             }
             BuyerNotice::Session(BuyerEvent::Valid { info }) => {
                 self.is_unanswered.set(false);
-                if self.plan.is_beyond(info) { self.handle_due(self.asked) } else { self.handle_left(info) }
+                if info["type"] == "range" { self.handle_ranges(info) } else { self.handle_left(info) }
             }
             _ => Ok(false),
         }
@@ -112,6 +108,17 @@ impl<'a> Paying<'a> {
         self.pay(&terms)?;
         self.chosen.replace(Some(terms));
         Ok(true)
+    }
+
+    /// The seller admits us to nothing but ranges of time. If something else is wanted, it is paid; if nothing fits, nothing is.
+    fn handle_ranges(&self, info: &Value) -> Result<bool, Failure> {
+        let is_there = |range| is_admitted_to(info, range);
+        if matches!(&self.plan.wish, Wish::Range(range) if is_there(*range)) {
+            return Ok(false);
+        }
+        let is_new = |terms: &&PriceTerms| !terms.price.range().is_some_and(is_there);
+        let asked: Vec<_> = self.asked.iter().filter(is_new).cloned().collect();
+        if self.choose(&asked).is_err() { Ok(false) } else { self.handle_due(&asked) }
     }
 
     fn handle_left(&self, info: &Value) -> Result<bool, Failure> {
@@ -160,9 +167,15 @@ impl<'a> Paying<'a> {
         }
         match self.plan.wish.units(terms) {
             None => Some(format!("`{}` is not what is counted", self.plan.wish)),
+            Some(units) if self.is_other_amount(terms, units) => Some("another amount is asked".to_owned()),
             Some(units) if units < terms.price.minimum => Some("less than the least that is sold".to_owned()),
             Some(_) => None,
         }
+    }
+
+    /// Whether one amount is asked, and so much money is not that.
+    fn is_other_amount(&self, terms: &PriceTerms, units: u64) -> bool {
+        matches!(self.plan.wish, Wish::Money { .. }) && terms.price.flat().is_some_and(|flat| flat != units)
     }
 
     fn pay(&self, terms: &PriceTerms) -> Result<(), Failure> {

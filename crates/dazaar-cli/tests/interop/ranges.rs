@@ -70,9 +70,10 @@ fn a_day_of_a_table_is_bought_and_nothing_else() {
     let mut quote = scene
         .dazaar("buyer", &["quote", &link(&place), "--from", "2026-01-02", "--to", "2026-01-02T12:00:00Z"]);
     quote.succeed();
+    // Half a day lies in two segments, which are sent whole.
     let costs = json!([
         ["2 EUR", format!("2 EUR for {day} by transfer")],
-        ["86.4 EUR", "0.01 EUR per row by transfer"]
+        ["163.84 EUR", "0.01 EUR per row by transfer"]
     ]);
     assert_eq!(quote.last("quote")["costs"], costs);
     let (mut statement, to) = (String::new(), scene.text_path("day.csv"));

@@ -139,7 +139,7 @@ fn kind(fields: Fields<'_>, exponent: i32) -> Result<Kind, OfferError> {
             Kind::Once { units: units("amount", amount, exponent)? }
         }
         "range" => {
-            fields.without(&["interval"])?;
+            fields.without(&["cap", "interval", "min"])?;
             let end = |field| fields.text(&[field])?.ok_or(OfferError::Missing { field });
             let range = TimeRange::parse(end("from")?, end("to")?)?;
             Kind::Range { units: units("amount", amount, exponent)?, range }

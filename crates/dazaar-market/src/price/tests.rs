@@ -252,7 +252,7 @@ fn a_range_is_read_and_shown() {
     range["to"] = "2025-01-01T01:00:00+01:00".into();
     let same = offers("prices", json!([range])).remove(0).terms.unwrap();
     assert_eq!(same.price.to_json(), terms.price.to_json(), "equal prices give equal texts");
-    for (field, value) in [("from", "2025-01-01"), ("to", "soon"), ("to", "")] {
+    for (field, value) in [("from", "2025-01-01"), ("to", "soon"), ("to", ""), ("min", "1"), ("cap", "1")] {
         let mut wrong = range.clone();
         wrong[field] = value.into();
         assert!(offers("prices", json!([wrong])).remove(0).terms.is_err(), "{field} {value}");

@@ -48,6 +48,11 @@ impl TimeRange {
         earliest < self.to_ns && latest >= self.from_ns
     }
 
+    /// Whether all of another lies in it.
+    pub const fn has(self, other: Self) -> bool {
+        other.from_ns >= self.from_ns && other.to_ns <= self.to_ns
+    }
+
     /// Its ends as texts: dates if they are midnight, else RFC 3339, both in UTC.
     pub fn ends(self) -> (String, String) {
         (show(self.from_ns), show(self.to_ns))
@@ -149,6 +154,8 @@ mod tests {
         let range = TimeRange::new(10, 20).unwrap();
         assert!(range.meets(0, 10) && range.meets(19, 30) && range.meets(0, 30) && range.meets(12, 13));
         assert!(!range.meets(0, 9) && !range.meets(20, 30));
+        let within = TimeRange::new(12, 20).unwrap();
+        assert!(range.has(range) && range.has(within) && !within.has(range));
     }
 
     proptest! {

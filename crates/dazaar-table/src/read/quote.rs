@@ -9,6 +9,7 @@ use super::query::Query;
 use super::rows::{Rows, RowsEvent};
 use super::scan::{ScanError, locate};
 use crate::limits::TAIL_BLOCKS_MAX;
+use crate::segment::decode_head;
 
 /// What an answer would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Quote {
     pub rows: u64,
     /// Bytes of the segments that have them.
     pub bytes: u64,
+    /// Rows of those segments, which are sent whole.
+    pub sent_rows: u64,
 }
 
 /// Counts the rows between two times, from inclusive, to exclusive, in nanoseconds. `read` gives a block, or nothing if it is not
@@ -31,8 +34,10 @@ pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
     mut read: impl FnMut(u64) -> Result<Option<B>, E>,
 ) -> Result<Quote, ScanError<E>> {
     let mut plan = locate(length, Query { from, to, ..Query::default() }, &mut read)?;
-    let mut quote = Quote { rows: 0, bytes: plan.bytes() };
+    let bytes = plan.bytes();
     let segments = mem::take(&mut plan.segments);
+    let sent_rows = segments.iter().map(|entry| entry.rows).sum();
+    let mut quote = Quote { rows: 0, bytes, sent_rows };
     let (inside, edges): (Vec<_>, Vec<_>) =
         segments.into_iter().partition(|entry| plan.selection.covers(entry.earliest, entry.latest));
     if edges.len() as u64 > TAIL_BLOCKS_MAX {
@@ -50,6 +55,8 @@ pub fn quote<B: AsRef<[u8]>, E: std::error::Error + 'static>(
             quote.rows += found.num_rows() as u64;
             if tail.contains(&number) && found.num_rows() > 0 {
                 quote.bytes += bytes.map_or(0, <[u8]>::len) as u64;
+                quote.sent_rows +=
+                    bytes.and_then(|block| decode_head(block).ok()).map_or(0, |head| head.rows);
             }
         }
     }

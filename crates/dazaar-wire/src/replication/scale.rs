@@ -15,6 +15,12 @@ pub trait Scale: fmt::Debug + Send + Sync {
     fn withheld_until(&self, block: u64) -> u64 {
         block
     }
+
+    /// The end of the blocks from `block` on that have to be read to know that.
+    fn open_until(&self, block: u64) -> u64 {
+        let _ = block;
+        u64::MAX
+    }
 }
 
 /// What may still be sent.
@@ -49,6 +55,12 @@ impl Room<'_> {
     /// The end of the blocks from `block` on that need not be read, since they are withheld.
     pub(super) fn withheld_until(self, block: u64) -> u64 {
         self.scale.map_or(block, |scale| scale.withheld_until(block))
+    }
+
+    /// The end of the blocks from `block` on that may be sent, as far as is known without reading them, and for which there may be room.
+    pub(super) fn open_until(self, block: u64) -> u64 {
+        let open = self.scale.map_or(u64::MAX, |scale| scale.open_until(block));
+        if self.weight > 0 { open } else { open.min(block.saturating_add(1)) }
     }
 
     /// Whether a block of this weight has to wait.

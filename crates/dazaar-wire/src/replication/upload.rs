@@ -170,6 +170,7 @@ impl Uploads {
         if open > range.start {
             return Ok((Answer::Gone(range.start..open), open));
         }
+        let range = range.start..range.end.min(room.open_until(range.start));
         // Damage is one block's: without it, those before it are sent.
         let read = self.read_range(range.clone(), feed, log, room).or_else(|error| match error {
             LogError::Corrupt { .. } | LogError::MissingNode { .. } => {

@@ -55,8 +55,8 @@ struct Delivery {
     uncharged_ms: i64,
     /// Something was delivered that costs time.
     counts: bool,
-    /// Ranges of time outside of which everything was withheld.
-    only_ranges: Option<Vec<TimeRange>>,
+    /// The rows that were paid are used up, and more was asked for.
+    is_spent: bool,
     /// Not yet recorded.
     blocks: u64,
     bytes: u64,
@@ -130,7 +130,7 @@ impl SellerConnection {
         let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
-            verdict = self.verdict.answer() => self.handle_verdict(verdict).await?,
+            verdict = self.verdict.answer() => self.handle_verdict(verdict)?,
             Some((name, message)) = next(inbox) => {
                 self.say(&name, &message);
                 // What is left has changed.
@@ -217,7 +217,18 @@ impl SellerConnection {
     }
 
     /// A buyer who is refused for want of credit has heard before what is asked. npm dazaar would not know what to do with it.
-    async fn handle_verdict(&mut self, verdict: Verdict) -> Result<(), SessionEnd> {
+    fn handle_verdict(&mut self, mut verdict: Verdict) -> Result<(), SessionEnd> {
+        if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
+            let limits = info.as_ref().map(limits).unwrap_or_default();
+            // Who has no rows left is sent what costs none. Who wants more hears what is asked.
+            let is_empty = limits.of_rows && limits.left == Some(0);
+            self.delivery.is_spent = is_empty && (self.delivery.is_spent || self.uploads.take_held());
+            if self.delivery.is_spent {
+                verdict = Verdict::Refuse { reason: "nothing left of what was paid".to_owned() };
+            } else {
+                self.set_limits(&buyer, limits)?;
+            }
+        }
         if let Some(buyer) = self.buyer()
             && self.is_native
             && !self.is_refused
@@ -226,30 +237,29 @@ impl SellerConnection {
         {
             self.say_due(&buyer);
         }
-        if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
-            let limits = info.as_ref().map(limits).unwrap_or_default();
-            self.set_limits(&buyer, limits).await?;
-        }
         self.machine.handle_verdict(self.connection.now(), verdict);
         Ok(())
     }
 
-    async fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
+    fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
         let allowance = self.seller.buyers.allowance(buyer);
-        if limits.of_rows && allowance.lacks_rows() {
+        if (limits.of_rows || limits.counts_rows) && allowance.lacks_rows() {
             allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
         }
-        let withheld = limits.only_ranges.then(|| limits.ranges.clone());
-        self.seller.buyers.set_limits(buyer, limits);
-        if self.delivery.only_ranges != withheld {
-            if let (Some(ranges), Some(contents)) = (withheld.clone(), self.seller.contents()) {
-                let (log, paid) = (Arc::clone(&self.seller.log), ranges.clone());
-                let looking = tokio::task::spawn_blocking(move || contents.outside(&log, &paid));
-                allowance.set_outside(&ranges, looking.await.unwrap_or_default());
-            }
-            self.delivery.only_ranges = withheld;
-            self.uploads.announce_all();
+        let contents = self.seller.contents();
+        if contents.is_some() || self.seller.log.lock().length() > 0 {
+            self.uploads.set_contents(contents.as_ref());
         }
+        self.seller.buyers.set_limits(buyer, limits);
+        if let (Some(contents), Some(ranges)) = (contents, allowance.look_for()) {
+            let log = Arc::clone(&self.seller.log);
+            // Until it is known, each block is read to find out.
+            tokio::task::spawn_blocking(move || {
+                let outside = contents.outside(&log, &ranges);
+                allowance.set_outside(&ranges, outside);
+            });
+        }
+        self.uploads.announce_withheld();
         self.uploads.wake();
         Ok(())
     }
@@ -345,8 +355,7 @@ impl SellerConnection {
 
     fn add_view(&mut self, log: &Arc<SharedLog>, feed: Feed) {
         let allowance = self.buyer().map(|buyer| self.seller.buyers.allowance(&buyer)).unwrap_or_default();
-        let counter = Counter::new(allowance, self.seller.contents());
-        self.uploads.add(log, feed, counter);
+        self.uploads.add(log, feed, Counter::new(allowance));
     }
 
     fn put_sale(&self, buyer: &IdentityKey, unique_feed: FeedKey) -> Result<(), DatabaseError> {
@@ -430,7 +439,13 @@ fn limits(info: &Value) -> Limits {
     let ranges = info["ranges"].as_array().into_iter().flatten();
     let ranges =
         ranges.filter_map(|range| TimeRange::parse(range["from"].as_str()?, range["to"].as_str()?).ok());
-    Limits { of_rows: kind == "records", left, ranges: ranges.collect(), only_ranges: kind == "range" }
+    Limits {
+        of_rows: kind == "records",
+        left,
+        counts_rows: info["counts"] == "records",
+        ranges: ranges.collect(),
+        only_ranges: kind == "range",
+    }
 }
 
 /// The next message for the buyer, once there is one.

@@ -7,6 +7,7 @@ use dazaar_log::{Feed, FeedKey, SignedHead};
 use dazaar_wire::replication::{Download, Options};
 
 use crate::allowance::Counter;
+use crate::contents::Contents;
 use crate::replicator::{Replicator, Uploaded};
 use crate::shared_log::SharedLog;
 
@@ -42,8 +43,18 @@ impl Uploads {
     }
 
     /// What was withheld may be sent now.
-    pub(super) fn announce_all(&self) {
-        self.views.values().for_each(|view| view.announce_all());
+    pub(super) fn announce_withheld(&self) {
+        self.views.values().for_each(|view| view.announce_withheld());
+    }
+
+    /// Whether something had to wait, since this was last asked, that costs more than is left.
+    pub(super) fn take_held(&self) -> bool {
+        self.views.values().fold(false, |is_held, view| view.take_held() | is_held)
+    }
+
+    /// This is what each feed holds.
+    pub(super) fn set_contents(&self, contents: Option<&Arc<dyn Contents>>) {
+        self.views.values().for_each(|view| view.set_contents(contents.cloned()));
     }
 
     /// What was sent since it was last asked.

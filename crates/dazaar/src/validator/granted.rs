@@ -98,8 +98,8 @@ impl Validator for Granted {
             Ok(Some(Standing { credit: Credit::Time { left_ms: ..=0 }, .. })) => {
                 Verdict::Refuse { reason: "no time left on this subscription".to_owned() }
             }
-            // Whoever used the last rows is still sent what has none and costs nothing: an index often follows them.
-            Ok(Some(standing)) if !question.served_rows.is_empty() => {
+            // Rows that were charged may be fetched again, and what follows the last of them costs nothing.
+            Ok(Some(standing)) if standing.has_rows => {
                 Verdict::Admit { info: Some(standing_info(&standing)) }
             }
             Ok(Some(standing)) if standing.credit.is_used_up() => {
@@ -129,6 +129,9 @@ pub(crate) fn info(credit: Credit) -> Value {
 /// The same, and which ranges of time are paid.
 fn standing_info(standing: &Standing) -> Value {
     let mut info = info(standing.credit);
+    if standing.counts_rows {
+        info["counts"] = "records".into();
+    }
     if !standing.ranges.is_empty() {
         let ends = |range: &TimeRange| {
             let (from, to) = range.ends();

@@ -50,6 +50,15 @@ fn delivered(scene: &Scene, buyer: &Customer) -> Vec<u64> {
     accounts.iter().map(dazaar::database::Account::delivered).collect()
 }
 
+async fn until_delivered(scene: &Scene, buyer: &Customer, units: &[u64]) {
+    let waiting = async {
+        while delivered(scene, buyer) != units {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, waiting).await.expect("in time");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_is_paid_once_wherever_it_goes() {
     let prices = json!([{ "method": "bolt11", "currency": "SATS", "amount": "1", "per": "record" }]);
@@ -75,10 +84,20 @@ async fn a_row_is_paid_once_wherever_it_goes() {
     other.admitted().await;
     until(other.buyer.feed().as_ref().unwrap(), Replicator::is_complete).await;
     assert_eq!(other.buyer.feed().unwrap().progress().bytes_down, 20_000);
-    other
-        .next(|notice| matches!(notice, BuyerNotice::Session(BuyerEvent::Invalid { .. })).then_some(()))
-        .await;
-    assert_eq!((delivered(&scene, &other), charged(&other)), (vec![20_000], vec![0..20]));
+    until_delivered(&scene, &other, &[20_000]).await;
+    assert_eq!(charged(&other), [0..20]);
+
+    // A third has them all again at the same time, though nothing is left to pay with.
+    let dir = scene.folders.path().join("third");
+    let mut third = Customer::with_master(&dir, &scene.link, &scene.bank, &master);
+    assert_eq!(third.admitted().await["remaining"], 0);
+    until(third.buyer.feed().as_ref().unwrap(), Replicator::is_complete).await;
+    // What is new has to be paid.
+    scene.seller.log().append(&["one more"]).unwrap();
+    let is_refused =
+        |notice| matches!(notice, BuyerNotice::Session(BuyerEvent::Invalid { .. })).then_some(());
+    third.next(is_refused).await;
+    assert_eq!(delivered(&scene, &third), [20_000]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,10 +152,5 @@ async fn a_range_of_time_is_all_that_is_sent_of_what_was_not_paid_otherwise() {
     anna.receipt().await;
     until(&feed, Replicator::is_complete).await;
     anna.running.abort();
-    let is_charged = async {
-        while delivered(&scene, &anna) != [5_000, 3_000, 14_000] {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(DEADLINE, is_charged).await.expect("in time");
+    until_delivered(&scene, &anna, &[5_000, 3_000, 14_000]).await;
 }

@@ -60,6 +60,7 @@ fn a_limit_counts_what_the_scale_says() {
         jar.connect(seller, buyer);
         jar.settle();
         assert_eq!(jar.hosts[buyer].log.downloaded(), 700);
+        assert!(jar.hosts[seller].feeds[0].take_held() && !jar.hosts[seller].feeds[0].take_held());
         jar.hosts[seller].feeds[0].set_upload_limit(Some(1));
         jar.settle();
         assert_eq!(jar.hosts[buyer].log.downloaded(), 701);

@@ -44,6 +44,10 @@ pub struct Standing {
     pub credit: Credit,
     /// Ranges of time that are paid, whatever else is used up.
     pub ranges: Vec<TimeRange>,
+    /// Whether rows are to be counted: some account pays for them, limited or not.
+    pub counts_rows: bool,
+    /// Whether rows were charged and paid: those may be fetched again.
+    pub has_rows: bool,
 }
 
 /// How much one account is to pay for, in whatever it counts.
@@ -151,9 +155,15 @@ fn charge_ranges(
     ranges: &[TimeRange],
     now: ChargedAt,
 ) -> Result<(), DatabaseError> {
-    let is_used = |account: &Account| account.price.range().is_some_and(|range| ranges.contains(&range));
-    for account in accounts.iter_mut().filter(|account| is_used(account) && is_open(account, now)) {
-        charge_one(connection, account, Amounts { bytes: 1, ..Amounts::default() }, now)?;
+    for range in ranges {
+        let is_theirs =
+            |account: &&mut Account| account.price.range() == Some(*range) && is_open(account, now);
+        let mut theirs: Vec<_> = accounts.iter_mut().filter(is_theirs).collect();
+        // Who bought it at two prices pays one of them.
+        let is_used = theirs.iter().any(|account| account.delivered() > 0);
+        if let (false, Some(first)) = (is_used, theirs.first_mut()) {
+            charge_one(connection, first, Amounts { bytes: 1, ..Amounts::default() }, now)?;
+        }
     }
     Ok(())
 }
@@ -172,17 +182,24 @@ fn charge_all(
             stop_clock(connection, account)?;
         }
     }
-    for account in accounts.iter_mut().skip(payer.unwrap_or(usize::MAX)) {
+    let mut debtor = None;
+    for (index, account) in accounts.iter_mut().enumerate().skip(payer.unwrap_or(usize::MAX)) {
         if !is_open(account, now) || account.price.range().is_some() {
             continue;
         }
         let (amount, unpaid) = charge_one(connection, account, used, now)?;
         if unpaid == 0 {
-            break;
+            return Ok(());
         }
         used = used.part(unpaid, amount);
+        if matches!(account.price.kind, Kind::Records { .. }) {
+            debtor = Some((index, unpaid));
+        }
     }
-    Ok(())
+    match debtor {
+        Some((index, rows)) => owe(connection, &mut accounts[index], rows, now),
+        None => Ok(()),
+    }
 }
 
 /// Which account is charged first; none if the buyer is admitted for good or has nothing. Who bought everything pays for nothing
@@ -226,6 +243,23 @@ fn charge_one(
         stop_clock(connection, account)?;
     }
     Ok((amount, charge.unpaid))
+}
+
+/// Rows come in blocks of thousands. Those beyond the balance are owed: what is paid next makes up for them.
+fn owe(
+    connection: &Connection,
+    account: &mut Account,
+    rows: u64,
+    now: ChargedAt,
+) -> Result<(), DatabaseError> {
+    let mut owing = account.meter;
+    owing.balance = u64::MAX >> 1;
+    let units = owing.charge(&account.price, rows, wall(now)).units;
+    account.meter = dazaar_market::Meter { balance: account.meter.balance, ..owing };
+    account.short = account.short.saturating_add(units);
+    let sql = "UPDATE account SET short = short + ?2, delivered = delivered + ?2 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![account.id, signed(units)])?;
+    store(connection, account, units, now)
 }
 
 fn stop_clock(connection: &Connection, account: &mut Account) -> Result<(), DatabaseError> {
@@ -282,7 +316,13 @@ const fn is_by_the_clock(price: &Price) -> bool {
 fn standing(accounts: &[Account], now_ms: i64) -> Option<Standing> {
     let ranges = accounts.iter().filter(|account| account.left(now_ms).is_open());
     let ranges = ranges.filter_map(|account| account.price.range()).collect();
-    credit(accounts, now_ms).map(|credit| Standing { credit, ranges })
+    let of_rows = |account: &&Account| matches!(account.price.kind, Kind::Records { .. });
+    let counts_rows = accounts.iter().filter(of_rows).any(|account| account.left(now_ms).is_open());
+    let has_rows = accounts
+        .iter()
+        .filter(of_rows)
+        .any(|account| account.delivered() > 0 && account.short == 0 && !account.closed);
+    credit(accounts, now_ms).map(|credit| Standing { credit, ranges, counts_rows, has_rows })
 }
 
 /// What several accounts come to: everything if one of them is unlimited, else what those have that count as the first open one

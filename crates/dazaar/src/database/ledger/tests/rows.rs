@@ -19,6 +19,11 @@ fn rows(rows: &[Range<u64>]) -> Used {
     Used { bytes: 1, rows: rows.to_vec(), ..Used::default() }
 }
 
+/// What somebody has who paid for nothing but ranges.
+fn in_range(ranges: &[TimeRange]) -> Standing {
+    Standing { credit: Credit::Ranges, ranges: ranges.to_vec(), counts_rows: false, has_rows: false }
+}
+
 impl Books {
     /// Pays for a price.
     fn pay(&self, id: u8, price: &Price, units: u64) {
@@ -53,11 +58,20 @@ fn a_row_is_charged_once_whatever_it_comes_in() {
     books.crash();
     assert_eq!(books.charge(&rows(&[11..21])).credit, Credit::Records { left: 20 });
     assert_eq!(books.database.charged_rows(&FEED, &ANNA).unwrap(), [0..30]);
-    // What is delivered beyond the balance is the seller's loss, and is not charged later.
+    // What a block has beyond the balance is owed, and opens again when it is made up for.
     assert_eq!(books.charge(&rows(&[100..130])).credit, Credit::Records { left: 0 });
-    books.apply(receipt(9, 0, 1, 100, Finality::Final));
-    assert_eq!(books.charge(&rows(&[100..131])).credit, Credit::Records { left: 49 });
-    assert_eq!(books.account(&ANNA, &records()).delivered(), 102);
+    assert!(!books.charge(&Used::default()).has_rows, "20 units are owed");
+    books.apply(receipt(8, 0, 1, 20, Finality::Final));
+    let standing = books.charge(&Used::default());
+    assert_eq!(
+        (standing.credit, standing.has_rows),
+        (Credit::Records { left: 0 }, true),
+        "and may be fetched again"
+    );
+    books.apply(receipt(9, 0, 1, 80, Finality::Final));
+    assert_eq!(books.charge(&rows(&[100..131])).credit, Credit::Records { left: 39 });
+    let account = books.account(&ANNA, &records());
+    assert_eq!((account.delivered(), account.short, account.paid), (122, 0, 200));
 }
 
 #[test]
@@ -75,10 +89,10 @@ fn a_range_is_charged_once_and_pays_for_nothing_else() {
     let price = |range| Price::new(Asset::Bitcoin, Kind::Range { units: 100, range });
     books.pay(1, &price(first), 100);
     let used = Used { ranges: vec![first], ..Used::default() };
-    assert_eq!(books.charge(&Used::default()), Standing { credit: Credit::Ranges, ranges: vec![first] });
+    assert_eq!(books.charge(&Used::default()), in_range(&[first]));
     assert_eq!(books.account(&ANNA, &price(first)).delivered(), 0, "it can be given back");
     for _ in 0..2 {
-        assert_eq!(books.charge(&used), Standing { credit: Credit::Ranges, ranges: vec![first] });
+        assert_eq!(books.charge(&used), in_range(&[first]));
         assert_eq!(books.account(&ANNA, &price(first)).delivered(), 100);
     }
     // One that is not paid in full opens nothing.
@@ -87,11 +101,42 @@ fn a_range_is_charged_once_and_pays_for_nothing_else() {
     // Time beside it is charged to time.
     books.pay(3, &time_price(1, 1, Clock::Open), 100);
     assert_eq!(books.charge(&Used { time_ms: 30, ..used }).credit, Credit::Time { left_ms: 70 });
-    assert_eq!(books.charge(&time(70)), Standing { credit: Credit::Ranges, ranges: vec![first] });
+    assert_eq!(books.charge(&time(70)), in_range(&[first]));
     books.database.revoke(&FEED, &ANNA, 0).unwrap();
     assert_eq!(
         books.charge(&Used::default()),
-        Standing { credit: Credit::Time { left_ms: 0 }, ranges: vec![] }
+        Standing { credit: Credit::Time { left_ms: 0 }, ..in_range(&[]) }
+    );
+}
+
+#[test]
+fn beyond_the_cap_rows_are_counted_and_cost_nothing() {
+    let books = Books::new();
+    let capped = Price { cap: Some(30), ..records() };
+    books.pay(1, &capped, 30);
+    let standing = books.charge(&Used::default());
+    assert_eq!((standing.credit, standing.counts_rows), (Credit::Forever, true));
+    books.charge(&rows(&[0..10]));
+    assert_eq!(books.account(&ANNA, &capped).delivered(), 20);
+    books.charge(&rows(&[0..1000]));
+    let account = books.account(&ANNA, &capped);
+    assert_eq!((account.delivered(), account.meter.balance, account.short), (30, 0, 0));
+}
+
+#[test]
+fn a_range_that_is_bought_at_two_prices_is_charged_at_one() {
+    let books = Books::new();
+    let range = range("2024 to 2025");
+    let price = |units| Price::new(Asset::Bitcoin, Kind::Range { units, range });
+    for (id, units) in [(1, 50), (2, 70)] {
+        books.pay(id, &price(units), units);
+        for _ in 0..2 {
+            books.charge(&Used { ranges: vec![range], ..Used::default() });
+        }
+    }
+    assert_eq!(
+        (books.account(&ANNA, &price(50)).delivered(), books.account(&ANNA, &price(70)).delivered()),
+        (50, 0)
     );
 }
 
