@@ -17,6 +17,7 @@ use crate::allowance::{Counter, Limits};
 use crate::answers::Answers;
 use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
+use crate::contents::Contents;
 use crate::database::{DatabaseError, Sale};
 use crate::market::MarketError;
 use crate::shared_log::SharedLog;
@@ -246,10 +247,7 @@ impl SellerConnection {
         if (limits.of_rows || limits.counts_rows) && allowance.lacks_rows() {
             allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
         }
-        let contents = self.seller.contents();
-        if contents.is_some() || self.seller.log.lock().length() > 0 {
-            self.uploads.set_contents(contents.as_ref());
-        }
+        let contents = self.learn_contents();
         self.seller.buyers.set_limits(buyer, limits);
         if let (Some(contents), Some(ranges)) = (contents, allowance.look_for()) {
             let log = Arc::clone(&self.seller.log);
@@ -262,6 +260,15 @@ impl SellerConnection {
         self.uploads.announce_withheld();
         self.uploads.wake();
         Ok(())
+    }
+
+    /// What the feed holds, once that can be known: an empty one may become anything.
+    fn learn_contents(&self) -> Option<Arc<dyn Contents>> {
+        let contents = self.seller.contents();
+        if contents.is_some() || self.seller.log.lock().length() > 0 {
+            self.uploads.set_contents(contents.as_ref());
+        }
+        contents
     }
 
     fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
@@ -356,6 +363,7 @@ impl SellerConnection {
     fn add_view(&mut self, log: &Arc<SharedLog>, feed: Feed) {
         let allowance = self.buyer().map(|buyer| self.seller.buyers.allowance(&buyer)).unwrap_or_default();
         self.uploads.add(log, feed, Counter::new(allowance));
+        self.learn_contents();
     }
 
     fn put_sale(&self, buyer: &IdentityKey, unique_feed: FeedKey) -> Result<(), DatabaseError> {
