@@ -129,6 +129,22 @@ impl Replicator {
         state.wake_all();
     }
 
+    /// Sends a peer blocks that it did not ask for by number; which ones, if it takes any.
+    pub(crate) fn send_along(&self, peer: PeerId, blocks: &[u64]) -> Option<Vec<u64>> {
+        let mut state = self.state();
+        let log = self.log.lock();
+        let left = state.allowance.left();
+        state.replication.set_upload_limit(left);
+        state.replication.send_along(peer, blocks, &log)
+    }
+
+    /// A peer said that it sends these blocks.
+    pub(crate) fn expect(&self, peer: PeerId, blocks: &[u64]) {
+        let mut state = self.state();
+        let log = self.log.lock();
+        state.replication.expect(peer, blocks, &log, self.origin.elapsed());
+    }
+
     /// Serves the peers, also those to come, or stops.
     pub fn set_uploading(&self, uploading: bool) {
         let mut state = self.state();
