@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dazaar_log::FeedKey;
+use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey};
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
-use dazaar_trie::db::{Db, DbBatch, DbError};
+use dazaar_trie::db::{Db, DbBatch, DbError, Said};
 use dazaar_trie::hyperdrive::{DrivePath, Edit, Mount, Stat, header};
 use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
 
@@ -36,6 +36,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         "ecash" => ecash::seeds(),
         "evm_answer" | "evm_demand" | "evm_payment" => evm_seeds::of(target),
+        "db_talk" => db_talk(),
         "dht" | "mdns" => discovery::seeds(target),
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
@@ -289,6 +290,14 @@ fn hyperdb() -> Vec<u8> {
     let [ours, theirs] = keys.map(|key| db.feeds().get(&key).cloned().unwrap_or_default());
     let dealt = ours.iter().zip(&theirs).flat_map(|(ours, theirs)| [&ours[..], &theirs[..], b""]);
     with_lengths(dealt)
+}
+
+/// What writers of a map say to each other.
+fn db_talk() -> Vec<Vec<u8>> {
+    let [one, other] = [3, 4].map(|seed| IdentityKey([seed; 32]));
+    let pair = FeedKeyPair::from_seed(&[5; 32]);
+    let has = Said::Has(BTreeMap::from([(pair.public(), 300), (FeedKey([6; 32]), 0)]));
+    [Said::proof(&pair, &one, &other), Said::Unknown, has].iter().map(Said::encode).collect()
 }
 
 /// Questions and answers of the trie extension.

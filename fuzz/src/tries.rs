@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dazaar_log::FeedKey;
+use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::ImportedMarket;
-use dazaar_trie::db::{Db, DbBatch, DbIterOptions};
+use dazaar_trie::db::{Db, DbBatch, DbIterOptions, Said};
 use dazaar_trie::hyperdrive::{
     DriveDiff, DriveError, DrivePath, Edit, Extent, Place, Reach, Stat, View, Walk, content_key,
 };
@@ -160,4 +160,12 @@ pub fn hyperdb(data: &[u8]) {
     {
         let _ = batch.get(&db, "a/b");
     }
+}
+
+/// What another writer of a map says.
+pub fn db_talk(data: &[u8]) {
+    let Ok(Some(said)) = Said::decode(data) else { return };
+    assert_eq!(Said::decode(&said.encode()), Ok(Some(said.clone())));
+    let [one, other] = [1, 2].map(|seed| IdentityKey([seed; 32]));
+    assert_eq!(said.proves(&one, &other), None, "nobody has signed that");
 }

@@ -1,5 +1,6 @@
 //! What went wrong: one line, a hint, and an exit code that scripts can rely on.
 
+mod maps;
 mod tables;
 
 use std::fmt::Display;

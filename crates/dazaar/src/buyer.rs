@@ -32,6 +32,7 @@ use crate::market::{Market, MarketError};
 use crate::payment::{Bill, Payer, PaymentError};
 use crate::peer::FeedSet;
 use crate::replicator::Replicator;
+use crate::trie;
 use crate::validator::Validator;
 use payments::Payment;
 
@@ -143,6 +144,8 @@ struct Shared {
     acceptance: Option<Acceptance>,
     /// Known from the moment when the seller gave us a feed.
     replicator: OnceLock<Arc<Replicator>>,
+    /// What the data calls it, if the seller said so.
+    name: OnceLock<FeedKey>,
     /// The feeds that come with it, as the data names them.
     members: Mutex<BTreeMap<FeedKey, Arc<Replicator>>>,
     /// All of these, for other buyers if they are free.
@@ -209,6 +212,7 @@ impl Buyer {
             options,
             acceptance,
             replicator: OnceLock::new(),
+            name: OnceLock::new(),
             members: Mutex::default(),
             feeds: FeedSet::new(),
             is_free: watch::Sender::new(false),
@@ -223,7 +227,9 @@ impl Buyer {
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
             for member in buyer.0.market.database().purchase_members(&seller)? {
-                buyer.0.begin_member(member)?;
+                if !buyer.0.take_name(&member) {
+                    buyer.0.begin_member(member)?;
+                }
             }
         }
         Ok(buyer)
@@ -242,6 +248,11 @@ impl Buyer {
     /// The feed, once the seller has given us one.
     pub fn feed(&self) -> Option<&Arc<Replicator>> {
         self.0.replicator.get()
+    }
+
+    /// What the data calls the feed: what the seller said, or else its own key.
+    pub fn feed_name(&self) -> Option<FeedKey> {
+        self.0.name.get().copied().or_else(|| Some(self.feed()?.key()))
     }
 
     /// The feeds that come with it, by the keys that the data calls them.
@@ -266,11 +277,11 @@ impl Buyer {
         has_room
     }
 
-    /// Asks the seller which blocks a question about the map in the feed needs. Those that they name are fetched; whoever misses the
-    /// question, or does not understand it, names none.
+    /// Asks the seller which blocks a question about the map in the feed needs. Those that they name are fetched, or come along; whoever
+    /// misses the question, or does not understand it, names none.
     pub fn ask_about_map(&self, question: &ExtensionMessage) {
         if let Some(feed) = self.feed() {
-            self.0.feeds.ask(feed.key(), &question.encode());
+            self.0.feeds.ask(feed.key(), &trie::question(question, feed.log()));
         }
     }
 

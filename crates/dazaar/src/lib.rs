@@ -8,6 +8,7 @@ mod answers;
 pub mod buyer;
 mod clock;
 mod connection;
+pub mod corestore;
 pub mod database;
 pub mod discovery;
 pub mod drive;
@@ -25,6 +26,7 @@ mod replicator;
 mod retention;
 pub mod seller;
 mod shared_log;
+mod stored_feed;
 pub mod transport;
 pub mod trie;
 pub mod validator;
@@ -45,6 +47,7 @@ pub use publish::{PublishError, Publisher};
 pub use replicator::Replicator;
 pub use seller::{NamedPayee, Seller, SellerNotice, SellerOptions};
 pub use shared_log::SharedLog;
+pub use stored_feed::StoredFeed;
 pub use wallets::WalletError;
 
 /// A random number, for names that must differ.

@@ -38,3 +38,4 @@ mod tables_in_python;
 mod transfers;
 mod vouchers;
 mod walkthrough;
+mod writers;

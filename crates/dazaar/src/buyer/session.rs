@@ -70,11 +70,7 @@ impl BuyerConnection {
         let machine = BuyerSession::new(BuyerConfig {
             seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
-            known_members: buyer
-                .members()
-                .iter()
-                .map(|(&feed, member)| Member { feed, key: member.key() })
-                .collect(),
+            known_members: buyer.known_members(),
             acceptance: buyer.acceptance,
             vet_seller: buyer.options.vetting.is_some(),
             validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
@@ -174,8 +170,8 @@ impl BuyerConnection {
             Event::ChannelExtension { channel, name, payload } => {
                 let key = self.connection.session().feed(channel);
                 if let Some(extension) = key.and_then(|key| self.buyer.feeds.extension(&key)) {
-                    let answers = || extension.answer(&payload);
-                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
+                    let reaction = || extension.react(&payload);
+                    self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
             Event::Refused { discovery_key, .. } => self.machine.handle_feed_refused(&discovery_key),
@@ -206,6 +202,7 @@ impl BuyerConnection {
                         .map_err(MarketError::from)?;
                 }
                 BuyerAction::StoreMember(member) => {
+                    self.buyer.take_name(&member);
                     self.buyer
                         .market
                         .database()
@@ -267,6 +264,8 @@ impl BuyerConnection {
         if let (Some(&channel), Some(extension)) =
             (self.channels.get(&feed), self.buyer.feeds.extension(&feed))
         {
+            // What is wanted by number goes first, so that it does not come along as well.
+            self.connection.fill()?;
             let session = self.connection.session();
             session
                 .send_channel_extension(channel, extension.name(), &payload)
