@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey};
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
+use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey};
 use dazaar_trie::db::{Db, DbBatch, DbError, Said};
 use dazaar_trie::hyperdrive::{DrivePath, Edit, Mount, Stat, header};
 use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};

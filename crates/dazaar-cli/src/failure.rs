@@ -65,6 +65,11 @@ impl Failure {
         Self { kind, message: message.to_string(), hint: None }
     }
 
+    /// Whether another process is in the way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.kind == Kind::Busy
+    }
+
     /// Whether the other side said this.
     pub(crate) fn says(&self, reason: &str) -> bool {
         self.kind == Kind::Refused && self.message.contains(reason)

@@ -127,7 +127,10 @@ impl Remote {
     }
 
     /// Waits until the feed has what is looked for.
-    pub(crate) async fn when<T>(&self, mut look: impl FnMut(&Replicator) -> Option<T>) -> Result<T, SellerError> {
+    pub(crate) async fn when<T>(
+        &self,
+        mut look: impl FnMut(&Replicator) -> Option<T>,
+    ) -> Result<T, SellerError> {
         let mut status = self.status.clone();
         loop {
             // What ended is still looked at once: the last news came before the end.

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use dazaar::BuyerOptions;
 use dazaar::hyperdb::{BoughtDb, HyperDb, HyperDbError, StoredDb};
 use dazaar::log::{FeedKey, LogError};
-use dazaar::maps::db::{Db, DbBatch, DbChange, DbDiff, DbError, DbIter, DbIterOptions, DbNode, Feeds, Version, is_header};
+use dazaar::maps::db::{
+    Db, DbBatch, DbChange, DbDiff, DbError, DbIter, DbIterOptions, DbNode, Feeds, Version, is_header,
+};
 use dazaar::wire::replication::Download;
 
 use crate::error::{MapError, OpenError, TableError};
@@ -29,7 +31,7 @@ pub enum AnyMap {
     /// Of one writer.
     One(Map),
     /// Of several.
-    Several(DbMap),
+    Several(Box<DbMap>),
 }
 
 /// A map of several writers that is being read. The connection to its seller ends with it.
@@ -75,7 +77,7 @@ impl Tables {
             folder => HyperDb::folder_of_source(folder).map(Path::to_owned),
         };
         if let Some(folder) = folder {
-            return Ok(AnyMap::Several(DbMap::in_folder(&folder)?));
+            return Ok(AnyMap::Several(Box::new(DbMap::in_folder(&folder)?)));
         }
         let source = self.source(wanted)?;
         let is_several = match source.length().await? {
@@ -87,7 +89,7 @@ impl Tables {
         }
         let asks_seller = is_live || source.has_only_seller();
         drop(source);
-        Ok(AnyMap::Several(self.open_several(wanted, asks_seller).await?))
+        Ok(AnyMap::Several(Box::new(self.open_several(wanted, asks_seller).await?)))
     }
 
     async fn open_several(&self, wanted: &str, asks_seller: bool) -> Result<DbMap, OpenError> {
@@ -196,8 +198,7 @@ impl DbMap {
         mut each: impl FnMut(&[Arc<DbNode>]) -> Result<(), E>,
     ) -> Result<(), E> {
         let options = DbIterOptions { prefix, ..DbIterOptions::default() };
-        let mut iter =
-            self.ask(|db| Ok(DbIter::new(&db.view()?.checkout(version)?, &options))).await?;
+        let mut iter = self.ask(|db| Ok(DbIter::new(&db.view()?.checkout(version)?, &options))).await?;
         while let Some(nodes) = self.ask(|db| iter.next(&db.view()?.checkout(version)?)).await? {
             each(&nodes)?;
         }

@@ -239,7 +239,9 @@ impl Replication {
 
     /// A peer of our own kind said that it sends these blocks along: they are wanted, and owed as if they had been asked for.
     pub fn expect<S: Storage>(&mut self, id: PeerId, blocks: &[u64], log: &Log<S>, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.transfer == Transfer::Ranges) else { return };
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.transfer == Transfer::Ranges) else {
+            return;
+        };
         let mut blocks = blocks.to_vec();
         blocks.sort_unstable();
         blocks.dedup();

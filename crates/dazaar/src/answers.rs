@@ -42,7 +42,8 @@ impl Answers {
         for Answer { payload, along } in answers {
             // What a long answer took is off what the next questions may take.
             self.allow_one();
-            let sent = along.and_then(|Along { blocks, say }| Some((connection.send_along(channel, &blocks)?, say)));
+            let sent =
+                along.and_then(|Along { blocks, say }| Some((connection.send_along(channel, &blocks)?, say)));
             let payload = match sent {
                 None => payload,
                 // What was sent before is here, or on its way.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, LogError};
 use dazaar_trie::Blocks;
 use dazaar_trie::hypertrie::{
-    Along, Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query, Responder,
-    Trie, TrieError, Watch, wanted_blocks,
+    Along, Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query,
+    Responder, Trie, TrieError, Watch, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
@@ -326,7 +326,9 @@ fn answers(trie: &Trie<FeedBlocks>, message: &ExtensionMessage, along: &Along) -
     let mut left = if is_lookup { LOOKUP_BLOCKS } else { MAX_EXTENSION_BLOCKS };
     let answer = |cache: ExtensionMessage| {
         let payload = cache.encode();
-        let ExtensionMessage::Cache { mut blocks, .. } = cache else { return Answer { payload, along: None } };
+        let ExtensionMessage::Cache { mut blocks, .. } = cache else {
+            return Answer { payload, along: None };
+        };
         let is_room = blocks.len() <= left;
         left = left.saturating_sub(blocks.len());
         let held = along.held.as_ref().filter(|_| is_room);

@@ -123,8 +123,7 @@ async fn a_lookup_and_a_list_at_a_peer_take_one_round_trip() {
     let pair = FeedKeyPair::from_seed(&[1; 32]);
     let public = pair.public();
     let theirs = SharedLog::new(Log::create(Folder::open(folders[0].path()).unwrap(), pair).unwrap());
-    let ours =
-        SharedLog::new(Log::create_reader(Folder::open(folders[1].path()).unwrap(), public).unwrap());
+    let ours = SharedLog::new(Log::create_reader(Folder::open(folders[1].path()).unwrap(), public).unwrap());
     let feeds = [FeedSet::new(), FeedSet::new()];
     let written = TrieFeed::new(theirs, &feeds[0]);
     fill(&written).await;

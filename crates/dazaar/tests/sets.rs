@@ -10,9 +10,7 @@ use dazaar::cards::{BuyerEvent, Link};
 use dazaar::database::{Admission, Listing};
 use dazaar::log::FeedKey;
 use dazaar::wire::replication::Download;
-use dazaar::{
-    Buyer, BuyerNotice, BuyerOptions, Market, Offer, Seller, SellerOptions, StoredFeed, now_ms,
-};
+use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, Offer, Seller, SellerOptions, StoredFeed, now_ms};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -159,8 +157,14 @@ async fn one_gate_holds_for_feeds_that_were_added_and_they_come_again() {
     selling.database().revoke(&listing.feed, &me, now_ms()).unwrap();
     until(&purchase, |event| matches!(event, BuyerEvent::Invalid { .. })).await;
     serving.seller.add_member(&feeds[3]).unwrap();
-    feeds.iter().for_each(|feed| drop(feed.log.append(&["more"]).unwrap()));
-    until(&purchase, |event| matches!(event, BuyerEvent::MemberOpened(member) if member.feed == feeds[3].feed)).await;
+    for feed in &feeds {
+        feed.log.append(&["more"]).unwrap();
+    }
+    until(
+        &purchase,
+        |event| matches!(event, BuyerEvent::MemberOpened(member) if member.feed == feeds[3].feed),
+    )
+    .await;
     let members = || purchase.buyer.members();
     assert!(!members()[&feeds[3].feed].log().lock().has(0), "it is named, and nothing of it is sent");
     assert!(members().values().all(|feed| !feed.log().lock().has(1)));

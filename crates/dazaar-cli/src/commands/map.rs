@@ -4,6 +4,7 @@
 mod read;
 pub(crate) mod sync;
 pub(crate) mod value;
+pub(crate) mod wishes;
 mod write;
 mod writers;
 
@@ -70,11 +71,11 @@ impl Source {
         let folder = Path::new(&self.map);
         // What is in a folder needs no market, unless it was bought.
         if HyperDb::is_in(folder) {
-            return Ok(AnyMap::Several(DbMap::in_folder(folder)?));
+            return Ok(AnyMap::Several(Box::new(DbMap::in_folder(folder)?)));
         }
         if Folder::is_feed(folder) && !Market::keystore(&context.dir).exists() {
             return Ok(match HyperDb::folder_of_source(folder) {
-                Some(folder) => AnyMap::Several(DbMap::in_folder(folder)?),
+                Some(folder) => AnyMap::Several(Box::new(DbMap::in_folder(folder)?)),
                 None => AnyMap::One(Map::in_folder(folder).await?),
             });
         }

@@ -237,7 +237,9 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         market.forget_past(&listing, &log, now_ms())?;
         return Ok(());
     }
-    let served = serve::serve(context, &market, (vec![listing], Vec::new()), &arguments.serving, follower.failed()).await;
+    let served =
+        serve::serve(context, &market, (vec![listing], Vec::new()), &arguments.serving, follower.failed())
+            .await;
     let stopped = follower.stop().await;
     // What was published stays, however the serving ended.
     log.flush().await?;

@@ -15,6 +15,7 @@ use dazaar::{Market, NamedPayee, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::map::wishes;
 use super::network::NetworkArguments;
 use super::{Context, iroh};
 use crate::event::Event;
@@ -103,7 +104,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     }
     // Who is let into a map is sold along, whoever lets them in.
     let folders = listings.iter().filter_map(|listing| HyperDb::folder_of_source(&listing.folder));
-    let maps: Vec<_> = folders.map(|folder| HyperDb::open(folder, None).map(Arc::new)).collect::<Result<_, _>>()?;
+    let maps: Vec<_> =
+        folders.map(|folder| HyperDb::open(folder, None).map(Arc::new)).collect::<Result<_, _>>()?;
     maps.iter().try_for_each(|map| map.lend_to(&market))?;
     serve(context, &market, (listings, maps), &arguments.serving, std::future::pending()).await
 }
@@ -151,6 +153,11 @@ pub(super) async fn serve(
         sellers.push(seller.clone());
         if let Some(map) = maps.iter().find(|map| map.key() == feed).cloned() {
             let (seller, output) = (seller.clone(), Arc::clone(&context.output));
+            let (asked, records) = (Arc::clone(&map), Arc::clone(market));
+            answering.spawn(async move {
+                let Err(failure) = wishes::grant(&records, &asked).await;
+                tracing::error!(%failure, "nobody is let into a map any more while it is sold");
+            });
             answering.spawn(async move {
                 match map.sell_along(&seller).await {
                     Ok(never) => match never {},

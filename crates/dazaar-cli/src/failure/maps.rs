@@ -31,9 +31,8 @@ impl From<&HyperDbError> for Failure {
 impl From<&DbError> for Failure {
     fn from(error: &DbError) -> Self {
         match error {
-            DbError::Missing { .. } => {
-                Self::input(error).hint("bring what the other writers have: dazaar map sync <folder> <address>")
-            }
+            DbError::Missing { .. } => Self::input(error)
+                .hint("bring what the other writers have: dazaar map sync <folder> <address>"),
             DbError::Log(source) => Self::new(Self::kind_of_log(source), dazaar::explain(source)),
             _ => Self::input(error),
         }

@@ -92,7 +92,10 @@ fn a_map_is_written_by_several_who_settle_their_conflicts() {
     let diff = map(&scene, "nobody", &["diff", "copy", &before]);
     let changes = diff.seen().iter().filter(|event| event["event"] == "map-change");
     assert_eq!(changes.filter(|event| event["conflict"] == 2).count(), 2, "{diff}");
-    assert_eq!(map(&scene, "nobody", &["get", "copy", "price", "--at", &before]).last("map-entry")["value"], "2");
+    assert_eq!(
+        map(&scene, "nobody", &["get", "copy", "price", "--at", &before]).last("map-entry")["value"],
+        "2"
+    );
     let lines = json!({ "key": "price", "value": "4" }).to_string() + "\n";
     let settled = map(&scene, "nobody", &["import", "copy", &scene.file("lines", lines)]);
     assert_eq!(settled.last("map-done")["changed"], 1);
@@ -123,7 +126,9 @@ fn a_map_is_written_by_several_who_settle_their_conflicts() {
     ] {
         scene.dazaar("nobody", &[&["map"], wrong].concat()).fail_with(3);
     }
-    for wrong in [&["get", "owner", "price", "--at", "7"][..], &["sync", "owner"], &["ls", "owner", "--follow"]] {
+    for wrong in
+        [&["get", "owner", "price", "--at", "7"][..], &["sync", "owner"], &["ls", "owner", "--follow"]]
+    {
         scene.dazaar("nobody", &[&["map"], wrong].concat()).fail_with(2);
     }
     assert!(!scene.path("nobody").exists(), "that needs no market");
@@ -133,7 +138,8 @@ fn a_map_is_written_by_several_who_settle_their_conflicts() {
 fn npm_hyperdb_opens_the_same_folder_and_replicates_with_whoever_lets_everybody() {
     let scene = Scene::new();
     let javascript = |steps: Value| {
-        let (steps, keys) = (scene.file("steps", steps.to_string()), scene.file("keys", r#"["price","volume"]"#));
+        let (steps, keys) =
+            (scene.file("steps", steps.to_string()), scene.file("keys", r#"["price","volume"]"#));
         let mut js = scene.js("hyperdb.js", "maps", &["--peers", "2", "--steps", &steps, "--keys", &keys]);
         js.succeed();
         js.last("db")["gets"].as_array().expect("a list").clone()
@@ -240,8 +246,12 @@ fn who_is_let_in_while_a_map_is_sold_is_sold_along() {
     let mut serving = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
     let place = Place::of_ours(&serving.wait_for("listening"));
     let before = map(&scene, "buyer", &["ls", &link(&place)]);
-    let mut keys: Vec<_> =
-        before.seen().iter().filter(|event| event["event"] == "map-entry").map(|event| text(event, "key")).collect();
+    let mut keys: Vec<_> = before
+        .seen()
+        .iter()
+        .filter(|event| event["event"] == "map-entry")
+        .map(|event| text(event, "key"))
+        .collect();
     keys.sort();
     assert_eq!(keys, ["late", "later", "price", "trades", "volume"]);
     scene.dazaar("buyer", &["map", "get", &link(&place), "nothing"]).fail_with(3);
@@ -261,7 +271,8 @@ fn a_map_that_is_shared_is_free_and_is_followed() {
     let writer = join(&scene, "one", &key);
     map(&scene, "nobody", &["authorize", "team", &writer]);
     scene.init("seller");
-    let mut seller = scene.dazaar("seller", &["share", "team", "--writers", "127.0.0.1:0", "--listen", "127.0.0.1:0"]);
+    let mut seller =
+        scene.dazaar("seller", &["share", "team", "--writers", "127.0.0.1:0", "--listen", "127.0.0.1:0"]);
     let place = Place::of_ours(&seller.wait_for("listening"));
     let writers = text(&seller.wait_for("map-listening"), "address");
     map(&scene, "nobody", &["sync", "one", &writers]);
@@ -270,9 +281,22 @@ fn a_map_that_is_shared_is_free_and_is_followed() {
     map(&scene, "nobody", &["put", "one", "price", "2"]);
     map(&scene, "nobody", &["sync", "one", &writers]);
     let change = follower.wait_for("map-change");
-    assert_eq!((&change["key"], &change["value"], &change["kind"]), (&"price".into(), &"2".into(), &"changed".into()));
+    assert_eq!(
+        (&change["key"], &change["value"], &change["kind"]),
+        (&"price".into(), &"2".into(), &"changed".into())
+    );
     follower.interrupt();
     follower.succeed();
+
+    // The owner lets somebody in, and takes that back, while the process that sells has the folder.
+    let second = join(&scene, "two", &key);
+    scene.dazaar("nobody", &["map", "authorize", "team", &second]).fail_with(6);
+    let let_in = map(&scene, "seller", &["authorize", "team", &second]);
+    assert!(let_in.last("map-done")["version"].as_str().is_some_and(|version| version.contains(&key)));
+    map(&scene, "nobody", &["sync", "two", &writers]);
+    map(&scene, "seller", &["revoke", "team", &second]);
+    scene.dazaar("nobody", &["map", "sync", "two", &writers]).fail_with(4);
+    scene.dazaar("seller", &["map", "revoke", "team", &key]).fail_with(3);
     for wrong in [&["--blocks", "map"][..], &["--follow"], &["--keep", "1d"]] {
         scene.dazaar("seller", &[&["sell", "one", "--no-serve"], wrong].concat()).fail_with(2);
     }

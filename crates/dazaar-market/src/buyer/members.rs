@@ -39,7 +39,8 @@ impl Members {
     /// Those that are on record, beside the feed `first`.
     pub(super) fn new(first: Option<FeedKey>, known: &[Member]) -> Self {
         let place = |key| Place { key, is_stored: true, stage: Stage::Unasked };
-        let (names, others): (Vec<&Member>, Vec<&Member>) = known.iter().partition(|member| Some(member.key) == first);
+        let (names, others): (Vec<&Member>, Vec<&Member>) =
+            known.iter().partition(|member| Some(member.key) == first);
         Self {
             places: others.iter().map(|member| (member.feed, place(member.key))).collect(),
             first: names.first().map(|member| (member.feed, true)),
@@ -70,7 +71,8 @@ impl Members {
                     continue;
                 }
             }
-            let place = self.places.entry(feed).or_insert(Place { key, is_stored: false, stage: Stage::Unasked });
+            let place =
+                self.places.entry(feed).or_insert(Place { key, is_stored: false, stage: Stage::Unasked });
             if place.key != key {
                 let changed = BuyerEvent::FeedChanged { known: place.key, offered: key };
                 actions.push(BuyerAction::Notify(changed));

@@ -401,8 +401,7 @@ fn feeds_are_added_while_others_are_open() {
     buyer.feeds(&[(2, 3)]);
     assert_eq!(buyer.feeds(&[(4, 5)]), [open(feed(5))]);
     buyer.1 = Some(feed(5));
-    let stored =
-        [BuyerAction::StoreMember(member(4, 5)), notify(BuyerEvent::MemberOpened(member(4, 5)))];
+    let stored = [BuyerAction::StoreMember(member(4, 5)), notify(BuyerEvent::MemberOpened(member(4, 5)))];
     assert_eq!(buyer.opened(), stored);
 }
 

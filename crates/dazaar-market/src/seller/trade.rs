@@ -158,12 +158,7 @@ impl Trade {
     }
 
     /// Names members to the buyer, and opens them; the first feed before them, if that is not open yet.
-    fn open_members(
-        &self,
-        first: Option<FeedKey>,
-        members: &[Member],
-        actions: &mut Actions<SellerAction>,
-    ) {
+    fn open_members(&self, first: Option<FeedKey>, members: &[Member], actions: &mut Actions<SellerAction>) {
         // npm dazaar buys one feed; whoever replicates more of what is free asks for it.
         let members = if self.peer == PeerKind::Native { members } else { &[] };
         if !members.is_empty() {

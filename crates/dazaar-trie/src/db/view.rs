@@ -55,7 +55,8 @@ impl<'a, F: Feeds> View<'a, F> {
 
     /// Writers' feeds of which the newest entries know more than there is here, as far as they are to be believed.
     pub fn lacking(&self) -> Vec<FeedKey> {
-        let known = |feed: u32| self.heads.iter().map(|head| head.clock.length(feed as usize)).max().unwrap_or(0);
+        let known =
+            |feed: u32| self.heads.iter().map(|head| head.clock.length(feed as usize)).max().unwrap_or(0);
         let lacks = |feed: &u32| known(*feed) > self.db.length(*feed);
         self.writers.numbers().filter(lacks).map(|feed| self.db.key(feed)).collect()
     }

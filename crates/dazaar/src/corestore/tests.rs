@@ -54,7 +54,9 @@ async fn all_that_is_open_is_replicated_and_what_lies_there_is_opened() {
     let [ours, theirs] = [0, 1].map(|nth| Corestore::create(folders[nth].path()).unwrap());
     let names: Vec<String> = (0..40).map(|nth| format!("feed {nth}")).collect();
     let logs: Vec<_> = names.iter().map(|name| ours.named(name).unwrap()).collect();
-    logs.iter().zip(&names).for_each(|(log, name)| drop(log.append(&[name]).unwrap()));
+    for (log, name) in logs.iter().zip(&names) {
+        log.append(&[name]).unwrap();
+    }
     // One that lies there from before, and that nobody has opened.
     let known = theirs.feed(logs[0].key()).unwrap();
     drop(known);

@@ -241,6 +241,12 @@ fn settings_are_json() {
     database.set_setting("wallet", &serde_json::json!({ "a": 1 })).unwrap();
     assert_eq!(database.setting("wallet").unwrap(), Some(serde_json::json!({ "a": 1 })));
     assert_eq!(database.setting("nothing").unwrap(), None);
+    database.set_setting("wallets/%", &serde_json::json!(1)).unwrap();
+    let below = |prefix| database.settings_below(prefix).unwrap();
+    assert_eq!(below("wallets/%"), [("wallets/%".to_owned(), serde_json::json!(1))]);
+    assert_eq!((below("wallet").len(), below("wallets/x").len(), below("%").len()), (2, 0, 0));
+    database.remove_setting("wallets/%").unwrap();
+    assert_eq!(below("wallet").len(), 1);
 }
 
 #[test]

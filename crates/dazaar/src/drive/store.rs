@@ -99,8 +99,7 @@ impl Store {
 
     /// Whether a folder of the disk is this one, or in it: what is there is secret, or being written.
     pub(super) fn contains(&self, folder: &Path) -> Result<bool, DriveAccessError> {
-        let [own, other] =
-            [self.folder.path(), folder].map(|path| fs::canonicalize(path).map_err(at(path)));
+        let [own, other] = [self.folder.path(), folder].map(|path| fs::canonicalize(path).map_err(at(path)));
         Ok(other?.starts_with(own?))
     }
 

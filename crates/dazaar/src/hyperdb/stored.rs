@@ -96,7 +96,8 @@ impl StoredDb {
     fn with_log<T>(&self, feed: &FeedKey, ask: impl FnOnce(Option<&Log<Folder>>) -> T) -> T {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let log = logs.entry(*feed).or_insert_with(|| {
-            let opened = self.folder_of(feed).filter(|folder| Folder::is_feed(folder)).map(|folder| snapshot(&folder));
+            let opened =
+                self.folder_of(feed).filter(|folder| Folder::is_feed(folder)).map(|folder| snapshot(&folder));
             // Others can be read without it.
             opened?.inspect_err(|error| tracing::warn!(%feed, %error, "a writer's feed cannot be read")).ok()
         });
@@ -137,7 +138,8 @@ impl BoughtDb {
         // Of an empty feed nobody can say that all of it is here.
         let is_empty = |feed: &Replicator| feed.is_informed() && feed.progress().length == 0;
         let is_here = |feed: &Replicator| feed.gone().is_some() || is_empty(feed);
-        self.0.feed().is_some_and(|first| is_here(first)) && self.0.members().values().all(|feed| is_here(feed))
+        self.0.feed().is_some_and(|first| is_here(first))
+            && self.0.members().values().all(|feed| is_here(feed))
     }
 
     fn log(&self, feed: &FeedKey) -> Option<Arc<SharedLog>> {

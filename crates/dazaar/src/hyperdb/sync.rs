@@ -238,8 +238,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 
     /// When there is something to tell that was told too lately.
-    fn tell_at(&mut self) -> Option<Duration> {
-        let is_news = self.peer.is_welcome() && self.told.is_some() && self.map.has().is_ok_and(|has| self.told != Some(has));
+    fn tell_at(&self) -> Option<Duration> {
+        let is_news = self.peer.is_welcome()
+            && self.told.is_some()
+            && self.map.has().is_ok_and(|has| self.told != Some(has));
         is_news.then(|| self.peer.now() + TELL_INTERVAL.saturating_sub(self.told_at.elapsed()))
     }
 

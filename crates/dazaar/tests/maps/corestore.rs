@@ -95,7 +95,9 @@ async fn all_feeds_go_over_one_connection() {
     let store = Corestore::create(folders[0].path()).unwrap();
     let names = ["default", "one", "two"];
     let logs = names.map(|name| store.named(name).unwrap());
-    logs.iter().zip(names).for_each(|(log, name)| drop(log.append(&[name]).unwrap()));
+    for (log, name) in logs.iter().zip(names) {
+        log.append(&[name]).unwrap();
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let replicating = store.clone();

@@ -223,10 +223,12 @@ impl Deliver for FilesDelivery {
             return Ok(!self.destination.is_live);
         };
         match self.written {
-            Some(written)
-                if written.is_of(version, self.content_length(feed), self.mounted_length(feed)) =>
-            {
-                if self.destination.is_live { Ok(false) } else { left_out(written.summary).map(|()| true) }
+            Some(written) if written.is_of(version, self.content_length(feed), self.mounted_length(feed)) => {
+                if self.destination.is_live {
+                    Ok(false)
+                } else {
+                    left_out(written.summary).map(|()| true)
+                }
             }
             _ => {
                 self.export = Some(self.begin_export(version, &folder, feed, output.is_watched()));

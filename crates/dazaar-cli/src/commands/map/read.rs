@@ -167,7 +167,9 @@ fn version(map: &Map, wanted: Option<&str>) -> Result<u64, Failure> {
             Err(Failure::input(format!("version {wanted} is newer than version {newest}")))
         }
         Ok(wanted) => Ok(wanted),
-        Err(_) => Err(Failure::new(Kind::Usage, format!("`{wanted}` is no version: those of this map are numbers"))),
+        Err(_) => {
+            Err(Failure::new(Kind::Usage, format!("`{wanted}` is no version: those of this map are numbers")))
+        }
     }
 }
 

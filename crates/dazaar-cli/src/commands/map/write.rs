@@ -132,14 +132,14 @@ fn from_stdin() -> Result<Vec<u8>, Failure> {
 /// A map that is being changed.
 enum Writing {
     One { log: Arc<SharedLog>, publisher: Box<MapPublisher> },
-    Several { map: HyperDb, changed: u64 },
+    Several { map: Box<HyperDb>, changed: u64 },
 }
 
 impl Writing {
     fn open(context: &Context, map: &Path, may_make: bool) -> Result<Self, Failure> {
         let folder = folder(context, map)?;
         if HyperDb::is_in(&folder) {
-            return Ok(Self::Several { map: HyperDb::open(&folder, None)?, changed: 0 });
+            return Ok(Self::Several { map: Box::new(HyperDb::open(&folder, None)?), changed: 0 });
         }
         // A feed of a drive may be empty, and is no place for anything else.
         if std::path::absolute(&folder)?.ancestors().any(Drive::is_in) {

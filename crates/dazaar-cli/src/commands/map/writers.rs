@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dazaar::hyperdb::{HyperDb, StoredDb};
+use dazaar::hyperdb::{HyperDb, HyperDbError, StoredDb};
 use dazaar::log::FeedKey;
-use dazaar::maps::db::{Db, Feeds as _};
+use dazaar::maps::db::{Db, DbError, Feeds as _};
 
-use super::{folder, open_several};
+use super::{folder, open_several, wishes};
 use crate::commands::Context;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -22,7 +22,9 @@ pub(crate) struct CreateArguments {
 
 /// Begin a copy of somebody else's map of several writers, to be let in as a writer of it
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  dazaar map join ./team 4f1c...      prints the key to be authorised by a writer")]
+#[command(
+    after_help = "Example:\n  dazaar map join ./team 4f1c...      prints the key to be authorised by a writer"
+)]
 pub(crate) struct JoinArguments {
     /// Folder of the copy, which must not be there
     folder: PathBuf,
@@ -31,7 +33,7 @@ pub(crate) struct JoinArguments {
     key: FeedKey,
 }
 
-/// Let somebody write a map of several writers
+/// Let somebody write a map of several writers; also while it is sold
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar map authorize ./team 77ab...")]
 pub(crate) struct AuthorizeArguments {
@@ -42,7 +44,7 @@ pub(crate) struct AuthorizeArguments {
     writer: FeedKey,
 }
 
-/// End a writer's rights, which only the owner of the map can; what is known here of what they wrote stays
+/// End a writer's rights, which only the owner of the map can; what is known here of what they wrote stays. Also while the map is sold
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar map revoke ./team 77ab...")]
 pub(crate) struct RevokeArguments {
@@ -70,7 +72,8 @@ pub(super) async fn join(context: &Context, arguments: &JoinArguments) -> Result
 }
 
 async fn make(context: &Context, folder: &Path, key: Option<FeedKey>) -> Result<(), Failure> {
-    if std::fs::read_dir(folder).map_or(folder.exists(), |mut entries| entries.next().is_some()) {
+    let entries = std::fs::read_dir(folder);
+    if entries.map_or_else(|_| folder.exists(), |mut entries| entries.next().is_some()) {
         return Err(Failure::input(format!("there is something in {} already", folder.display())));
     }
     let map = HyperDb::open(folder, key)?;
@@ -83,17 +86,54 @@ async fn make(context: &Context, folder: &Path, key: Option<FeedKey>) -> Result<
     Ok(context.output.event(&Event::MapMade { folder: folder.display().to_string(), key, writer })?)
 }
 
+/// What is to become of a writer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    Authorize,
+    Revoke,
+}
+
+impl Change {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Revoke => "revoke",
+        }
+    }
+
+    pub(super) fn by_name(name: &str) -> Option<Self> {
+        [Self::Authorize, Self::Revoke].into_iter().find(|change| change.name() == name)
+    }
+
+    pub(super) async fn make(self, map: &HyperDb, writer: FeedKey) -> Result<(), HyperDbError> {
+        map.write_here(|batch, db| match self {
+            Self::Authorize => batch.authorize(db, writer).map(drop),
+            Self::Revoke => batch.revoke(db, writer).map(drop),
+        })
+        .await
+    }
+}
+
 pub(super) async fn authorize(context: &Context, arguments: &AuthorizeArguments) -> Result<(), Failure> {
-    let map = open_several(context, &arguments.map)?;
-    let writer = arguments.writer;
-    map.write_here(|batch, db| batch.authorize(db, writer).map(drop)).await?;
-    tell_change(context, &map).await
+    change(context, &arguments.map, (Change::Authorize, arguments.writer)).await
 }
 
 pub(super) async fn revoke(context: &Context, arguments: &RevokeArguments) -> Result<(), Failure> {
-    let map = open_several(context, &arguments.map)?;
-    let writer = arguments.writer;
-    map.write_here(|batch, db| batch.revoke(db, writer).map(drop)).await?;
+    change(context, &arguments.map, (Change::Revoke, arguments.writer)).await
+}
+
+async fn change(
+    context: &Context,
+    wanted: &Path,
+    (change, writer): (Change, FeedKey),
+) -> Result<(), Failure> {
+    let map = match open_several(context, wanted) {
+        Err(busy) if busy.is_busy() => {
+            return wishes::ask(context, &folder(context, wanted)?, (change, writer), busy).await;
+        }
+        map => map?,
+    };
+    change.make(&map, writer).await?;
     tell_change(context, &map).await
 }
 
@@ -122,8 +162,8 @@ pub(super) fn list(context: &Context, arguments: &ListArguments) -> Result<(), F
             let keys: Vec<_> = writers.keys().map(|key| (key, writers.is_authorized(&key))).collect();
             (keys, writers.faulty().map(|(feed, _)| feed).collect())
         }
-        Err(dazaar::maps::db::DbError::Missing { .. }) => (vec![(source, true)], Vec::new()),
-        Err(error) => return Err(dazaar::hyperdb::HyperDbError::from(error).into()),
+        Err(DbError::Missing { .. }) => (vec![(source, true)], Vec::new()),
+        Err(error) => return Err((&error).into()),
     };
     let is_listed = own.is_none_or(|own| writers.iter().any(|(key, _)| *key == own));
     let waiting = own.filter(|_| !is_listed).map(|own| (own, None));

@@ -59,7 +59,9 @@ pub(super) async fn run(
     let mounted = drive.mounted_feeds(market).await?;
     for (path, key) in &mounted.missing {
         let path = printable(&format!("/{}", path.as_str()));
-        context.output.remark(&format!("Not sold along: {key}, mounted at {path}: it is not here, nor sold by you"));
+        context
+            .output
+            .remark(&format!("Not sold along: {key}, mounted at {path}: it is not here, nor sold by you"));
     }
     let mut members = vec![content.listed()];
     for feed in &mounted.feeds {
@@ -88,7 +90,8 @@ pub(super) async fn run(
             false => std::future::pending().await,
         }
     };
-    let served = serve::serve(context, market, (vec![listing], Vec::new()), &arguments.serving, followed).await;
+    let served =
+        serve::serve(context, market, (vec![listing], Vec::new()), &arguments.serving, followed).await;
     drive.flush().await?;
     served
 }

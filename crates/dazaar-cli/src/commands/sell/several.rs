@@ -81,7 +81,9 @@ impl Arguments {
             () if self.keep.keep.is_some() || self.keep.keep_bytes.is_some() => {
                 wrong("a map is kept whole: --keep and --keep-bytes are for rows")
             }
-            () if self.follow => wrong("--follow is for files: what its writers bring is sold as it comes, with --writers"),
+            () if self.follow => {
+                wrong("--follow is for files: what its writers bring is sold as it comes, with --writers")
+            }
             () => Ok(()),
         }
     }

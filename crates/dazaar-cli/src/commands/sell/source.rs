@@ -151,7 +151,9 @@ impl Source {
 
     fn input(&self) -> Result<Option<Input>, Failure> {
         let input: Box<dyn Read + Send> = match self {
-            Self::Folder { .. } | Self::Drive { .. } | Self::Several { .. } | Self::Files { .. } => return Ok(None),
+            Self::Folder { .. } | Self::Drive { .. } | Self::Several { .. } | Self::Files { .. } => {
+                return Ok(None);
+            }
             Self::File { path, .. } if is_compressed(path) => {
                 Box::new(flate2::read::MultiGzDecoder::new(open(path)?))
             }

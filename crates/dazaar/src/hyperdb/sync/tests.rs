@@ -25,7 +25,12 @@ fn maps(copies: usize) -> (Vec<TempDir>, Vec<Arc<HyperDb>>) {
     (folders, maps)
 }
 
-fn run<S>(map: &Arc<HyperDb>, stream: S, role: Role, options: SyncOptions) -> JoinHandle<Result<(), SyncError>>
+fn run<S>(
+    map: &Arc<HyperDb>,
+    stream: S,
+    role: Role,
+    options: SyncOptions,
+) -> JoinHandle<Result<(), SyncError>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -39,7 +44,8 @@ async fn between(
     (other, other_options): (&Arc<HyperDb>, SyncOptions),
 ) -> (Result<(), SyncError>, Result<(), SyncError>) {
     let (near, far) = duplex(1 << 16);
-    let tasks = (run(one, near, Role::Initiator, its_options), run(other, far, Role::Responder, other_options));
+    let tasks =
+        (run(one, near, Role::Initiator, its_options), run(other, far, Role::Responder, other_options));
     let ended = async { (tasks.0.await.unwrap(), tasks.1.await.unwrap()) };
     timeout(DEADLINE, ended).await.expect("it ends in time")
 }
@@ -78,7 +84,8 @@ async fn lies(stream: tokio::io::DuplexStream, feed: FeedKey) -> bool {
 
 async fn values(map: &HyperDb, key: &str) -> Vec<String> {
     let nodes = map.get(key).await.unwrap();
-    let value = |node: &Arc<dazaar_trie::db::DbNode>| String::from_utf8(node.value().unwrap().to_vec()).unwrap();
+    let value =
+        |node: &Arc<dazaar_trie::db::DbNode>| String::from_utf8(node.value().unwrap().to_vec()).unwrap();
     nodes.iter().map(value).collect()
 }
 
@@ -90,13 +97,15 @@ async fn both_have_the_same_at_the_end() {
     owner.authorize(writer.own_key()).await.unwrap();
     writer.put("b", Some(b"2")).await.unwrap();
     let (one, other) = between((owner, ONCE), (writer, ONCE)).await;
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     for map in &maps {
         assert_eq!((values(map, "a").await, values(map, "b").await), (vec!["1".into()], vec!["2".into()]));
     }
     // What is the same ends at once, and one who stays does not keep the other.
     let (one, other) = between((owner, ONCE), (writer, LIVE)).await;
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
 }
 
 #[tokio::test]
@@ -121,7 +130,8 @@ async fn nothing_is_opened_to_whoever_is_no_writer() {
     // Unless everybody may.
     let anybody = SyncOptions { with_anybody: true, is_live: false };
     let (one, other) = between((owner, anybody), (stranger, anybody)).await;
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert_eq!(values(stranger, "a").await, ["1"]);
     assert_eq!(values(owner, "b").await, Vec::<String>::new(), "and nobody reads what they wrote");
 }
@@ -159,6 +169,7 @@ async fn many_writers_are_told_of_at_once() {
         .await
         .unwrap();
     let (one, other) = between((owner, ONCE), (writer, ONCE)).await;
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert_eq!(writer.parts().unwrap().len(), 62);
 }

@@ -129,7 +129,10 @@ async fn version(map: &DbMap, wanted: Option<&str>) -> Result<Version, Failure> 
     let Some(wanted) = wanted else { return Ok(map.version().await?) };
     let read = || Version::decode(&hex::decode(wanted).ok()?).ok();
     let version = read().ok_or_else(|| {
-        Failure::new(Kind::Usage, "this is no version: those of a map of several writers are what changing it told, in hex")
+        Failure::new(
+            Kind::Usage,
+            "this is no version: those of a map of several writers are what changing it told, in hex",
+        )
     })?;
     // Whoever has not seen it cannot tell what it was.
     match map.check(&version).await {
