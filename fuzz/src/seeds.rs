@@ -9,7 +9,7 @@ use dazaar_log::digest::{Digest, RemoteTree};
 use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey};
 use dazaar_trie::db::{Db, DbBatch, DbError, Said};
 use dazaar_trie::hyperdrive::{DrivePath, Edit, Mount, Stat, header};
-use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
+use dazaar_trie::hypertrie::{Along, Batch, ExtensionMessage, Options, Trie};
 
 use crate::{discovery, ecash, evm_seeds, feed, files, invoice, table_seeds};
 
@@ -308,15 +308,19 @@ fn trie_extension() -> Vec<Vec<u8>> {
         flags,
         checkpoint,
     };
-    [
+    let messages = [
         ExtensionMessage::Get { head: 5, key: "config/colour".to_owned() },
         iterator(1, None),
         iterator(6, Some(vec![1, 5, 2, 3])),
         ExtensionMessage::Cache { start: 1, end: 5, blocks: vec![4, 1, 2] },
-    ]
-    .iter()
-    .map(ExtensionMessage::encode)
-    .collect()
+    ];
+    let alone = messages.iter().map(ExtensionMessage::encode);
+    let along = messages.iter().zip([Along::all_but([1..3, 5..6]), Along::sent()]).map(|(message, along)| {
+        let mut payload = message.encode();
+        along.append_to(&mut payload);
+        payload
+    });
+    alone.chain(along).collect()
 }
 
 fn with_lengths<'a>(blocks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {

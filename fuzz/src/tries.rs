@@ -10,7 +10,7 @@ use dazaar_trie::hyperdrive::{
     DriveDiff, DriveError, DrivePath, Edit, Extent, Place, Reach, Stat, View, Walk, content_key,
 };
 use dazaar_trie::hypertrie::{
-    Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
+    Along, Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_MOUNTS_ENTERED;
 
@@ -129,6 +129,11 @@ fn walk_mounts(trie: &Trie<Vec<Bytes>>) {
 /// A message of the extension, read and answered.
 pub fn trie_extension(data: &[u8]) {
     let trie = Trie::new(crate::seeds::trie_blocks());
+    if let Ok(along) = Along::decode(data) {
+        let mut payload = Vec::new();
+        along.append_to(&mut payload);
+        assert_eq!(Along::decode(&payload), Ok(along), "what we encode decodes");
+    }
     let Ok(Some(message)) = ExtensionMessage::decode(data) else { return };
     let again = ExtensionMessage::decode(&message.encode());
     assert_eq!(again, Ok(Some(message.clone())), "what we encode decodes");

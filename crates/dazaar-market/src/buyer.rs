@@ -217,6 +217,11 @@ impl BuyerSession {
         self.members.feed_of(key)
     }
 
+    /// Whether feeds were named that come with the one that is bought and are not open yet.
+    pub fn is_opening(&self) -> bool {
+        self.members.is_opening()
+    }
+
     /// Whether terms of use don't stand between us and the trade: whatever is sent now comes after the acceptance, if one was asked
     /// for.
     pub const fn has_settled_terms(&self) -> bool {

@@ -9,6 +9,7 @@ mod swarm;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar_log::{FeedKey, IdentityKey};
@@ -148,6 +149,8 @@ struct Shared {
     name: OnceLock<FeedKey>,
     /// The feeds that come with it, as the data names them.
     members: Mutex<BTreeMap<FeedKey, Arc<Replicator>>>,
+    /// Whether some were named that are not open yet.
+    is_opening: AtomicBool,
     /// All of these, for other buyers if they are free.
     feeds: Arc<FeedSet>,
     /// Whether everybody gets them, and may pass them on.
@@ -214,6 +217,7 @@ impl Buyer {
             replicator: OnceLock::new(),
             name: OnceLock::new(),
             members: Mutex::default(),
+            is_opening: AtomicBool::new(false),
             feeds: FeedSet::new(),
             is_free: watch::Sender::new(false),
             notices: broadcast::Sender::new(NOTICES_MAX),
@@ -258,6 +262,11 @@ impl Buyer {
     /// The feeds that come with it, by the keys that the data calls them.
     pub fn members(&self) -> BTreeMap<FeedKey, Arc<Replicator>> {
         self.0.members().clone()
+    }
+
+    /// Whether the seller has named feeds that come with it and are not open yet: there will be more [members](Self::members).
+    pub fn is_opening(&self) -> bool {
+        self.0.is_opening.load(Ordering::Acquire)
     }
 
     /// What happens from now on.

@@ -163,8 +163,8 @@ fn drives_that_are_mounted_are_sold_along() {
     let mut serving = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
     let places = [(); 3].map(|()| Place::of_ours(&serving.wait_for("listening")));
     let place = places.iter().find(|found| found.seller == place.seller).expect("it is served");
-    buy(&scene, "other", place, &["--to", &scene.text_path("other")]).fail_with(3);
-    assert_eq!(scene.read("other/music/deep/deeper"), "down");
+    buy(&scene, "other", place, &["--to", &scene.text_path("other-copy")]).fail_with(3);
+    assert_eq!(scene.read("other-copy/music/deep/deeper"), "down");
 }
 
 #[test]

@@ -109,10 +109,17 @@ impl Members {
     pub(super) fn handle_refused(&mut self, refused: &DiscoveryKey, actions: &mut Actions<BuyerAction>) {
         let is_it = |place: &Place| place.stage == Stage::Opening && place.key.discovery_key() == *refused;
         let Some((&feed, &place)) = self.places.iter().find(|(_, place)| is_it(place)) else { return };
-        if !place.is_stored {
+        if place.is_stored {
+            self.places.insert(feed, Place { stage: Stage::Unasked, ..place });
+        } else {
             self.places.remove(&feed);
         }
         actions.push(BuyerAction::Notify(BuyerEvent::FeedRefused { key: place.key }));
+    }
+
+    /// Whether one was named that is not open yet.
+    pub(super) fn is_opening(&self) -> bool {
+        self.places.values().any(|place| place.stage == Stage::Opening)
     }
 
     /// What the data calls the feed that is bought under `key`.

@@ -331,11 +331,15 @@ fn feeds_that_come_with_one_are_opened_and_then_stored() {
     let mut buyer = Buyer::connected(config());
     assert_eq!(buyer.feeds(&[(2, 3)]), [], "nothing is bought yet");
     buyer.one_time_feed(feed(1));
+    assert!(!buyer.0.is_opening());
     assert_eq!(buyer.feeds(&[(2, 3), (4, 5)]), [open(feed(3)), open(feed(5))]);
+    assert!(buyer.0.is_opening());
     let stored = |member| [BuyerAction::StoreMember(member), notify(BuyerEvent::MemberOpened(member))];
     assert_eq!(buyer.opened(), stored(member(4, 5)));
     buyer.1 = Some(feed(3));
+    assert!(buyer.0.is_opening());
     assert_eq!(buyer.opened(), stored(member(2, 3)));
+    assert!(!buyer.0.is_opening());
     assert_eq!(buyer.opened(), []);
     buyer.1 = Some(feed(1));
     assert_eq!(buyer.opened().len(), 2);
@@ -359,6 +363,9 @@ fn a_known_member_wins_and_a_damaged_one_is_never_stored() {
     assert_eq!(buyer.feeds(&[(4, 6)]), [open(feed(6))], "nothing is known of the one that was refused");
     buyer.1 = Some(feed(3));
     assert_eq!(buyer.opened(), [notify(BuyerEvent::MemberOpened(member(2, 3)))]);
+    buyer.1 = Some(feed(6));
+    assert_eq!(buyer.refused(), [notify(BuyerEvent::FeedRefused { key: feed(6) })]);
+    assert!(!buyer.0.is_opening(), "what was refused is not waited for");
 }
 
 #[test]

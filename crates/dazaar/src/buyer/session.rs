@@ -1,6 +1,7 @@
 //! One connection to the seller: carries out what the market's session machine decides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -126,6 +127,7 @@ impl BuyerConnection {
     /// Says goodbye.
     pub(super) async fn finish(mut self) {
         self.machine.handle_closed();
+        self.buyer.is_opening.store(false, Ordering::Release);
         self.connection.close().await;
     }
 
@@ -182,6 +184,7 @@ impl BuyerConnection {
 
     /// Carries out what the machine decided.
     fn act(&mut self) -> Result<(), BuyerEnd> {
+        self.buyer.is_opening.store(self.machine.is_opening(), Ordering::Release);
         while let Some(action) = self.machine.poll_action() {
             match action {
                 BuyerAction::Send { name, payload } => {

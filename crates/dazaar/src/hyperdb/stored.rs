@@ -138,7 +138,8 @@ impl BoughtDb {
         // Of an empty feed nobody can say that all of it is here.
         let is_empty = |feed: &Replicator| feed.is_informed() && feed.progress().length == 0;
         let is_here = |feed: &Replicator| feed.gone().is_some() || is_empty(feed);
-        self.0.feed().is_some_and(|first| is_here(first))
+        !self.0.is_opening()
+            && self.0.feed().is_some_and(|first| is_here(first))
             && self.0.members().values().all(|feed| is_here(feed))
     }
 

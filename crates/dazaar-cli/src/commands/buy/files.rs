@@ -78,7 +78,7 @@ impl FilesDelivery {
     /// Whether all is here that the files need, or is not to be had.
     fn is_here(&mut self, metadata: &Replicator) -> Result<bool, Failure> {
         let Some(first) = metadata.log().lock().block(0)? else { return Ok(false) };
-        if !metadata.is_complete() {
+        if !metadata.is_complete() || self.buyer.is_opening() {
             return Ok(false);
         }
         let content =
