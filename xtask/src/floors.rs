@@ -10,13 +10,14 @@ pub(crate) const PURE: [&str; 5] =
     ["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market", "dazaar-sim"];
 
 /// Every crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("dazaar-log", &[]),
     ("dazaar-wire", &["dazaar-log"]),
     ("dazaar-trie", &["dazaar-log"]),
     ("dazaar-market", &["dazaar-log"]),
     ("dazaar", &["dazaar-log", "dazaar-wire", "dazaar-trie", "dazaar-market"]),
     ("dazaar-pay", &["dazaar", "dazaar-log", "dazaar-market"]),
+    ("dazaar-nwc", &["dazaar", "dazaar-log", "dazaar-market", "dazaar-pay"]),
     ("dazaar-cashu", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-evm", &["dazaar", "dazaar-log", "dazaar-market"]),
     ("dazaar-ldk", &["dazaar", "dazaar-log", "dazaar-market", "dazaar-pay"]),
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         &[
             "dazaar",
             "dazaar-pay",
+            "dazaar-nwc",
             "dazaar-cashu",
             "dazaar-evm",
             "dazaar-iroh",

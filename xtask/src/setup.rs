@@ -1,4 +1,4 @@
-//! Installs the npm packages and the Python packages that the tests talk to.
+//! Installs the npm packages, the Python packages and the database that the tests talk to.
 //!
 //! Grade: tool. What is installed carries a copy of its lock file, so a second run costs nothing.
 
@@ -10,10 +10,11 @@ use crate::run::{Outcome, Report, complete, is_installed, output, program, root}
 /// Name of the copy of the lock file inside what was installed from it.
 const STAMP: &str = ".installed-from";
 
-/// Both installations.
+/// All installations.
 pub(crate) fn steps(report: &mut Report) {
     report.step("install npm peers", npm);
     report.step("install Python peers", python);
+    report.step("install PostgreSQL", postgresql);
 }
 
 fn npm() -> Outcome {
@@ -30,6 +31,12 @@ fn python() -> Outcome {
     let requirements = root().join("interop/python/requirements.txt");
     let venv = root().join("target/interop/python");
     install(&requirements, &venv, || make_environment(&venv, &requirements))
+}
+
+fn postgresql() -> Outcome {
+    // Debian keeps the server off the path, so that several versions can be there.
+    let is_there = is_installed("postgres") || Path::new("/usr/lib/postgresql").exists();
+    if is_there { Ok(()) } else { debian_packages(&["postgresql"]) }
 }
 
 /// Makes a Python environment with these packages in it.

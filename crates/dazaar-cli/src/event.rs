@@ -161,7 +161,15 @@ pub(crate) enum Event {
         schema: Value,
     },
     /// What a seller says that a range of time has.
-    Quote { seller: String, from: Option<String>, to: Option<String>, rows: u64, bytes: u64 },
+    Quote {
+        seller: String,
+        from: Option<String>,
+        to: Option<String>,
+        rows: u64,
+        bytes: u64,
+        /// What they cost, and at which price.
+        costs: Vec<[String; 2]>,
+    },
     /// Rows that a seller marked free were shown; `free` says which ones are.
     Preview { rows: u64, free: Vec<String> },
     /// A span of time without rows, between two rows.

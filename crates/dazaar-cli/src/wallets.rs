@@ -11,7 +11,7 @@ use dazaar::cards::{Asset, Method, Money};
 use dazaar::payment::{Payee, Payer, PaymentError};
 use dazaar::{Market, NamedPayee, NamedPayer};
 #[cfg(feature = "erc20")]
-use dazaar_evm::{PayerSettings, TokenPayee, TokenPayer};
+use dazaar_evm::{DepositPayee, PayerSettings, TokenPayee, TokenPayer};
 use dazaar_pay::Hook;
 use dazaar_pay::lightning::{Bolt11, Purpose};
 
@@ -39,10 +39,18 @@ pub(crate) enum Inner {
     Cashu(dazaar_cashu::Ecash),
     #[cfg(feature = "erc20")]
     Erc20(Arc<TokenPayee>),
+    #[cfg(feature = "erc20")]
+    Deposits(Arc<DepositPayee>),
 }
 
 /// What a wallet is made of: the seller's half, the buyer's half, and the rest.
 type Halves = (Option<Arc<dyn Payee>>, Option<Arc<dyn Payer>>, Inner);
+
+/// A Lightning wallet may be on both sides.
+fn lightning(wallet: Bolt11) -> Halves {
+    let wallet = Arc::new(wallet);
+    (Some(Arc::clone(&wallet) as _), Some(Arc::clone(&wallet) as _), Inner::Lightning(wallet))
+}
 
 impl Wallet {
     /// All wallets of a market, by name.
@@ -70,10 +78,9 @@ impl Wallet {
                 let hook = Arc::new(Hook::new(settings).map_err(|error| wrong(&error))?);
                 (Some(Arc::clone(&hook) as _), None, Inner::Hook(hook))
             }
-            Settings::Lightning(settings) => {
-                let wallet = Arc::new(settings.open().map_err(|error| wrong(&error))?);
-                (Some(Arc::clone(&wallet) as _), Some(Arc::clone(&wallet) as _), Inner::Lightning(wallet))
-            }
+            Settings::Lightning(settings) => lightning(settings.open().map_err(|error| wrong(&error))?),
+            #[cfg(feature = "nwc")]
+            Settings::Nwc(settings) => lightning(settings.open().map_err(|error| wrong(&error))?),
             #[cfg(feature = "cashu")]
             Settings::Cashu(settings) => {
                 let path = market.wallets_folder()?.join(format!("{name}.coins"));
@@ -95,6 +102,12 @@ impl Wallet {
                 let payer = Arc::new(payer.map_err(|error| wrong(&error))?);
                 let payee = Arc::new(TokenPayee::open(settings).map_err(|error| wrong(&error))?);
                 (Some(Arc::clone(&payee) as _), Some(payer), Inner::Erc20(payee))
+            }
+            #[cfg(feature = "erc20")]
+            Settings::Deposits(mut settings) => {
+                settings.records = market.wallets_folder()?.join(format!("{name}.payments"));
+                let payee = Arc::new(DepositPayee::open(settings).map_err(|error| wrong(&error))?);
+                (Some(Arc::clone(&payee) as _), None, Inner::Deposits(payee))
             }
         };
         Ok(Self { name, kind, payee, payer, inner })
@@ -122,6 +135,8 @@ impl Wallet {
             }),
             #[cfg(feature = "erc20")]
             Inner::Erc20(wallet) => wallet.check().await.map(|standing| standing.to_string()),
+            #[cfg(feature = "erc20")]
+            Inner::Deposits(wallet) => wallet.check().await.map(|standing| standing.to_string()),
         }
         .map_err(|error| self.failed(&error))
     }
@@ -130,6 +145,9 @@ impl Wallet {
     pub(crate) async fn balance(&self) -> Result<Vec<Money>, Failure> {
         match &self.inner {
             Inner::Hook(_) => Ok(Vec::new()),
+            // Each buyer pays to another address.
+            #[cfg(feature = "erc20")]
+            Inner::Deposits(_) => Ok(Vec::new()),
             Inner::Lightning(wallet) => {
                 wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
             }
@@ -170,7 +188,7 @@ impl Wallet {
         match &self.inner {
             Inner::Hook(_) | Inner::Lightning(_) => {}
             #[cfg(feature = "erc20")]
-            Inner::Erc20(_) => {}
+            Inner::Erc20(_) | Inner::Deposits(_) => {}
             #[cfg(feature = "cashu")]
             Inner::Cashu(wallet) => redeem(wallet).await,
         }

@@ -49,7 +49,7 @@ pub fn is_question(name: &str) -> bool {
 /// The answer to a message; none if it is no question that we know.
 fn answer(seller: &Seller, name: &str, message: Value) -> Option<Value> {
     match name {
-        QuoteQuestion::NAME => Some(answered(message, |question| quote::answer(&question, seller.log()))),
+        QuoteQuestion::NAME => Some(answered(message, |question| quote::answer(&question, seller))),
         PreviewQuestion::NAME => Some(answered(message, |question| {
             preview::answer(&question, &seller.listing().card, seller.log(), dazaar::now_ms())
         })),

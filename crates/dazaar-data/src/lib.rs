@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod contents;
 mod describe;
 mod error;
 mod find;
@@ -24,6 +25,7 @@ mod table;
 
 pub use answer::{answer_all, is_question};
 pub use ask::{Question, ask};
+pub use contents::contents_of;
 pub use describe::{covered, described, described_map, nothing};
 pub use error::{MapError, OpenError, SellerError, TableError};
 pub use find::{FindError, find_folder, find_seller, is_seller};
@@ -32,7 +34,7 @@ pub use gaps::gaps;
 pub use map::{Map, MapChange, MapPublisher, RowsTaken};
 pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
 pub use publish::{PublishError, TablePublisher};
-pub use quote::{QuoteAnswer, QuoteQuestion};
+pub use quote::{QuoteAnswer, QuoteCost, QuoteQuestion};
 pub use rows::RowStream;
 pub use several::{AnyMap, DbMap, publish_to_db};
 pub use table::{Settings, Table, Tables};

@@ -44,4 +44,4 @@ pub use settings::{DepositSettings, PayeeSettings, PayerSettings, SettingsError}
 pub use standing::Standing;
 pub use store::StoreError;
 pub use token::Token;
-pub use tokens::read_token;
+pub use tokens::{read_plain_token, read_token};

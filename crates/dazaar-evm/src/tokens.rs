@@ -41,6 +41,19 @@ pub async fn read_token(node: &Secret, chain: u64, contract: Address) -> Result<
     Ok(token)
 }
 
+/// Reads what a token says of itself, whether it takes authorisations or not: deposits need none.
+///
+/// # Errors
+/// [`PaymentError`].
+pub async fn read_plain_token(node: &Secret, chain: u64, contract: Address) -> Result<Token, PaymentError> {
+    let chain = Chain::new(node, chain)
+        .ok_or_else(|| PaymentError::refused("a node's address begins with http:// or https://"))?;
+    chain.verify().await?;
+    let decimals = asked(contract, chain.read(contract, &Erc20::decimalsCall {}).await)?;
+    let name = asked(contract, chain.read(contract, &Erc20::nameCall {}).await)?;
+    Ok(Token { contract, decimals, name, version: String::new() })
+}
+
 /// Makes sure that amounts mean what we take them for.
 pub(crate) async fn verify_decimals(chain: &Chain, token: &Token) -> Result<(), PaymentError> {
     let Token { contract, decimals: stated, .. } = *token;

@@ -56,6 +56,14 @@ impl Blocks {
         (0..self.len()).map(|nth| self.place(nth).len() as u64)
     }
 
+    /// The first so many of the blocks, or all; they share the buffer.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        let ends = self.ends[..count.min(self.len())].to_vec();
+        let bytes = ends.last().map_or(0, |&end| end as usize);
+        Self { data: self.data.slice(..bytes), ends }
+    }
+
     fn place(&self, nth: usize) -> Range<usize> {
         let start = nth.checked_sub(1).map_or(0, |before| self.ends[before]);
         start as usize..self.ends[nth] as usize

@@ -7,7 +7,7 @@ mod elapsed;
 
 pub use elapsed::{Anomaly, DOWN_MAX_MS, Elapsed, Moment, elapsed};
 
-use crate::price::{FreeQuota, Kind, Price};
+use crate::price::{FreeQuota, Price};
 
 /// Where a buyer stands under one price. All but the carry and the quantities are units of the price's asset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,8 +86,6 @@ impl Meter {
                 self.carry = carry;
                 self.take(narrow(cost), used - paid)
             }
-            // Ranges are not enforced yet: everything would be given for the price of a part.
-            None if matches!(price.kind, Kind::Range { .. }) => Charge { units: 0, unpaid: used },
             None => {
                 let missing = price.quote(0).saturating_sub(self.charged);
                 if missing > self.balance { Charge { units: 0, unpaid: used } } else { self.take(missing, 0) }
@@ -98,9 +96,6 @@ impl Meter {
     /// How much may still be used at `now_ms`.
     pub fn left(&self, price: &Price, now_ms: u64) -> Left {
         let Some((_, rate)) = price.metered() else {
-            if matches!(price.kind, Kind::Range { .. }) {
-                return Left::Quantity(0);
-            }
             let missing = price.quote(0).saturating_sub(self.charged);
             return if missing > self.balance { Left::Quantity(0) } else { Left::Unlimited };
         };

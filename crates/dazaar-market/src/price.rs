@@ -13,6 +13,7 @@ mod method;
 mod offer;
 mod shown;
 mod spoken;
+mod time_range;
 mod unit;
 
 pub use error::OfferError;
@@ -20,6 +21,7 @@ pub use method::Method;
 pub use offer::{Offer, OfferField, Terms};
 pub use shown::Shown;
 pub use spoken::{SpokenError, SpokenPrice, Wish};
+pub use time_range::{TimeRange, TimeRangeError};
 
 use crate::money::{Asset, Rate};
 
@@ -41,7 +43,7 @@ pub struct Price {
 }
 
 /// What is paid for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing is asked.
     Free,
@@ -67,14 +69,12 @@ pub enum Kind {
         /// Units for each so many rows.
         rate: Rate,
     },
-    /// The rows of a range of time, for one amount. Texts, since this crate knows no dates.
+    /// The blocks with rows of a range of time, for one amount.
     Range {
         /// The amount.
         units: u64,
-        /// From this time on.
-        from: String,
-        /// Before this time.
-        to: String,
+        /// Which rows.
+        range: TimeRange,
     },
 }
 
@@ -125,6 +125,14 @@ impl Price {
             Kind::Bytes { rate } => Some((Basis::Bytes, *rate)),
             Kind::Records { rate } => Some((Basis::Records, *rate)),
             Kind::Free | Kind::Once { .. } | Kind::Range { .. } => None,
+        }
+    }
+
+    /// The range of time that is sold, if it is one.
+    pub const fn range(&self) -> Option<TimeRange> {
+        match self.kind {
+            Kind::Range { range, .. } => Some(range),
+            _ => None,
         }
     }
 

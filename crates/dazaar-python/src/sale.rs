@@ -26,7 +26,8 @@ impl Sale {
     pub(crate) async fn begin(market: &Arc<Market>, listing: Listing, listen: SocketAddr) -> PyResult<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?.to_string().parse().map_err(failed)?;
-        let seller = Seller::new(Arc::clone(market), listing, SellerOptions::default()).map_err(failed)?;
+        let options = SellerOptions { contents: dazaar_data::contents_of, ..SellerOptions::default() };
+        let seller = Seller::new(Arc::clone(market), listing, options).map_err(failed)?;
         let link = market.link(seller.listing(), vec![address]).to_string();
         let serving = seller.clone();
         let serving = tokio::spawn(async move { serving.serve(listener).await });

@@ -6,7 +6,7 @@
 //!
 //! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
 //! What a peer owes us: `window` of single blocks, `fetches` of ranges. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
-//! Whether a peer of a feed that we write knows another history of it: `watch`.
+//! Whether a peer of a feed that we write knows another history of it: `watch`. How much of an answer may go: `scale`.
 //!
 //! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`, and `Fetch` and `Blocks` with
 //! peers of our own kind, who send ranges (see [`Transfer`]). Requests come before
@@ -48,6 +48,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +65,7 @@ pub mod limits;
 mod peer;
 mod ranges;
 mod remote;
+mod scale;
 mod selection;
 mod switches;
 mod upload;
@@ -73,12 +75,14 @@ mod window;
 
 pub use event::{Progress, ReplicationEvent};
 pub use fault::{Fault, ReplicationFault};
+pub use scale::Scale;
 pub use selection::Download;
 
 use crate::handshake::Security;
 use crate::message::{Data, Have, Message, Request};
 use peer::Peer;
 use ranges::RangeSet;
+use scale::Room;
 use selection::Selection;
 use upload::Answer;
 
@@ -128,8 +132,9 @@ pub struct Replication {
     complete: bool,
     bytes_down: u64,
     bytes_up: u64,
-    /// Bytes of blocks that may still be sent.
+    /// What may still be sent, as the scale weighs it.
     upload_limit: Option<u64>,
+    scale: Option<Arc<dyn Scale>>,
 }
 
 /// Whether somebody is to prove the length that it claims.
@@ -156,6 +161,7 @@ impl Replication {
             bytes_down: 0,
             bytes_up: 0,
             upload_limit: None,
+            scale: None,
         }
     }
 
@@ -195,10 +201,15 @@ impl Replication {
         }
     }
 
-    /// Answers with at most so many bytes of blocks from now on, and perhaps the rest of one block more; without a limit if there
-    /// is none. What peers asked for waits.
-    pub const fn set_upload_limit(&mut self, bytes: Option<u64>) {
-        self.upload_limit = bytes;
+    /// Answers with blocks of at most so much weight from now on, and perhaps the rest of one block more; without a limit if there
+    /// is none. What peers asked for waits. Weight is bytes, unless there is a [`Scale`].
+    pub const fn set_upload_limit(&mut self, weight: Option<u64>) {
+        self.upload_limit = weight;
+    }
+
+    /// Weighs blocks before they are sent, or counts their bytes again.
+    pub fn set_scale(&mut self, scale: Option<Arc<dyn Scale>>) {
+        self.scale = scale;
     }
 
     /// Whether we ask this peer. What it owes us by then may still come.
@@ -228,7 +239,8 @@ impl Replication {
     /// anything. Returns which, in ascending order: it has to hear of them in the next message, and [expect](Self::expect) them. Blocks that
     /// it was sent, or asked for, are not among them.
     pub fn send_along<S: Storage>(&mut self, peer: PeerId, blocks: &[u64], log: &Log<S>) -> Option<Vec<u64>> {
-        let may_send = self.upload_limit != Some(0);
+        // Where blocks are weighed one by one, some are withheld, and none is promised.
+        let may_send = self.upload_limit != Some(0) && self.scale.is_none();
         match self.peers.get_mut(&peer) {
             Some(peer) if peer.transfer == Transfer::Ranges && peer.switches.uploads() && may_send => {
                 peer.uploads.send_along(blocks, log)
@@ -428,19 +440,19 @@ impl Replication {
         if peer.transfer == Transfer::Ranges && peer.watch.is_waiting() && log.fork().is_none() {
             return Ok(None);
         }
-        let bytes_max = self.upload_limit.unwrap_or(u64::MAX);
-        if bytes_max == 0 {
+        let room = Room { weight: self.upload_limit.unwrap_or(u64::MAX), scale: self.scale.as_deref() };
+        if room.weight == 0 && room.scale.is_none() {
             return Ok(None);
         }
-        match peer.uploads.poll(&mut self.feed, log, bytes_max)? {
-            None => Ok(None),
+        match peer.uploads.poll(&mut self.feed, log, room)? {
+            None | Some(Answer::Later) => Ok(None),
             Some(Answer::Gone(blocks)) => {
                 Ok(Some(Message::Unhave { start: blocks.start, length: blocks.end - blocks.start }))
             }
-            Some(Answer::Blocks(range)) => {
+            Some(Answer::Blocks(range, weight)) => {
                 let blocks = range.start..range.start + range.blocks.len() as u64;
                 let bytes = range.blocks.data().len() as u64;
-                self.count_up(bytes);
+                self.count_up(bytes, weight);
                 self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
                 Ok(Some(Message::Blocks(range)))
             }
@@ -448,10 +460,10 @@ impl Replication {
                 self.events.push_back(ReplicationEvent::Damaged { block });
                 Ok(Some(Message::Unhave { start: block, length: 1 }))
             }
-            Some(Answer::Data(data)) => {
+            Some(Answer::Data(data, weight)) => {
                 if let Some(value) = &data.value {
                     let (blocks, bytes) = (data.index..data.index + 1, value.len() as u64);
-                    self.count_up(bytes);
+                    self.count_up(bytes, weight);
                     self.events.push_back(ReplicationEvent::Uploaded { peer: id, blocks, bytes });
                 }
                 Ok(Some(Message::Data(data)))
@@ -459,9 +471,9 @@ impl Replication {
         }
     }
 
-    fn count_up(&mut self, bytes: u64) {
+    fn count_up(&mut self, bytes: u64, weight: u64) {
         self.bytes_up += bytes;
-        self.upload_limit = self.upload_limit.map(|limit| limit.saturating_sub(bytes));
+        self.upload_limit = self.upload_limit.map(|limit| limit.saturating_sub(weight));
     }
 
     /// Those whose word counts.

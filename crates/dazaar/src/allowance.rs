@@ -1,47 +1,236 @@
 //! What a buyer may be sent, and was: one for all of their connections.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// No limit.
-const UNLIMITED: u64 = u64::MAX;
+use dazaar_market::price::TimeRange;
+use dazaar_wire::replication::Scale;
+use rangemap::RangeSet;
 
-/// Bytes of blocks that may be sent, and those that were and nobody charged yet.
-#[derive(Debug)]
-pub(crate) struct Allowance {
-    left: AtomicU64,
-    sent: AtomicU64,
+use crate::contents::{BlockRows, Contents};
+
+/// How much may be sent of what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Whether rows are counted, and not bytes.
+    pub(crate) of_rows: bool,
+    /// How many bytes or rows; none if there is no limit.
+    pub(crate) left: Option<u64>,
+    /// Ranges of time that are paid: what is in them counts for nothing.
+    pub(crate) ranges: Vec<TimeRange>,
+    /// Nothing outside of them is to be sent.
+    pub(crate) only_ranges: bool,
 }
 
-impl Default for Allowance {
-    fn default() -> Self {
-        Self { left: AtomicU64::new(UNLIMITED), sent: AtomicU64::new(0) }
-    }
+/// What was sent and nobody charged yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Bytes of blocks, without those in ranges that are paid.
+    pub(crate) bytes: u64,
+    /// Rows, where rows are counted: those that had not been sent before.
+    pub(crate) rows: Vec<Range<u64>>,
+    /// Ranges of which something was sent.
+    pub(crate) ranges: Vec<TimeRange>,
+}
+
+/// What may be sent, and was.
+#[derive(Debug, Default)]
+pub(crate) struct Allowance(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    limits: Limits,
+    bytes: u64,
+    rows: RangeSet<u64>,
+    ranges: Vec<TimeRange>,
+    /// Rows that were charged, or will be; none as long as nobody has looked them up.
+    had: Option<RangeSet<u64>>,
+    /// Blocks that have nothing of the ranges, as far as is known.
+    outside: RangeSet<u64>,
+}
+
+/// What sending one block counts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Weighed {
+    weight: u64,
+    bytes: u64,
+    rows: Option<Range<u64>>,
+    range: Option<TimeRange>,
 }
 
 impl Allowance {
-    /// What may be sent; none if there is no limit.
+    /// What may be sent, as it is counted; none if there is no limit.
     pub(crate) fn left(&self) -> Option<u64> {
-        let left = self.left.load(Ordering::Relaxed);
-        (left != UNLIMITED).then_some(left)
+        self.state().limits.left
     }
 
-    /// So much was sent.
-    pub(crate) fn use_up(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
-        let used = |left: u64| (left != UNLIMITED).then(|| left.saturating_sub(bytes));
-        // No limit stays no limit.
-        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, used);
+    /// Whether rows are counted, and nobody has said yet which were charged before.
+    pub(crate) fn lacks_rows(&self) -> bool {
+        self.state().had.is_none()
+    }
+
+    /// These rows were charged before.
+    pub(crate) fn set_rows(&self, had: impl IntoIterator<Item = Range<u64>>) {
+        let had = had.into_iter().filter(|rows| !rows.is_empty());
+        self.state().had.get_or_insert_default().extend(had);
+    }
+
+    /// These blocks have nothing of these ranges, if they are still those that are paid.
+    pub(crate) fn set_outside(&self, ranges: &[TimeRange], outside: RangeSet<u64>) {
+        let mut state = self.state();
+        if state.limits.ranges == ranges {
+            state.outside = outside;
+        }
     }
 
     /// What was sent since it was last asked: it is charged now.
-    pub(crate) fn take_sent(&self) -> u64 {
-        self.sent.swap(0, Ordering::Relaxed)
+    pub(crate) fn take_sent(&self) -> Sent {
+        let mut state = self.state();
+        let rows = std::mem::take(&mut state.rows);
+        Sent {
+            bytes: std::mem::take(&mut state.bytes),
+            rows: rows.into_iter().collect(),
+            ranges: std::mem::take(&mut state.ranges),
+        }
     }
 
     /// So much is left by the records, or there is no limit. What was sent and is not in them yet is off that.
-    pub(crate) fn set(&self, left: Option<u64>) {
-        let left = left.map_or(UNLIMITED, |left| left.saturating_sub(self.sent.load(Ordering::Relaxed)));
-        self.left.store(left, Ordering::Relaxed);
+    pub(crate) fn set(&self, mut limits: Limits) {
+        let mut state = self.state();
+        let uncharged = if limits.of_rows { count(&state.rows) } else { state.bytes };
+        limits.left = limits.left.map(|left| left.saturating_sub(uncharged));
+        if state.limits.ranges != limits.ranges {
+            state.outside = RangeSet::new();
+        }
+        state.limits = limits;
+    }
+
+    /// Nothing may be sent.
+    pub(crate) fn close(&self) {
+        self.state().limits.left = Some(0);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether bytes count, all of them.
+    const fn counts_bytes(&self) -> bool {
+        !self.limits.of_rows && !self.limits.only_ranges && self.limits.ranges.is_empty()
+    }
+
+    /// What a block counts for; none if it is withheld.
+    fn weigh(&self, found: Option<BlockRows>, bytes: u64) -> Option<Weighed> {
+        let Limits { of_rows, ranges, only_ranges, .. } = &self.limits;
+        let in_range =
+            |(earliest, latest)| ranges.iter().find(|range| range.meets(earliest, latest)).copied();
+        let range = found.as_ref().and_then(|found| found.times).and_then(in_range);
+        let rows = found.filter(|_| range.is_none()).map(|found| found.rows);
+        let is_free = range.is_some() || *only_ranges;
+        let weight = match &rows {
+            Some(_) if *only_ranges => return None,
+            _ if is_free => 0,
+            Some(rows) if *of_rows => {
+                self.had.as_ref().map_or(rows.end - rows.start, |had| missing(had, rows))
+            }
+            None if *of_rows => 0,
+            _ => bytes,
+        };
+        let bytes = if is_free { 0 } else { bytes };
+        Some(Weighed { weight, bytes, rows: rows.filter(|_| *of_rows), range })
+    }
+
+    /// A block was sent.
+    fn use_up(&mut self, sent: Weighed) {
+        let mut weight = sent.weight;
+        self.bytes += sent.bytes;
+        if let Some(rows) = sent.rows.filter(|rows| !rows.is_empty()) {
+            let had = self.had.get_or_insert_default();
+            // Of two blocks of one answer with the same rows the second counts for nothing.
+            weight = missing(had, &rows);
+            for gap in had.gaps(&rows).collect::<Vec<_>>() {
+                self.rows.insert(gap);
+            }
+            had.insert(rows);
+        }
+        if let Some(range) = sent.range.filter(|range| !self.ranges.contains(range)) {
+            self.ranges.push(range);
+        }
+        self.limits.left = self.limits.left.map(|left| left.saturating_sub(weight));
+    }
+}
+
+/// How many rows of `rows` are not in a set.
+fn missing(set: &RangeSet<u64>, rows: &Range<u64>) -> u64 {
+    if rows.is_empty() { 0 } else { set.gaps(rows).map(|gap| gap.end - gap.start).sum() }
+}
+
+fn count(set: &RangeSet<u64>) -> u64 {
+    set.iter().map(|rows| rows.end - rows.start).sum()
+}
+
+/// Weighs and counts the blocks of one view of a feed.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    allowance: Arc<Allowance>,
+    contents: Option<Arc<dyn Contents>>,
+    /// What was weighed for the answer that is being made.
+    weighed: Mutex<BTreeMap<u64, Weighed>>,
+}
+
+impl Counter {
+    pub(crate) fn new(allowance: Arc<Allowance>, contents: Option<Arc<dyn Contents>>) -> Arc<Self> {
+        Arc::new(Self { allowance, contents, weighed: Mutex::default() })
+    }
+
+    /// What may be sent; none if there is no limit.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.allowance.left()
+    }
+
+    /// Itself, unless a block weighs its bytes.
+    pub(crate) fn scale(self: &Arc<Self>) -> Option<Arc<dyn Scale>> {
+        (!self.allowance.state().counts_bytes()).then(|| Arc::clone(self) as Arc<dyn Scale>)
+    }
+
+    /// Blocks with so many bytes were sent. Returns whether that counts for anything but ranges that are paid.
+    pub(crate) fn count(&self, blocks: Range<u64>, bytes: u64) -> bool {
+        let mut weighed = std::mem::take(&mut *self.weighed());
+        let mut sent: Vec<_> = blocks.filter_map(|block| weighed.remove(&block)).collect();
+        if sent.is_empty() {
+            sent.push(Weighed { weight: bytes, bytes, rows: None, range: None });
+        }
+        let counts = sent.iter().any(|sent| sent.bytes > 0);
+        let mut state = self.allowance.state();
+        sent.into_iter().for_each(|sent| state.use_up(sent));
+        counts
+    }
+
+    fn weighed(&self) -> MutexGuard<'_, BTreeMap<u64, Weighed>> {
+        self.weighed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scale for Counter {
+    fn weigh(&self, block: u64, bytes: &[u8]) -> Option<u64> {
+        // Of a feed without rows each block is one.
+        let found = match &self.contents {
+            Some(contents) => contents.rows(block, bytes),
+            None => Some(BlockRows { rows: block..block.saturating_add(1), times: None }),
+        };
+        let weighed = self.allowance.state().weigh(found, bytes.len() as u64)?;
+        let weight = weighed.weight;
+        self.weighed().insert(block, weighed);
+        Some(weight)
+    }
+
+    fn withheld_until(&self, block: u64) -> u64 {
+        let state = self.allowance.state();
+        let outside = state.outside.get(&block).filter(|_| state.limits.only_ranges);
+        outside.map_or(block, |run| run.end)
     }
 }
 
@@ -49,18 +238,101 @@ impl Allowance {
 mod tests {
     use super::*;
 
+    /// A block for each hour from 0 on, with ten rows; each fifth is an index.
+    #[derive(Debug)]
+    struct Hours;
+
+    impl Contents for Hours {
+        fn rows(&self, block: u64, _: &[u8]) -> Option<BlockRows> {
+            let hour = i64::try_from(block).unwrap() * 3_600_000_000_000;
+            let times = Some((hour, hour + 3_599_999_999_999));
+            (!block.is_multiple_of(5)).then_some(BlockRows { rows: block * 10..block * 10 + 10, times })
+        }
+
+        fn has_times(&self) -> bool {
+            true
+        }
+    }
+
+    /// Sends one block after the other, as replication would: until the limit is crossed. Returns what was withheld.
+    fn send(counter: &Arc<Counter>, blocks: Range<u64>) -> Vec<u64> {
+        let mut withheld = Vec::new();
+        for block in blocks {
+            if counter.left() == Some(0) {
+                break;
+            }
+            let weight = counter.scale().map_or(Some(100), |scale| scale.weigh(block, &[0; 100]));
+            match weight {
+                Some(_) => drop(counter.count(block..block + 1, 100)),
+                None => withheld.push(block),
+            }
+        }
+        withheld
+    }
+
+    fn counter() -> Arc<Counter> {
+        Counter::new(Arc::default(), Some(Arc::new(Hours)))
+    }
+
+    fn bytes(left: u64) -> Limits {
+        Limits { left: Some(left), ..Limits::default() }
+    }
+
     #[test]
     fn what_was_sent_is_off_what_is_left() {
-        let allowance = Allowance::default();
-        allowance.use_up(5);
+        let counter = counter();
+        let allowance = &counter.allowance;
+        send(&counter, 0..1);
         assert_eq!(allowance.left(), None);
-        allowance.set(Some(12));
-        assert_eq!(allowance.left(), Some(7));
-        allowance.use_up(10);
-        assert_eq!((allowance.left(), allowance.take_sent(), allowance.take_sent()), (Some(0), 15, 0));
-        allowance.set(Some(3));
+        allowance.set(bytes(250));
+        assert_eq!(allowance.left(), Some(150));
+        send(&counter, 0..9);
+        assert_eq!((allowance.left(), allowance.take_sent().bytes), (Some(0), 300));
+        assert_eq!(allowance.take_sent(), Sent::default());
+        allowance.set(bytes(3));
         assert_eq!(allowance.left(), Some(3));
-        allowance.set(None);
+        allowance.set(Limits::default());
         assert_eq!(allowance.left(), None);
+        allowance.close();
+        assert_eq!(allowance.left(), Some(0));
+    }
+
+    #[test]
+    fn a_row_counts_once_and_an_index_for_nothing() {
+        let counter = counter();
+        let allowance = &counter.allowance;
+        allowance.set_rows([15..20]);
+        allowance.set(Limits { of_rows: true, left: Some(24), ..Limits::default() });
+        assert!(send(&counter, 0..9).is_empty());
+        let sent = allowance.take_sent();
+        assert_eq!(
+            (sent.rows, allowance.left()),
+            (vec![10..15, 20..40], Some(0)),
+            "the block that crosses the line is whole"
+        );
+        allowance.set(Limits { of_rows: true, left: Some(1), ..Limits::default() });
+        assert!(send(&counter, 0..4).is_empty());
+        assert_eq!((allowance.take_sent().rows, allowance.left()), (vec![], Some(1)), "they are paid");
+    }
+
+    #[test]
+    fn what_is_in_a_paid_range_costs_nothing_else() {
+        let counter = counter();
+        let allowance = &counter.allowance;
+        let range: TimeRange = "1970-01-01T02:30:00Z to 1970-01-01T04:00:00Z".parse().unwrap();
+        let limits = Limits { ranges: vec![range], only_ranges: true, ..Limits::default() };
+        allowance.set(limits.clone());
+        assert_eq!(send(&counter, 0..7), [1, 4, 6]);
+        assert_eq!(allowance.take_sent(), Sent { ranges: vec![range], ..Sent::default() });
+        allowance.set_outside(&[], RangeSet::from([0..7]));
+        assert_eq!(counter.withheld_until(1), 1, "of other ranges that says nothing");
+        allowance.set_outside(&[range], RangeSet::from([1..2, 4..5]));
+        assert_eq!([0, 1, 2, 4].map(|block| counter.withheld_until(block)), [0, 2, 2, 5]);
+        // With other credit the rest comes too, and is paid for.
+        allowance.set(Limits { left: Some(1000), only_ranges: false, ..limits });
+        assert_eq!(counter.withheld_until(1), 1);
+        assert!(send(&counter, 0..7).is_empty());
+        let sent = allowance.take_sent();
+        assert_eq!((sent.bytes, sent.ranges, allowance.left()), (500, vec![range], Some(500)));
     }
 }

@@ -25,7 +25,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
     Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderLimits, OrderPayment,
-    OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Used, Voucher, VoucherError,
+    OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Standing, Used, Voucher,
+    VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
 pub use members::ListedMember;
@@ -34,13 +35,14 @@ pub use sales::Sale;
 pub use spending::{Budget, BudgetError, Spending, SpendingRequest, SpendingState};
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("database/schema-1.sql"),
     include_str!("database/schema-2.sql"),
     include_str!("database/schema-3.sql"),
     include_str!("database/schema-4.sql"),
     include_str!("database/schema-5.sql"),
     include_str!("database/schema-6.sql"),
+    include_str!("database/schema-7.sql"),
 ];
 
 /// How long a writer waits for another process.

@@ -8,6 +8,7 @@ mod answers;
 pub mod buyer;
 mod clock;
 mod connection;
+pub mod contents;
 pub mod corestore;
 pub mod database;
 pub mod discovery;

@@ -10,7 +10,7 @@ use dazaar_wire::Message;
 use dazaar_wire::replication::{Fault, Options, PeerId, Progress, Replication, ReplicationEvent, Transfer};
 use tokio::sync::Notify;
 
-use crate::allowance::Allowance;
+use crate::allowance::Counter;
 use crate::folder::Folder;
 use crate::shared_log::SharedLog;
 
@@ -41,8 +41,8 @@ struct State {
     /// End of the cleared blocks that the peers were told of.
     cleared: u64,
     uploaded: Uploaded,
-    /// Bytes that may be sent, by all that share it.
-    allowance: Arc<Allowance>,
+    /// Counts what is sent, and says how much may be.
+    counter: Option<Arc<Counter>>,
     /// What a peer proved of another history, until somebody asks.
     forked: Option<SignedHead>,
 }
@@ -53,6 +53,8 @@ pub(crate) struct Uploaded {
     pub(crate) blocks: u64,
     /// Bytes of those blocks.
     pub(crate) bytes: u64,
+    /// Whether any of it costs something: not if all of it is in ranges that are paid.
+    pub(crate) counts: bool,
 }
 
 impl Replicator {
@@ -70,7 +72,7 @@ impl Replicator {
             announced: log.lock().length(),
             cleared: log.cleared(),
             uploaded: Uploaded::default(),
-            allowance: Arc::default(),
+            counter: None,
             forked: None,
         };
         Arc::new(Self { key, log, origin: Instant::now(), state: Mutex::new(state) })
@@ -133,8 +135,7 @@ impl Replicator {
     pub(crate) fn send_along(&self, peer: PeerId, blocks: &[u64]) -> Option<Vec<u64>> {
         let mut state = self.state();
         let log = self.log.lock();
-        let left = state.allowance.left();
-        state.replication.set_upload_limit(left);
+        state.take_limits();
         state.replication.send_along(peer, blocks, &log)
     }
 
@@ -153,9 +154,17 @@ impl Replicator {
         state.wake_all();
     }
 
-    /// Sends no more bytes of blocks than this allows, and takes what it sends off it; but for the rest of the last block.
-    pub(crate) fn set_allowance(&self, allowance: Arc<Allowance>) {
-        self.state().allowance = allowance;
+    /// Sends no more than this allows, and takes what it sends off it; but for the rest of the last block.
+    pub(crate) fn set_counter(&self, counter: Arc<Counter>) {
+        self.state().counter = Some(counter);
+    }
+
+    /// Tells peers anew of what is here: some of it was withheld from them.
+    pub(crate) fn announce_all(&self) {
+        let mut state = self.state();
+        let log = self.log.lock();
+        state.replication.handle_added(0..log.length(), &log);
+        state.wake_all();
     }
 
     /// There may be something to send again.
@@ -227,8 +236,7 @@ impl Replicator {
     pub(crate) fn poll_message(&self, peer: PeerId) -> Result<Option<Message>, Fault> {
         let mut state = self.state();
         let log = self.log.lock();
-        let left = state.allowance.left();
-        state.replication.set_upload_limit(left);
+        state.take_limits();
         let message = state.replication.poll_message(peer, &log, self.origin.elapsed())?;
         state.count_events(&log);
         Ok(message)
@@ -300,7 +308,8 @@ impl State {
                 ReplicationEvent::Uploaded { blocks, bytes, .. } => {
                     self.uploaded.blocks += blocks.end - blocks.start;
                     self.uploaded.bytes += bytes;
-                    self.allowance.use_up(bytes);
+                    self.uploaded.counts |=
+                        self.counter.as_ref().is_none_or(|counter| counter.count(blocks, bytes));
                 }
                 ReplicationEvent::Forked { head, .. } => self.forked = Some(head),
                 ReplicationEvent::Damaged { block } => {
@@ -308,6 +317,15 @@ impl State {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Takes over what may still be sent.
+    fn take_limits(&mut self) {
+        if let Some(counter) = &self.counter {
+            let (left, scale) = (counter.left(), counter.scale());
+            self.replication.set_upload_limit(left);
+            self.replication.set_scale(scale);
         }
     }
 

@@ -11,7 +11,7 @@ mod session;
 mod uploads;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey, IdentityKeyPair, SignedHead};
@@ -26,8 +26,10 @@ use tokio::task::JoinSet;
 use self::buyers::Buyers;
 use self::looks::NewOrders;
 use self::members::Members;
+use crate::allowance::Sent;
 use crate::clock::now_ms;
 use crate::connection::explain;
+use crate::contents::{Contents, ContentsOf};
 use crate::database::{Admission, Credit, Listing, Retention};
 use crate::discovery::Topic;
 use crate::market::{Market, MarketError};
@@ -36,7 +38,7 @@ use crate::shared_log::SharedLog;
 use crate::stored_feed::StoredFeed;
 use crate::transport::{BoxedStream, Listener};
 use crate::trie::ServedTries;
-use crate::validator::{Validator, validator};
+use crate::validator::{Question, Validator, validator};
 
 /// Connections that one listing serves at once, if nobody says otherwise.
 const CONNECTIONS_MAX: NonZeroU32 = NonZeroU32::new(1024).unwrap();
@@ -72,6 +74,8 @@ pub struct SellerOptions {
     /// Connections that are served at once; further ones wait. Each costs about 40 kB while nothing is sent, and up to about half a
     /// megabyte while it is.
     pub connections_max: NonZeroU32,
+    /// Finds the rows in what is sold, for prices that count them or sell a range of time.
+    pub contents: ContentsOf,
 }
 
 /// A wallet that takes payments, and the name under which orders remember it.
@@ -92,6 +96,7 @@ impl Default for SellerOptions {
             refunds: true,
             announced_port: None,
             connections_max: CONNECTIONS_MAX,
+            contents: |_| None,
         }
     }
 }
@@ -109,6 +114,7 @@ struct Shared {
     /// The feeds that come with it.
     members: Members,
     tries: ServedTries,
+    contents: OnceLock<Arc<dyn Contents>>,
     validator: Arc<dyn Validator>,
     config: SellerConfig,
     options: SellerOptions,
@@ -222,6 +228,7 @@ impl Seller {
             log,
             members,
             tries: ServedTries::default(),
+            contents: OnceLock::new(),
             validator,
             config,
             options,
@@ -244,7 +251,12 @@ impl Seller {
         &self.0.listing
     }
 
-    /// The prices of the card that nobody can pay now: rows are not counted yet, or no wallet takes the currency in this way.
+    /// The prices of the card that can be paid now.
+    pub fn prices_taken(&self) -> Vec<dazaar_market::Offer> {
+        self.0.offers()
+    }
+
+    /// The prices of the card that nobody can pay now: for rows of what has none, or no wallet takes the currency in this way.
     pub fn prices_not_taken(&self) -> Vec<dazaar_market::Offer> {
         self.0.card_offers().1
     }
@@ -419,6 +431,31 @@ impl Shared {
 
     const fn is_free(&self) -> bool {
         matches!(self.config.sale, Sale::Free { .. })
+    }
+
+    /// What the validator is asked about a buyer. Whoever asks has what was sent charged.
+    fn question(&self, buyer: IdentityKey, served_ms: i64) -> Question {
+        let Sent { bytes, rows, ranges } = self.buyers.allowance(&buyer).take_sent();
+        Question {
+            served_ms,
+            served_bytes: bytes,
+            served_rows: rows,
+            served_ranges: ranges,
+            ..Question::new(self.config.seller, buyer, self.feed())
+        }
+    }
+
+    /// The rows of what is sold, if it is one feed and has any.
+    fn contents(&self) -> Option<Arc<dyn Contents>> {
+        if !self.members.all().is_empty() {
+            return None;
+        }
+        if let Some(found) = self.contents.get() {
+            return Some(Arc::clone(found));
+        }
+        // As long as there is nothing, nobody knows what it will be.
+        let found = (self.options.contents)(&self.log)?;
+        Some(Arc::clone(self.contents.get_or_init(|| found)))
     }
 
     /// The log of a feed that is sold, by its own key.

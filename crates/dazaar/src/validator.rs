@@ -5,12 +5,13 @@ mod granted;
 mod http;
 
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
-use dazaar_market::price::{Basis, Kind};
+use dazaar_market::price::{Kind, TimeRange};
 use dazaar_market::{Card, Price, Verdict};
 
 pub(crate) use granted::info as credit_info;
@@ -24,7 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Who asks for what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The seller that the buyer connected to.
     pub seller: IdentityKey,
@@ -34,14 +35,39 @@ pub struct Question {
     pub feed: FeedKey,
     /// Milliseconds for which this buyer was served since the last question.
     pub served_ms: i64,
-    /// Bytes of blocks that this buyer was sent since the last question.
+    /// Bytes of blocks that this buyer was sent since the last question, without those in ranges of time that are paid.
     pub served_bytes: u64,
+    /// Rows that this buyer was sent since then and not before, if the last answer counted rows.
+    pub served_rows: Vec<Range<u64>>,
+    /// Ranges of time, of those that the last answer named, of which this buyer was sent something since then.
+    pub served_ranges: Vec<TimeRange>,
 }
 
 impl Question {
+    /// A question about a buyer who was not served anything.
+    pub const fn new(seller: IdentityKey, buyer: IdentityKey, feed: FeedKey) -> Self {
+        Self {
+            seller,
+            buyer,
+            feed,
+            served_ms: 0,
+            served_bytes: 0,
+            served_rows: Vec::new(),
+            served_ranges: Vec::new(),
+        }
+    }
+
+    /// How many rows that this buyer was sent have not been charged.
+    pub fn served_records(&self) -> u64 {
+        self.served_rows.iter().map(|rows| rows.end - rows.start).sum()
+    }
+
     /// Whether it charges anything.
     pub const fn charges(&self) -> bool {
-        self.served_ms > 0 || self.served_bytes > 0
+        self.served_ms > 0
+            || self.served_bytes > 0
+            || !self.served_rows.is_empty()
+            || !self.served_ranges.is_empty()
     }
 }
 
@@ -61,7 +87,8 @@ pub(crate) struct Asked(Option<(Question, Answer<'static>)>);
 impl Asked {
     /// Asks `validator`.
     pub(crate) fn ask(&mut self, validator: Arc<dyn Validator>, question: Question) {
-        self.0 = Some((question, Box::pin(async move { validator.validate(question).await })));
+        let asked = question.clone();
+        self.0 = Some((question, Box::pin(async move { validator.validate(asked).await })));
     }
 
     /// The answer, once; never, if nothing was asked. Cancelling this loses nothing.
@@ -110,7 +137,7 @@ pub fn validator(admission: &Admission, card: &Card, database: &Arc<Database>) -
 fn gift(card: &Card) -> Option<Price> {
     let prices = card.offers().into_iter().filter_map(|offer| Some(offer.terms.ok()?.price));
     prices.into_iter().find(|price| {
-        let is_metered = matches!(price.metered(), Some((Basis::Time | Basis::Bytes, _)));
+        let is_metered = price.metered().is_some();
         price.kind == Kind::Free || (is_metered && (price.trial > 0 || price.free.is_some()))
     })
 }

@@ -15,7 +15,9 @@ const MAKER = '0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365
 const machine = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const anvil = spawn(path.join(__dirname, `../../node_modules/@foundry-rs/anvil-linux-${machine}/bin/anvil`), ['--host', '127.0.0.1', '--port', '0'])
 process.on('exit', () => anvil.kill())
-commands({})
+// `pay ethereum:...` does what a wallet does with such a link (EIP-681), with an account that has coins.
+let pay = () => {}
+commands({ pay: link => pay(link) })
 
 readline.createInterface({ input: anvil.stdout }).on('line', line => {
   const [, address] = line.match(/^Listening on (.*)$/) || []
@@ -34,6 +36,11 @@ async function prepare (url) {
   const { contractAddress } = await chain.waitForTransactionReceipt({ hash: deployed })
   const sent = await wallet.writeContract({ address: contractAddress, abi, functionName: 'transfer', args: [buyer.address, BigInt(args.units)] })
   await chain.waitForTransactionReceipt({ hash: sent })
+  pay = async link => {
+    const [, to, value] = link.match(/^ethereum:(0x[0-9a-fA-F]{40})@\d+\?value=(\d+)$/)
+    await chain.waitForTransactionReceipt({ hash: await wallet.sendTransaction({ to, value: BigInt(value) }) })
+    emit('sent', { to })
+  }
   emit('chain', { url, token: contractAddress, seller: SELLER, buyer: BUYER, buyerAddress: buyer.address, sellerAddress: seller.address })
   const miner = createTestClient({ ...settings, mode: 'anvil' })
   // One after the other, as fast as the machine lets it be.

@@ -17,7 +17,7 @@ use crate::times::utc;
 /// Lines of a request that are shown.
 const LINES_MAX: usize = 64;
 
-/// Shows people how to pay: a transfer, or an invoice that a phone scans.
+/// Shows people how to pay: a transfer, an invoice that a phone scans, or a link that a wallet on a chain opens.
 pub(super) struct ByHand {
     pub(super) method: Method,
     pub(super) output: Arc<Output>,
@@ -26,6 +26,10 @@ pub(super) struct ByHand {
 impl ByHand {
     /// What is shown, if it is what the bill says.
     fn shown(&self, bill: &Bill, request: &str) -> Result<String, PaymentError> {
+        let is_on_chain = matches!(self.method, Method::Ether | Method::Erc20);
+        if is_on_chain && !request.starts_with("ethereum:") {
+            return Err(PaymentError::refused("this takes a wallet that signs: dazaar wallet add"));
+        }
         if self.method != Method::Bolt11 {
             return Ok(request.lines().take(LINES_MAX).map(printable).collect::<Vec<_>>().join("\n"));
         }
@@ -44,6 +48,8 @@ impl Payer for ByHand {
     fn pays(&self, asset: &Asset) -> bool {
         match self.method {
             Method::Bolt11 => *asset == Asset::Bitcoin,
+            Method::Ether => matches!(asset, Asset::Ether { .. }),
+            Method::Erc20 => matches!(asset, Asset::Erc20 { .. }),
             _ => matches!(asset, Asset::Credit(_)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use dazaar::cards::price::TimeRange;
 use dazaar::cards::{BuyerEvent, Method, PriceTerms, Wish};
 use dazaar::{Buyer, BuyerNotice};
 use serde_json::Value;
@@ -22,6 +23,18 @@ pub(crate) struct Plan {
     pub(crate) most: Option<Wish>,
     /// Whether to pay again when little is left.
     pub(crate) top_up: bool,
+}
+
+impl Plan {
+    /// Whether the seller admits us to nothing but ranges of time, and something else is wanted.
+    fn is_beyond(&self, info: &Value) -> bool {
+        let is_admitted_to = |range: &TimeRange| {
+            let (from, to) = range.ends();
+            let ranges = info["ranges"].as_array().into_iter().flatten();
+            ranges.into_iter().any(|range| range["from"] == from.as_str() && range["to"] == to.as_str())
+        };
+        info["type"] == "range" && !matches!(&self.wish, Wish::Range(range) if is_admitted_to(range))
+    }
 }
 
 /// A plan at work.
@@ -84,7 +97,7 @@ impl<'a> Paying<'a> {
             }
             BuyerNotice::Session(BuyerEvent::Valid { info }) => {
                 self.is_unanswered.set(false);
-                self.handle_left(info)
+                if self.plan.is_beyond(info) { self.handle_due(self.asked) } else { self.handle_left(info) }
             }
             _ => Ok(false),
         }

@@ -141,7 +141,8 @@ impl<'a> Purchase<'a> {
     ) -> Result<Self, Failure> {
         let plan = payment.plan()?;
         let wallets = Wallet::all(market)?.into_iter().filter_map(Wallet::named_payer);
-        let by_hand = [Method::Bolt11, Method::Transfer].map(|method| NamedPayer {
+        let methods = [Method::Bolt11, Method::Transfer, Method::Ether, Method::Erc20];
+        let by_hand = methods.map(|method| NamedPayer {
             // No wallet has a name with a space in it.
             name: format!("{method} by hand"),
             payer: Arc::new(ByHand { method, output: Arc::clone(&context.output) }),

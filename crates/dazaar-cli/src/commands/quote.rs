@@ -1,6 +1,7 @@
-//! `dazaar quote`: how many rows a range of time has, asked of the seller before anything is paid.
+//! `dazaar quote`: how many rows a range of time has, and what they cost, asked of the seller before anything is paid.
 
 use clap::Args;
+use dazaar::cards::display_text;
 use dazaar::wire::replication::Download;
 use dazaar_data::{QuoteAnswer, QuoteQuestion};
 
@@ -11,7 +12,10 @@ use crate::event::Event;
 use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
 
-/// Ask a seller how many rows and bytes a range of time has, before paying
+/// Prices that are shown: as many as a card has.
+const COSTS_MAX: usize = dazaar::cards::limits::OFFERS_MAX;
+
+/// Ask a seller how many rows and bytes a range of time has and what it costs, before paying
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   dazaar quote 'dazaar:4f1c...?at=203.0.113.7:49737' --from 2026-03-01 --to 2026-04-01")]
@@ -31,10 +35,14 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let purchase = Purchase::new(&market, &arguments.seller, &arguments.purchase, Download::Sparse)?;
     let (from, to) = arguments.times.as_text();
     let question = QuoteQuestion { from, to };
-    let Some(QuoteAnswer { rows, bytes }) = Interruption::listen()?.or(purchase.ask(&question)).await? else {
+    let Some(QuoteAnswer { rows, bytes, costs }) =
+        Interruption::listen()?.or(purchase.ask(&question)).await?
+    else {
         return Err(Failure::new(Kind::Interrupted, "interrupted"));
     };
     let QuoteQuestion { from, to } = question;
     let seller = purchase.buyer().seller().to_string();
-    Ok(context.output.event(&Event::Quote { seller, from, to, rows, bytes })?)
+    let costs = costs.into_iter().take(COSTS_MAX);
+    let costs = costs.map(|cost| [cost.cost, cost.price].map(|text| display_text(&text))).collect();
+    Ok(context.output.event(&Event::Quote { seller, from, to, rows, bytes, costs })?)
 }

@@ -92,6 +92,7 @@ impl Serving {
             refunds: !self.no_refunds,
             announced_port: self.announce.map(NonZeroU16::get),
             connections_max: self.connections,
+            contents: dazaar_data::contents_of,
         }
     }
 }

@@ -177,11 +177,11 @@ impl Event {
             Self::Progress { .. } | Self::SellerId { .. } => return None,
             Self::Block { index, bytes, text: None } => format!("(block {index}: {bytes} bytes)"),
             Self::Gone { start, end } if *end == start + 1 => {
-                format!("Block {start} is not available any more: the seller does not have it")
+                format!("Block {start} is not available: the seller has it no more, or it is not paid")
             }
             Self::Gone { start, end } => {
                 format!(
-                    "Blocks {start} to {} are not available any more: the seller does not have them",
+                    "Blocks {start} to {} are not available: the seller has them no more, or they are not paid",
                     end - 1
                 )
             }
@@ -210,11 +210,16 @@ impl Event {
                 indicatif::HumanCount(*rows),
                 indicatif::HumanBytes(*downloaded)
             ),
-            Self::Quote { rows, bytes, .. } => {
-                format!("{} rows, {}", indicatif::HumanCount(*rows), indicatif::HumanBytes(*bytes))
+            Self::Quote { rows, bytes, costs, .. } => {
+                let (rows, bytes) = (indicatif::HumanCount(*rows), indicatif::HumanBytes(*bytes));
+                let costs = costs.iter().map(|[cost, price]| format!("\n  {cost} at {price}"));
+                format!("{rows} rows, {bytes}{}", costs.collect::<String>())
             }
             Self::RowsGone { start, end } => {
-                format!("Rows {start} to {} are not available any more: they were cleared", end - 1)
+                format!(
+                    "Rows {start} to {} are not available: the seller cleared them, or they are not paid",
+                    end - 1
+                )
             }
             Self::CaughtUp { .. } => "Caught up; new rows follow as they come".to_owned(),
             Self::Done { length, have } if have == length => format!("Done: {length} blocks, all verified"),

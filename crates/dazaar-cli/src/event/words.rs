@@ -62,6 +62,13 @@ pub(super) fn describe(info: &Value) -> String {
         (Some("bytes" | "records"), Some(left)) => {
             format!(", {left} {} left", info["type"].as_str().unwrap_or_default())
         }
+        (Some("range"), _) => {
+            let ranges = info["ranges"].as_array().into_iter().flatten();
+            let ranges = ranges
+                .map(|range| [&range["from"], &range["to"]].map(|end| end.as_str().unwrap_or_default()));
+            let ranges: Vec<_> = ranges.map(|[from, to]| display_text(&format!("{from} to {to}"))).collect();
+            format!(", for {}", ranges.join(" and "))
+        }
         // The first is what validators of npm dazaar say, the second what its core says for a feed that all share.
         (Some("free"), _) => ", free".to_owned(),
         _ if info["free"] == true => ", free".to_owned(),
@@ -93,5 +100,10 @@ mod tests {
         }
         assert_eq!(describe(&json!({ "free": false })), ": {\"free\":false}");
         assert_eq!(describe(&json!({ "type": "bytes", "remaining": 7 })), ", 7 bytes left");
+        let ranges = json!([{ "from": "2024-01-01", "to": "2025-01-01" }, { "from": "2026-01-01", "to": "2026-02-01" }]);
+        assert_eq!(
+            describe(&json!({ "type": "range", "ranges": ranges })),
+            ", for 2024-01-01 to 2025-01-01 and 2026-01-01 to 2026-02-01"
+        );
     }
 }

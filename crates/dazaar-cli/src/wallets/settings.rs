@@ -1,7 +1,7 @@
 //! Settings of wallets, as they are stored: encrypted, since they hold secrets.
 
 #[cfg(feature = "erc20")]
-use dazaar_evm::PayeeSettings;
+use dazaar_evm::{DepositSettings, PayeeSettings};
 use dazaar_pay::HookSettings;
 use dazaar_pay::lightning::{LightningSettings, WalletSettings};
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,18 @@ pub(crate) enum Settings {
     Hook(HookSettings),
     /// A Lightning wallet.
     Lightning(LightningSettings),
+    /// A Lightning wallet behind a Nostr relay.
+    #[cfg(feature = "nwc")]
+    Nwc(dazaar_nwc::NwcSettings),
     /// Coins of mints.
     #[cfg(feature = "cashu")]
     Cashu(dazaar_cashu::Settings),
     /// An account on an Ethereum chain.
     #[cfg(feature = "erc20")]
     Erc20(PayeeSettings),
+    /// The addresses of a card of npm dazaar.
+    #[cfg(feature = "erc20")]
+    Deposits(DepositSettings),
 }
 
 impl Settings {
@@ -34,10 +40,14 @@ impl Settings {
                 WalletSettings::Cln { .. } => "cln",
                 WalletSettings::Phoenixd { .. } => "phoenixd",
             },
+            #[cfg(feature = "nwc")]
+            Self::Nwc(_) => "nwc",
             #[cfg(feature = "cashu")]
             Self::Cashu(_) => "cashu",
             #[cfg(feature = "erc20")]
             Self::Erc20(_) => "erc20",
+            #[cfg(feature = "erc20")]
+            Self::Deposits(_) => "deposits",
         }
     }
 }

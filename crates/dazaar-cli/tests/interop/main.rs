@@ -22,11 +22,14 @@ mod maps;
 mod market;
 #[cfg(feature = "iroh")]
 mod nat;
+#[cfg(feature = "nwc")]
+mod nostr;
 mod ours;
 mod peers;
 mod program;
 mod proxy;
 mod python;
+mod ranges;
 mod rows;
 mod sql;
 #[cfg(feature = "erc20")]

@@ -41,7 +41,7 @@ fn a_peer_that_cannot_authenticate_frames_is_refused_if_told_to() {
 }
 
 #[test]
-fn terms_are_signed_before_anything_is_delivered() {
+fn b16_terms_are_signed_before_anything_is_delivered() {
     let scene = Scene::new();
     let data = scene.file("data.csv", csv(20));
     let terms = scene.file("terms.txt", "be nice\n");

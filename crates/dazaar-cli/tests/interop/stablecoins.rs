@@ -9,7 +9,7 @@ const ONE: u64 = 1_000_000;
 
 /// A chain with a token, and a wallet on it for the seller and for the buyer.
 struct Chain {
-    _process: Process,
+    process: Process,
     about: Value,
 }
 
@@ -17,7 +17,7 @@ impl Chain {
     fn new(scene: &Scene) -> Self {
         let mut process = scene.js("evm/chain.js", "chain", &[]);
         let about = process.wait_for("chain");
-        let chain = Self { _process: process, about };
+        let chain = Self { process, about };
         for who in ["seller", "buyer"] {
             let key = scene.file(&format!("{who}.key"), chain.text(who));
             let (url, token) = (chain.text("url"), chain.text("token"));
@@ -98,4 +98,58 @@ fn a_seller_that_is_killed_while_it_is_paid_is_paid_once() {
     buyer.succeed();
     assert_eq!(seller.wait_for("buyer-paid")["units"], ONE);
     assert_eq!((balance(&scene, "seller"), balance(&scene, "buyer")), (ONE, 4 * ONE));
+}
+
+/// A public key as cards of npm dazaar have it: that of the secret key 1.
+const CARD_KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+#[test]
+fn coins_at_the_address_of_a_buyer_buy() {
+    let scene = Scene::new();
+    let mut chain = Chain::new(&scene);
+    let words = [
+        "wallet",
+        "add",
+        "old",
+        "deposits",
+        &chain.text("url"),
+        "--chain",
+        "31337",
+        "--public-key",
+        CARD_KEY,
+    ];
+    let mut added = scene.dazaar("seller", &words);
+    added.succeed();
+    let wallet = added.last("wallet");
+    assert_eq!((&wallet["receives"], &wallet["pays"]), (&json!("eth"), &Value::Null));
+    let price =
+        json!({ "method": "eth", "currency": "ether", "amount": "0.001", "per": "hour", "chain": 31_337 });
+    let card = scene.file("card.json", json!({ "prices": [price] }).to_string());
+    let data = scene.file("data.csv", csv(20));
+    let (mut seller, place) = scene.sell_on(&data, &["--card", &card, "--interval", "50"]);
+
+    let to = scene.text_path("bought.csv");
+    let question = [
+        "buy",
+        &place.seller,
+        "--connect",
+        &place.address,
+        "--pay",
+        "2h",
+        "--max-spend",
+        "1 ETH",
+        "--to",
+        &to,
+    ];
+    let mut buyer = scene.dazaar("buyer", &question);
+    let asked = buyer.wait_for("pay");
+    let link = text(&asked, "request");
+    assert!(link.ends_with("@31337?value=2000000000000000"), "{link}");
+    chain.process.say(&format!("pay {link}"));
+    chain.process.wait_for("sent");
+    assert_eq!(buyer.wait_for("paid")["units"], 2_000_000, "billionths of an ether");
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(scene.read("bought.csv"), csv(20));
+    assert_eq!(seller.wait_for("buyer-paid")["units"], 2_000_000);
 }

@@ -290,7 +290,7 @@ async fn a_node_of_another_chain_is_not_believed() {
     let settings = PayeeSettings { chain: 8453, ..world.payee_settings() };
     let payee = TokenPayee::open(settings).unwrap();
     let bill = world.bill(1, 500);
-    let price = dazaar_market::Price::new(world.token.asset(8453), bill.price.kind.clone());
+    let price = dazaar_market::Price::new(world.token.asset(8453), bill.price.kind);
     let bill = dazaar::payment::Bill { price, ..bill };
     let demand = Demand { request: String::new(), handle: "0".to_owned() };
     for error in [payee.demand(&bill).await.unwrap_err(), payee.look_up(&bill, &demand).await.unwrap_err()] {

@@ -79,13 +79,16 @@ fn a_clock_that_was_ahead_for_a_moment_takes_no_quota_away_for_good() {
 }
 
 #[test]
-fn a_range_opens_nothing_as_long_as_nobody_enforces_it() {
-    let (from, to) = ("2024".to_owned(), "2025".to_owned());
-    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, from, to });
-    let mut meter = Meter::new(5);
+fn a_range_is_paid_once_when_it_is_used() {
+    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, range: "2024 to 2025".parse().unwrap() });
+    let mut meter = Meter::new(4);
     assert_eq!(meter.left(&price, 0), Left::Quantity(0));
     assert_eq!(meter.charge(&price, 7, 0), Charge { units: 0, unpaid: 7 });
-    assert_eq!(meter.balance, 5);
+    meter.balance = 6;
+    assert_eq!(meter.left(&price, 0), Left::Unlimited);
+    assert_eq!(meter.charge(&price, 7, 0), Charge { units: 5, unpaid: 0 });
+    assert_eq!(meter.charge(&price, 7, 0), Charge::default());
+    assert_eq!((meter.balance, meter.left(&price, 0)), (1, Left::Unlimited));
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Currency {
 }
 
 /// How many tenfolds of a gwei an amount of this name is, if it is one of ether.
-fn ether_exponent(name: &str) -> Option<i32> {
+pub(super) fn ether_exponent(name: &str) -> Option<i32> {
     let lower = name.to_ascii_lowercase();
     ETHER.iter().find(|(names, _)| names.contains(&lower.as_str())).map(|(_, exponent)| *exponent)
 }

@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::currency::Currency;
 use super::fields::Fields;
-use super::{Basis, Clock, FreeQuota, Kind, Method, OfferError, Price, Terms, unit};
+use super::{Basis, Clock, FreeQuota, Kind, Method, OfferError, Price, Terms, TimeRange, unit};
 use crate::extension::display_text;
-use crate::limits::RANGE_CHARS_MAX;
 use crate::money::{Decimal, Rate};
 use crate::span::parse_span_ms;
 
@@ -44,9 +43,6 @@ impl Terms {
         let method = Method::of(fields)?;
         let (price, currency) = parse(method, fields)?;
         let pay_to = fields.text(&["payTo"])?.map(display_text);
-        if matches!(price.kind, Kind::Range { .. }) {
-            return Err(OfferError::NotYet { price: currency.shown.price(&price) });
-        }
         Ok(Self { method, price, shown: currency.shown, pay_to, grace_ms: 0 })
     }
 }
@@ -72,11 +68,12 @@ impl Price {
                 say("per", "once".into());
                 say("amount", units.to_string().into());
             }
-            Kind::Range { units, from, to } => {
+            Kind::Range { units, range } => {
+                let (from, to) = range.ends();
                 say("per", "range".into());
                 say("amount", units.to_string().into());
-                say("from", from.as_str().into());
-                say("to", to.as_str().into());
+                say("from", from.into());
+                say("to", to.into());
             }
             Kind::Time { .. } | Kind::Bytes { .. } | Kind::Records { .. } => {}
         }
@@ -143,8 +140,9 @@ fn kind(fields: Fields<'_>, exponent: i32) -> Result<Kind, OfferError> {
         }
         "range" => {
             fields.without(&["interval"])?;
-            let (from, to) = (bound(fields, "from")?, bound(fields, "to")?);
-            Kind::Range { units: units("amount", amount, exponent)?, from, to }
+            let end = |field| fields.text(&[field])?.ok_or(OfferError::Missing { field });
+            let range = TimeRange::parse(end("from")?, end("to")?)?;
+            Kind::Range { units: units("amount", amount, exponent)?, range }
         }
         _ => metered(fields, per, amount, exponent)?,
     };
@@ -202,14 +200,6 @@ fn clock(fields: Fields<'_>) -> Result<Clock, OfferError> {
         Some("wall") => Ok(Clock::Wall),
         Some(_) => Err(OfferError::Form { field: "clock", expected: "open or wall" }),
     }
-}
-
-fn bound(fields: Fields<'_>, field: &'static str) -> Result<String, OfferError> {
-    let text = fields.text(&[field])?.ok_or(OfferError::Missing { field })?;
-    if text.is_empty() || text.len() > RANGE_CHARS_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(OfferError::Form { field, expected: "a time" });
-    }
-    Ok(text.to_owned())
 }
 
 /// An amount that is whole units.

@@ -2,6 +2,7 @@
 //!
 //! Grade: plain.
 
+use super::TimeRangeError;
 use crate::money::{AssetError, DecimalError, RateError};
 
 /// What is wrong with a way to pay, or not understood. Texts from the card are fit for display.
@@ -64,12 +65,9 @@ pub enum OfferError {
         /// The field.
         field: &'static str,
     },
-    /// A price that is understood, and that nobody can pay yet.
-    #[error("{price}: a range of time cannot be paid yet")]
-    NotYet {
-        /// What is asked.
-        price: String,
-    },
+    /// A range of time that is none.
+    #[error(transparent)]
+    Range(#[from] TimeRangeError),
     /// A field that may change what is asked, and that we do not know.
     #[error("`{field}` is not known, and may change the price")]
     UnknownField {

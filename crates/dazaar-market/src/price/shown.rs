@@ -35,7 +35,7 @@ impl Shown {
         let mut text = match &price.kind {
             Kind::Free => "free".to_owned(),
             Kind::Once { units } => format!("{} once", self.amount(*units)),
-            Kind::Range { units, from, to } => format!("{} for {from} to {to}", self.amount(*units)),
+            Kind::Range { units, range } => format!("{} for {range}", self.amount(*units)),
             Kind::Time { rate, clock } => {
                 let rate = self.rate(Basis::Time, *rate);
                 match clock {

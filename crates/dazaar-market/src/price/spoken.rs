@@ -1,4 +1,5 @@
-//! Prices and amounts as people say them: `100 sats/hour by bolt11`, `5 EUR once`; `1h`, `2GB`, `5000 sats`, `once`.
+//! Prices and amounts as people say them: `100 sats/hour by bolt11`, `5 EUR once`, `2 EUR for 2024-01-01 to 2025-01-01`; `1h`, `2GB`,
+//! `5000 sats`, `once`, `2024-01-01 to 2025-01-01`.
 //!
 //! Grade: plain.
 
@@ -7,10 +8,11 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
+use super::currency::ether_exponent;
 use super::shown::quantity;
-use super::{Basis, Terms, unit};
+use super::{Basis, Kind, Terms, TimeRange, TimeRangeError, unit};
 use crate::extension::display_text;
-use crate::money::Decimal;
+use crate::money::{Asset, Decimal};
 use crate::span::parse_span_ms;
 
 /// A price in words, as an entry of a card's `prices`.
@@ -27,18 +29,29 @@ impl SpokenPrice {
 impl FromStr for SpokenPrice {
     type Err = SpokenError;
 
-    /// `<amount> <currency>`, then `/<unit>` or `per <unit>` or `once`, and `by <method>` if it is not the usual one.
+    /// `<amount> <currency>`, then `/<unit>` or `per <unit>` or `once` or `for <time> to <time>`, and `by <method>` if it is not the
+    /// usual one.
     fn from_str(text: &str) -> Result<Self, SpokenError> {
         let wrong = || SpokenError::Price { text: display_text(text) };
         let (words, method) = match text.split_once(" by ") {
             Some((words, method)) => (words, Some(method.trim())),
             None => (text, None),
         };
+        let (words, range) = match words.split_once(" for ") {
+            Some((words, range)) => {
+                let range: TimeRange = range
+                    .parse()
+                    .map_err(|error: TimeRangeError| SpokenError::Entry { reason: error.to_string() })?;
+                (words, Some(range))
+            }
+            None => (words, None),
+        };
         let (money, per) = match (
             words.split_once('/'),
             words.split_once(" per "),
             words.trim_end().strip_suffix(" once"),
         ) {
+            _ if range.is_some() => (words, "range"),
             (Some((money, per)), ..) | (None, Some((money, per)), _) => (money, per.trim()),
             (None, None, Some(money)) => (money, "once"),
             (None, None, None) => return Err(wrong()),
@@ -51,12 +64,16 @@ impl FromStr for SpokenPrice {
             return Err(SpokenError::Nothing { text: display_text(text) });
         }
         let usual = if is_bitcoin(currency) { "bolt11" } else { "credit" };
-        let entry = json!({
+        let mut entry = json!({
             "method": method.unwrap_or(usual),
             "currency": currency.to_ascii_uppercase(),
             "amount": amount.to_string(),
             "per": per,
         });
+        if let Some((from, to)) = range.map(TimeRange::ends) {
+            entry["from"] = from.into();
+            entry["to"] = to.into();
+        }
         let entry = entry.as_object().cloned().unwrap_or_default();
         if method.is_some_and(|method| ["erc20", "eth"].contains(&method)) {
             return Err(SpokenError::Token { method: display_text(method.unwrap_or_default()) });
@@ -83,15 +100,21 @@ pub enum Wish {
         /// Of what: `sats`, `EUR`.
         currency: String,
     },
-    /// The one amount that is asked.
+    /// Everything, for the one amount that is asked.
     Once,
+    /// This range of time, for the amount that is asked for it.
+    Range(TimeRange),
 }
 
 impl Wish {
     /// What that is at a price, in units of its asset; none if it is about something else.
     pub fn units(&self, terms: &Terms) -> Option<u64> {
         match self {
-            Self::Once => terms.price.flat(),
+            Self::Once => match terms.price.kind {
+                Kind::Once { units } => Some(units),
+                _ => None,
+            },
+            Self::Range(wanted) => terms.price.flat().filter(|_| terms.price.range() == Some(*wanted)),
             Self::Quantity { basis, count } => {
                 let (metered, _) = terms.price.metered()?;
                 (metered == *basis).then(|| terms.price.quote(*count))
@@ -103,6 +126,9 @@ impl Wish {
                     "sats" if is_named("sat") => amount.whole(scale),
                     "btc" if is_named("sat") => amount.whole(scale + 8),
                     name if is_named(name) => amount.whole(scale),
+                    name if matches!(terms.price.asset, Asset::Ether { .. }) => {
+                        amount.whole(ether_exponent(name)?)
+                    }
                     _ => None,
                 }
             }
@@ -120,6 +146,9 @@ impl FromStr for Wish {
         }
         if let Ok(count) = parse_span_ms(text) {
             return Ok(Self::Quantity { basis: Basis::Time, count });
+        }
+        if let Ok(range) = text.parse() {
+            return Ok(Self::Range(range));
         }
         let wrong = || SpokenError::Wish { text: display_text(text) };
         let (amount, name) = number(text).ok_or_else(wrong)?;
@@ -139,6 +168,7 @@ impl fmt::Display for Wish {
             Self::Quantity { basis, count } => f.write_str(&quantity(*basis, *count)),
             Self::Money { amount, currency } => write!(f, "{amount} {currency}"),
             Self::Once => f.write_str("once"),
+            Self::Range(range) => range.fmt(f),
         }
     }
 }
@@ -160,7 +190,10 @@ fn is_bitcoin(currency: &str) -> bool {
 #[non_exhaustive]
 pub enum SpokenError {
     /// Not of the form of a price.
-    #[error("`{text}` is no price, such as `100 sats/hour`, `0.10 EUR/GB by transfer` or `20000 sats once`")]
+    #[error(
+        "`{text}` is no price, such as `100 sats/hour`, `0.10 EUR/GB by transfer`, `20000 sats once` or \
+         `2 EUR for 2024-01-01 to 2025-01-01`"
+    )]
     Price {
         /// What was said.
         text: String,
@@ -186,7 +219,7 @@ pub enum SpokenError {
         reason: String,
     },
     /// Neither a quantity nor money.
-    #[error("`{text}` is no amount, such as `1h`, `2GB`, `5000 sats` or `once`")]
+    #[error("`{text}` is no amount, such as `1h`, `2GB`, `5000 sats`, `once` or `2024-01-01 to 2025-01-01`")]
     Wish {
         /// What was said.
         text: String,
@@ -209,6 +242,11 @@ mod tests {
             ("0.5 sat per minute by cashu", "30 sat per hour by cashu"),
             ("5 EUR once by transfer", "5 EUR once by transfer"),
             ("0.10 EUR/GB", "0.01 EUR for each 100 MB by credit"),
+            ("2 EUR for 2024 to 2025-02", "2 EUR for 2024-01-01 to 2025-02-01 by credit"),
+            (
+                "900 sats for 2024-01-01 to 2024-01-02 by cashu",
+                "900 sat for 2024-01-01 to 2024-01-02 by cashu",
+            ),
         ] {
             assert_eq!(terms(text).to_string(), shown, "{text}");
         }
@@ -230,6 +268,9 @@ mod tests {
             "5 USD/hour by erc20",
             "1 EUR/h by eos",
             "-1 sat/h",
+            "5 EUR for 2024",
+            "5 EUR/hour for 2024 to 2025",
+            "5 EUR for 2025 to 2024",
         ] {
             assert!(text.parse::<SpokenPrice>().is_err(), "{text}");
         }
@@ -247,12 +288,25 @@ mod tests {
         assert_eq!(wish("0.001 EUR", "0.10 EUR/GB"), None, "finer than can be counted");
         assert_eq!(wish("once", "5 EUR once"), Some(500));
         assert_eq!(wish("1h", "0.10 EUR/GB"), None, "another quantity");
+        assert_eq!(wish("2024 to 2025", "5 EUR for 2024-01-01 to 2025-01-01"), Some(500));
+        assert_eq!(wish("2024 to 2026", "5 EUR for 2024-01-01 to 2025-01-01"), None, "another range");
+        assert_eq!(wish("once", "5 EUR for 2024-01-01 to 2025-01-01"), None, "not everything");
+        assert_eq!(wish("2024 to 2025", "5 EUR once"), None, "everything is not a range");
         assert_eq!(wish("5 USD", "5 EUR once"), None, "another currency");
         for text in
             ["", "h", "1 2", "sats", "-5 sats", "1.5h/", "99999999999999999999999999999999999999999 sats"]
         {
             assert!(text.parse::<Wish>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn ether_is_wished_for_by_any_of_its_names() {
+        let entry = json!({ "method": "eth", "currency": "ether", "amount": "1", "per": "hour", "chain": 5 });
+        let terms = Terms::parse_entry(entry.as_object().unwrap()).unwrap();
+        let units = |wish: &str| wish.parse::<Wish>().unwrap().units(&terms);
+        assert_eq!((units("0.002 ETH"), units("7 gwei"), units("1 wei")), (Some(2_000_000), Some(7), None));
+        assert_eq!(units("1 EUR"), None);
     }
 
     #[test]

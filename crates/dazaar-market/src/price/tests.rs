@@ -132,6 +132,30 @@ fn b04_fractions_of_an_ether_are_read() {
 }
 
 #[test]
+fn b08_a_rate_may_have_any_number_of_digits_and_a_plural() {
+    let lightning = |currency: &str, amount: Value| {
+        payment(
+            json!({ "method": "lightning", "currency": currency, "amount": amount, "unit": "seconds", "interval": 1 }),
+        )
+    };
+    for currency in ["SATS", "Sats", "sat"] {
+        assert_eq!(hour(&lightning(currency, json!(200)).unwrap()), 200_000 * 3600, "{currency}");
+    }
+    let spoken = "1000.5 sats/s".parse::<SpokenPrice>().unwrap();
+    let terms = Terms::parse_entry(spoken.entry()).unwrap();
+    assert_eq!(hour(&terms), 1_000_500 * 3600);
+}
+
+#[test]
+fn b11_lightning_needs_no_implementation_on_the_card() {
+    let entry =
+        json!({ "method": "Lightning", "currency": "SATS", "amount": 1, "unit": "hours", "interval": 1 });
+    let mut named = entry.clone();
+    named["implementation"] = "c-lightning".into();
+    assert_eq!(payment(entry), payment(named));
+}
+
+#[test]
 fn b09_an_entry_without_a_method_is_an_offer_that_cannot_be_used() {
     let read = offers("payment", json!([{ "currency": "USDT", "amount": 1 }, {}, eth(json!({}))]));
     assert_eq!(read[0].terms, Err(OfferError::Missing { field: "method" }));
@@ -219,16 +243,20 @@ fn every_kind_of_price_is_read() {
 }
 
 #[test]
-fn a_range_is_read_and_shown_and_cannot_be_paid_yet() {
-    let range = json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" });
-    let offer = offers("prices", json!([range])).remove(0);
-    assert_eq!(
-        offer.to_string(),
-        "entry 0 of `prices` cannot be used: 20000 sat for 2024-01-01 to 2025-01-01: a range of time cannot be paid yet"
-    );
-    let (from, to) = ("2024".to_owned(), "2025".to_owned());
-    let price = Price::new(Asset::Bitcoin, Kind::Range { units: 5, from, to });
-    assert_eq!(Price::from_json(&price.to_json()), Ok(price), "records may have it");
+fn a_range_is_read_and_shown() {
+    let mut range = json!({ "method": "lightning", "currency": "SATS", "amount": "20000", "per": "range", "from": "2024-01-01", "to": "2025-01-01" });
+    let terms = offers("prices", json!([range])).remove(0).terms.unwrap();
+    assert_eq!(terms.to_string(), "20000 sat for 2024-01-01 to 2025-01-01 by bolt11");
+    assert_eq!(Price::from_json(&terms.price.to_json()), Ok(terms.price.clone()));
+    range["from"] = "2024".into();
+    range["to"] = "2025-01-01T01:00:00+01:00".into();
+    let same = offers("prices", json!([range])).remove(0).terms.unwrap();
+    assert_eq!(same.price.to_json(), terms.price.to_json(), "equal prices give equal texts");
+    for (field, value) in [("from", "2025-01-01"), ("to", "soon"), ("to", "")] {
+        let mut wrong = range.clone();
+        wrong[field] = value.into();
+        assert!(offers("prices", json!([wrong])).remove(0).terms.is_err(), "{field} {value}");
+    }
 }
 
 #[test]
@@ -333,7 +361,7 @@ fn an_entry_of_prices_is_understood_to_the_last_field_or_not_used() {
     assert_eq!(changed(json!({ "asset": "btc" })), Err(OfferError::Contradiction));
     assert_eq!(
         changed(json!({ "per": "range", "from": "2024", "to": "a b" })),
-        Err(OfferError::Form { field: "to", expected: "a time" })
+        Err(OfferError::Range(TimeRangeError::NotATime { text: "a b".to_owned() }))
     );
     assert_eq!(offers("prices", json!("none"))[0].terms, Err(OfferError::NotAList));
     assert_eq!(offers("prices", json!([7]))[0].terms, Err(OfferError::NotAnObject));

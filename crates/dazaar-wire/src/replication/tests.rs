@@ -6,6 +6,7 @@ mod jar;
 mod javascript;
 mod lost;
 mod ranges;
+mod scale;
 mod schedules;
 mod sessions;
 mod switches;

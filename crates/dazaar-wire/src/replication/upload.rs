@@ -16,6 +16,7 @@ use dazaar_log::{Feed, Log, LogError, Storage};
 use super::fault::{Fault, ReplicationFault};
 use super::limits::{RANGE_BYTES, REQUESTS_QUEUED_MAX, SENT_ALONG_QUEUE_MAX, SENT_RANGES_MAX};
 use super::ranges::{RangeSet, runs};
+use super::scale::{Fit, Room};
 use crate::message::{Data, Request};
 
 /// Requests of one peer without an answer.
@@ -49,9 +50,13 @@ struct Onward {
 /// What became of a request.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Blocks(UnverifiedRange),
-    Data(Data),
-    /// The blocks are not here any more.
+    /// Blocks, and what they weigh.
+    Blocks(UnverifiedRange, u64),
+    /// One block, or only its proof, and what it weighs.
+    Data(Data, u64),
+    /// There is no room for it now: it is still asked for.
+    Later,
+    /// The blocks are not here any more, or not for this peer.
     Gone(Range<u64>),
     /// The block is here, but what is needed of it on disk is damaged. To the peer it is gone.
     Damaged(u64),
@@ -123,7 +128,7 @@ impl Uploads {
         self.onward = None;
     }
 
-    /// The answer to the next request that has one, with about `bytes_max` bytes of blocks at most.
+    /// The answer to the next request that has one, with as much as there is room for.
     ///
     /// A request for a block that our tree does not reach ends the session, as it does in JavaScript: we never said that
     /// we have it, and an honest peer would wait for its answer until it gives us up.
@@ -131,13 +136,13 @@ impl Uploads {
         &mut self,
         feed: &mut Feed,
         log: &Log<S>,
-        bytes_max: u64,
+        room: Room<'_>,
     ) -> Result<Option<Answer>, Fault> {
         while let Some(asked) = self.queue.pop_front() {
             let request = match asked {
                 Asked::Block(request) => request,
                 Asked::Range(range) => {
-                    let (answer, next) = self.answer_range(range.clone(), feed, log, bytes_max)?;
+                    let (answer, next) = self.answer_range(range.clone(), feed, log, room)?;
                     if next < range.end {
                         self.queue.push_front(Asked::Range(next..range.end));
                     }
@@ -154,8 +159,12 @@ impl Uploads {
             if !log.tree().contains(NodeIndex::leaf(block)) {
                 return Err(ReplicationFault::RequestNotInTree { block }.into());
             }
-            return match self.answer(&request, feed, log) {
-                Ok(answer) => Ok(Some(answer.map_or(Answer::Gone(block..block + 1), Answer::Data))),
+            return match self.answer(&request, feed, log, room) {
+                Ok(Some(Answer::Later)) => {
+                    self.queue.push_front(Asked::Block(request));
+                    Ok(Some(Answer::Later))
+                }
+                Ok(answer) => Ok(Some(answer.unwrap_or(Answer::Gone(block..block + 1)))),
                 Err(error) => damaged(block, error).map(Some),
             };
         }
@@ -163,7 +172,7 @@ impl Uploads {
         else {
             return Ok(None);
         };
-        let (answer, next) = self.answer_range(next..log.length(), feed, log, bytes_max)?;
+        let (answer, next) = self.answer_range(next..log.length(), feed, log, room)?;
         self.onward.iter_mut().for_each(|onward| onward.next = next);
         Ok(Some(answer))
     }
@@ -174,23 +183,32 @@ impl Uploads {
         range: Range<u64>,
         feed: &mut Feed,
         log: &Log<S>,
-        bytes_max: u64,
+        room: Room<'_>,
     ) -> Result<(Answer, u64), Fault> {
         let held = log.have().next_set(range.start).map_or(range.end, |held| held.min(range.end));
         if held > range.start {
             return Ok((Answer::Gone(range.start..held), held));
         }
+        let open = room.withheld_until(range.start).min(range.end);
+        if open > range.start {
+            return Ok((Answer::Gone(range.start..open), open));
+        }
         // Damage is one block's: without it, those before it are sent.
-        let read = self.read_range(range.clone(), feed, log, bytes_max).or_else(|error| match error {
+        let read = self.read_range(range.clone(), feed, log, room).or_else(|error| match error {
             LogError::Corrupt { .. } | LogError::MissingNode { .. } => {
-                self.read_range(range.start..range.start + 1, feed, log, bytes_max)
+                self.read_range(range.start..range.start + 1, feed, log, room)
             }
             error => Err(error),
         });
         match read {
-            Ok(Some(blocks)) => {
-                let next = range.start + blocks.blocks.len() as u64;
-                Ok((Answer::Blocks(blocks), next))
+            Ok(Some(answer)) => {
+                let next = match &answer {
+                    Answer::Blocks(range, _) => range.start + range.blocks.len() as u64,
+                    Answer::Gone(blocks) => blocks.end,
+                    Answer::Later => range.start,
+                    Answer::Data(..) | Answer::Damaged(_) => range.start + 1,
+                };
+                Ok((answer, next))
             }
             Ok(None) => Ok((Answer::Gone(range.start..range.start + 1), range.start + 1)),
             Err(error) => Ok((damaged(range.start, error)?, range.start + 1)),
@@ -203,9 +221,14 @@ impl Uploads {
         range: Range<u64>,
         feed: &mut Feed,
         log: &Log<S>,
-        bytes_max: u64,
-    ) -> Result<Option<UnverifiedRange>, LogError> {
-        let blocks = log.blocks_within(range.clone(), RANGE_BYTES.min(bytes_max))?;
+        room: Room<'_>,
+    ) -> Result<Option<Answer>, LogError> {
+        let blocks = log.blocks_within(range.clone(), RANGE_BYTES.min(room.bytes()))?;
+        let (blocks, weight) = match room.fit(range.start, blocks) {
+            Fit::Blocks(blocks, weight) => (blocks, weight),
+            Fit::Withheld(count) => return Ok(Some(Answer::Gone(range.start..range.start + count))),
+            Fit::Full => return Ok(Some(Answer::Later)),
+        };
         let sent = range.start..range.start + blocks.len() as u64;
         let Some(proof) = log.range_proof(&sent, &self.tree)? else { return Ok(None) };
         let signature = match proof.signature_length {
@@ -220,7 +243,8 @@ impl Uploads {
         if self.sent.ranges() > SENT_RANGES_MAX {
             self.sent = RangeSet::default();
         }
-        Ok(Some(UnverifiedRange { start: range.start, blocks, nodes: proof.nodes, signature }))
+        let range = UnverifiedRange { start: range.start, blocks, nodes: proof.nodes, signature };
+        Ok(Some(Answer::Blocks(range, weight)))
     }
 
     /// Turns a request for a byte into one for its block. Of several for the same byte only one is answered.
@@ -235,16 +259,24 @@ impl Uploads {
         Ok((!repeated).then_some(Request { index, bytes: 0, hash: request.hash, nodes: 0 }))
     }
 
-    /// `None` if we do not have the block, or cannot prove it.
+    /// `None` if we do not have the block, cannot prove it, or the peer is not to have it.
     fn answer<S: Storage>(
         &mut self,
         request: &Request,
         feed: &mut Feed,
         log: &Log<S>,
-    ) -> Result<Option<Data>, LogError> {
-        let value = if request.hash { None } else { log.block(request.index)? };
+        room: Room<'_>,
+    ) -> Result<Option<Answer>, LogError> {
+        let is_withheld = !request.hash && room.withheld_until(request.index) > request.index;
+        let value = if request.hash || is_withheld { None } else { log.block(request.index)? };
         if value.is_none() && !request.hash {
             return Ok(None);
+        }
+        let Some(weight) = value.as_ref().map_or(Some(0), |value| room.weigh(request.index, value)) else {
+            return Ok(None);
+        };
+        if room.is_full_for(weight) {
+            return Ok(Some(Answer::Later));
         }
         let digest = Digest(request.nodes);
         let Some(proof) = log.proof(request.index, digest, request.hash, &mut self.tree)? else {
@@ -257,7 +289,8 @@ impl Uploads {
             },
             None => None,
         };
-        Ok(Some(Data { index: request.index, value, nodes: proof.nodes, signature }))
+        let data = Data { index: request.index, value, nodes: proof.nodes, signature };
+        Ok(Some(Answer::Data(data, weight)))
     }
 }
 

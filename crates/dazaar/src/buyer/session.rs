@@ -280,8 +280,7 @@ impl BuyerConnection {
     fn ask(&mut self, seller: IdentityKey) {
         if let (Some(validator), Some(feed)) = (&self.buyer.options.vetting, self.feed) {
             let buyer = self.buyer.market.buyer().public();
-            self.verdict
-                .ask(Arc::clone(validator), Question { seller, buyer, feed, served_ms: 0, served_bytes: 0 });
+            self.verdict.ask(Arc::clone(validator), Question::new(seller, buyer, feed));
         }
     }
 

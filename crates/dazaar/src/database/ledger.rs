@@ -4,8 +4,8 @@
 //! itself checks in every row. Methods may report a payment as often as they like; here it counts once, in the transaction that
 //! also moves the method's cursor.
 //!
-//! All of it is tested with SQLite, and with nothing else. Statements keep to what PostgreSQL has too, where that costs nothing; but
-//! no test runs them there, and placeholders, types of columns and the tables' `STRICT` would have to be changed.
+//! It is SQLite. Statements keep to what PostgreSQL has too, and a test asks both the same and compares the answers; the dialects differ in
+//! placeholders, types of columns and the tables' `STRICT`.
 
 mod accounts;
 mod charges;
@@ -14,12 +14,13 @@ mod orders;
 mod receipts;
 mod refunds;
 mod report;
+mod rows;
 mod vouchers;
 
 pub use accounts::{Account, Credit};
 pub(super) use accounts::{open as open_account, parse_price, pay as pay_account, signed, take_all};
-pub use charges::Used;
 pub(super) use charges::time_credit_of;
+pub use charges::{Standing, Used};
 pub use orders::{Order, OrderId, OrderLimits, OrderPayment, OrderRecord};
 pub use receipts::{Applied, Finality, Receipt};
 pub use refunds::{RefundName, RefundRecord, Refunded};

@@ -149,7 +149,8 @@ fn the_feeds_that_come_with_one_are_kept() {
 /// Charges time at a moment of this run.
 fn charge(database: &Database, time_ms: u64) -> Option<Credit> {
     let now = Moment { run: 1, running_ms: 0, wall_ms: 0 };
-    database.charge(&FEED, &BUYER, Used { time_ms, ..Used::default() }, &now).unwrap()
+    let used = Used { time_ms, ..Used::default() };
+    database.charge(&FEED, &BUYER, &used, &now).unwrap().map(|standing| standing.credit)
 }
 
 #[test]

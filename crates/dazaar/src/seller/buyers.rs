@@ -8,7 +8,7 @@ use dazaar_log::IdentityKey;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Limits};
 
 /// Connections of one buyer to one listing.
 const CONNECTIONS_PER_BUYER_MAX: usize = 8;
@@ -116,10 +116,13 @@ impl Buyers {
         self.lock().get(buyer).map(|state| Arc::clone(&state.allowance)).unwrap_or_default()
     }
 
-    /// The records say how many bytes the buyer has left, if bytes limit them. While something is given back, nothing is sent.
-    pub(super) fn set_allowance(&self, buyer: &IdentityKey, left: Option<u64>) {
-        if let Some(state) = self.lock().get_mut(buyer) {
-            state.allowance.set(if state.is_refunded { Some(0) } else { left });
+    /// The records say what the buyer may be sent. While something is given back, nothing is.
+    pub(super) fn set_limits(&self, buyer: &IdentityKey, limits: Limits) {
+        if let Some(state) = self.lock().get(buyer) {
+            state.allowance.set(limits);
+            if state.is_refunded {
+                state.allowance.close();
+            }
         }
     }
 
@@ -128,7 +131,7 @@ impl Buyers {
         if let Some(state) = self.lock().get_mut(buyer) {
             state.is_refunded = is_refunded;
             if is_refunded {
-                state.allowance.set(Some(0));
+                state.allowance.close();
             }
         }
     }

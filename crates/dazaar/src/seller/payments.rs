@@ -8,7 +8,7 @@ use dazaar_market::limits::{ORDER_CHARS_MAX, PROOFS_IN_VAIN_MAX};
 use dazaar_market::pay::lnd::{self, LndRequest};
 use dazaar_market::pay::refund::{self, RefundQuestion};
 use dazaar_market::pay::{self, Asked, Due, Order, Proof, Receipt, Refusal};
-use dazaar_market::price::Basis;
+use dazaar_market::price::Kind;
 use dazaar_market::{Asset, Card, Method, Money, Offer, PriceTerms, SignedReceipt, VoucherCode};
 use serde_json::Value;
 
@@ -218,9 +218,14 @@ impl Shared {
         make_sense.partition(|offer| offer.terms.as_ref().is_ok_and(|terms| self.takes(terms)))
     }
 
-    /// Rows are not counted yet: who pays for one would have them all.
+    /// Whether a price can be paid: if it is for rows there are some, and if for a range of time, they have times.
     fn takes(&self, terms: &PriceTerms) -> bool {
-        if matches!(terms.price.metered(), Some((Basis::Records, _))) {
+        let is_there = match terms.price.kind {
+            Kind::Records { .. } => self.contents().is_some(),
+            Kind::Range { .. } => self.contents().is_some_and(|contents| contents.has_times()),
+            _ => true,
+        };
+        if !is_there {
             return false;
         }
         terms.method == Method::Credit || self.payee_for(terms.method.name(), &terms.price.asset).is_some()

@@ -11,7 +11,6 @@ use super::{NamedPayee, SellerNotice, Shared};
 use crate::clock::now_ms;
 use crate::database::{self, Account, DatabaseError, RefundName, RefundRecord};
 use crate::payment::PaymentError;
-use crate::validator::Question;
 
 impl Shared {
     /// Tells a buyer what is left, or gives it back.
@@ -171,14 +170,8 @@ impl Shared {
         name: RefundName<'_>,
     ) -> Result<database::Refunded, String> {
         self.buyers.pause(buyer, true);
-        let question = Question {
-            seller: self.identity.public(),
-            buyer: *buyer,
-            feed: self.feed(),
-            served_ms: self.buyers.take_served_ms(buyer),
-            served_bytes: self.buyers.allowance(buyer).take_sent(),
-        };
-        self.validator.validate(question).await;
+        let served_ms = self.buyers.take_served_ms(buyer);
+        self.validator.validate(self.question(*buyer, served_ms)).await;
         let account = (&self.feed(), buyer, price);
         let taken = self.market.database().refund(account, most, name, now_ms());
         // The answer to the next question says what may be sent.

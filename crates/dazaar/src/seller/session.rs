@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
+use dazaar_market::price::TimeRange;
 use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, SellerSession, Verdict, pay};
 use dazaar_trie::hypertrie::EXTENSION;
 use dazaar_wire::session::{Config, Event, Expected, Role, Security};
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::buyers::UserMessage;
 use super::uploads::Uploads;
 use super::{SellerNotice, Shared};
+use crate::allowance::{Counter, Limits};
 use crate::answers::Answers;
 use crate::clock::{moment, now_ms};
 use crate::connection::{Connection, ConnectionError};
@@ -55,6 +57,10 @@ struct Delivery {
     is_metered: bool,
     /// Milliseconds of delivery that ended before anybody was asked to charge them.
     uncharged_ms: i64,
+    /// Something was delivered that costs time.
+    counts: bool,
+    /// Ranges of time outside of which everything was withheld.
+    only_ranges: Option<Vec<TimeRange>>,
     /// Not yet recorded.
     blocks: u64,
     bytes: u64,
@@ -137,7 +143,7 @@ impl SellerConnection {
         let inbox = self.buyer.as_mut().map(|(_, inbox)| inbox);
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
-            verdict = self.verdict.answer() => self.handle_verdict(verdict),
+            verdict = self.verdict.answer() => self.handle_verdict(verdict).await?,
             Ok(()) = self.growing.changed() => self.add_members()?,
             Some((name, message)) = next(inbox) => {
                 self.say(&name, &message);
@@ -225,7 +231,7 @@ impl SellerConnection {
     }
 
     /// A buyer who is refused for want of credit has heard before what is asked. npm dazaar would not know what to do with it.
-    fn handle_verdict(&mut self, verdict: Verdict) {
+    async fn handle_verdict(&mut self, verdict: Verdict) -> Result<(), SessionEnd> {
         if let Some(buyer) = self.buyer()
             && self.is_native
             && !self.is_refused
@@ -235,10 +241,31 @@ impl SellerConnection {
             self.say_due(&buyer);
         }
         if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
-            self.seller.buyers.set_allowance(&buyer, info.as_ref().and_then(bytes_left));
-            self.uploads.wake();
+            let limits = info.as_ref().map(limits).unwrap_or_default();
+            self.set_limits(&buyer, limits).await?;
         }
         self.machine.handle_verdict(self.connection.now(), verdict);
+        Ok(())
+    }
+
+    async fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
+        let allowance = self.seller.buyers.allowance(buyer);
+        if limits.of_rows && allowance.lacks_rows() {
+            allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
+        }
+        let withheld = limits.only_ranges.then(|| limits.ranges.clone());
+        self.seller.buyers.set_limits(buyer, limits);
+        if self.delivery.only_ranges != withheld {
+            if let (Some(ranges), Some(contents)) = (withheld.clone(), self.seller.contents()) {
+                let (log, paid) = (Arc::clone(&self.seller.log), ranges.clone());
+                let looking = tokio::task::spawn_blocking(move || contents.outside(&log, &paid));
+                allowance.set_outside(&ranges, looking.await.unwrap_or_default());
+            }
+            self.delivery.only_ranges = withheld;
+            self.uploads.announce_all();
+        }
+        self.uploads.wake();
+        Ok(())
     }
 
     fn tell(&mut self, buyer: IdentityKey, event: SellerEvent) {
@@ -288,14 +315,7 @@ impl SellerConnection {
     fn question(&mut self, buyer: IdentityKey) -> Question {
         let running_ms = if self.delivery.is_metered { self.seller.buyers.take_served_ms(&buyer) } else { 0 };
         let served_ms = running_ms.saturating_add(std::mem::take(&mut self.delivery.uncharged_ms));
-        let served_bytes = self.seller.buyers.allowance(&buyer).take_sent();
-        Question {
-            seller: self.seller.config.seller,
-            buyer,
-            feed: self.seller.feed(),
-            served_ms,
-            served_bytes,
-        }
+        self.seller.question(buyer, served_ms)
     }
 
     fn store_acceptance(&mut self, buyer: &IdentityKey, acceptance: Acceptance) -> Result<(), SessionEnd> {
@@ -364,7 +384,8 @@ impl SellerConnection {
 
     fn add_view(&mut self, log: &Arc<SharedLog>, feed: Feed) {
         let allowance = self.buyer().map(|buyer| self.seller.buyers.allowance(&buyer)).unwrap_or_default();
-        self.uploads.add(log, feed, allowance);
+        let counter = Counter::new(allowance, self.seller.contents());
+        self.uploads.add(log, feed, counter);
     }
 
     fn put_sale(&self, buyer: &IdentityKey, unique_feed: FeedKey) -> Result<(), DatabaseError> {
@@ -385,6 +406,7 @@ impl SellerConnection {
     fn set_uploading(&mut self, uploading: bool) {
         self.delivery.is_open = uploading;
         if !uploading {
+            self.delivery.counts = false;
             self.stop_meter();
         }
         self.uploads.set_uploading(uploading);
@@ -403,7 +425,8 @@ impl SellerConnection {
         let Some(buyer) = self.buyer() else { return };
         self.tell_fork(buyer);
         let delivery = &mut self.delivery;
-        if delivery.is_open && !delivery.is_metered && delivery.blocks > 0 {
+        delivery.counts |= uploaded.counts;
+        if delivery.is_open && !delivery.is_metered && delivery.counts {
             delivery.is_metered = true;
             self.seller.buyers.start_meter(&buyer);
         }
@@ -439,9 +462,14 @@ impl SellerConnection {
     }
 }
 
-/// Bytes that a buyer may still be sent, if a validator counts them.
-fn bytes_left(info: &Value) -> Option<u64> {
-    (info["type"] == "bytes").then(|| info["remaining"].as_u64().unwrap_or(0))
+/// What a buyer may still be sent, as a validator says.
+fn limits(info: &Value) -> Limits {
+    let kind = info["type"].as_str().unwrap_or_default();
+    let left = ["bytes", "records"].contains(&kind).then(|| info["remaining"].as_u64().unwrap_or(0));
+    let ranges = info["ranges"].as_array().into_iter().flatten();
+    let ranges =
+        ranges.filter_map(|range| TimeRange::parse(range["from"].as_str()?, range["to"].as_str()?).ok());
+    Limits { of_rows: kind == "records", left, ranges: ranges.collect(), only_ranges: kind == "range" }
 }
 
 /// The next message for the buyer, once there is one.

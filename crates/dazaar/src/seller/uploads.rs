@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dazaar_log::{Feed, FeedKey, SignedHead};
 use dazaar_wire::replication::{Download, Options};
 
-use crate::allowance::Allowance;
+use crate::allowance::Counter;
 use crate::replicator::{Replicator, Uploaded};
 use crate::shared_log::SharedLog;
 
@@ -18,12 +18,12 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    pub(super) fn add(&mut self, log: &Arc<SharedLog>, feed: Feed, allowance: Arc<Allowance>) {
+    pub(super) fn add(&mut self, log: &Arc<SharedLog>, feed: Feed, counter: Arc<Counter>) {
         let key = feed.key();
         let options = Options { download: Download::None, seed: rand::random() };
         let view = Replicator::new(Arc::clone(log), feed, options);
         view.set_uploading(self.is_open);
-        view.set_allowance(allowance);
+        view.set_counter(counter);
         self.views.insert(key, view);
     }
 
@@ -41,11 +41,17 @@ impl Uploads {
         self.views.values().for_each(|view| view.wake());
     }
 
+    /// What was withheld may be sent now.
+    pub(super) fn announce_all(&self) {
+        self.views.values().for_each(|view| view.announce_all());
+    }
+
     /// What was sent since it was last asked.
     pub(super) fn take_uploaded(&self) -> Uploaded {
         self.views.values().map(|view| view.take_uploaded()).fold(Uploaded::default(), |sum, next| Uploaded {
             blocks: sum.blocks + next.blocks,
             bytes: sum.bytes + next.bytes,
+            counts: sum.counts | next.counts,
         })
     }
 

@@ -30,6 +30,7 @@ impl Command {
             .env("DAZAAR_FEED", question.feed.to_string())
             .env("DAZAAR_SERVED_MS", question.served_ms.to_string())
             .env("DAZAAR_SERVED_BYTES", question.served_bytes.to_string())
+            .env("DAZAAR_SERVED_RECORDS", question.served_records().to_string())
             // The command decides about buyers; our own secrets are none of its business.
             .env_remove("DAZAAR_PASSPHRASE")
             .env_remove("DAZAAR_VOUCHER")

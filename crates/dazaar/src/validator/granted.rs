@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
+use dazaar_market::price::TimeRange;
 use dazaar_market::{Price, Verdict};
 use serde_json::{Value, json};
 
 use super::{Answer, Question, Validator, undecided};
 use crate::clock::{moment, now_ms};
-use crate::database::{Credit, Database, DatabaseError, Used};
+use crate::database::{Credit, Database, DatabaseError, Standing, Used};
 
 /// How often the records hear that the program runs.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
@@ -45,22 +46,27 @@ impl Granted {
     }
 
     /// Charges what was delivered, and what is left to be charged from before; all of it stays to be charged if that fails.
-    fn charge(&self, question: &Question) -> Result<Option<Credit>, DatabaseError> {
+    fn charge(&self, question: &Question) -> Result<Option<Standing>, DatabaseError> {
         let key = (question.feed, question.buyer);
         let time_ms = u64::try_from(question.served_ms).unwrap_or(0);
         let before = self.uncharged().remove(&key).unwrap_or_default();
-        let used = before.and(Used { time_ms, bytes: question.served_bytes, records: 0 });
-        let charged = self.charge_or_open(question, used);
+        let used = before.and(Used {
+            time_ms,
+            bytes: question.served_bytes,
+            rows: question.served_rows.clone(),
+            ranges: question.served_ranges.clone(),
+        });
+        let charged = self.charge_or_open(question, &used);
         if charged.is_err() && used != Used::default() {
             let mut uncharged = self.uncharged();
             let waiting = uncharged.entry(key).or_default();
-            *waiting = waiting.and(used);
+            *waiting = std::mem::take(waiting).and(used);
         }
         charged
     }
 
     /// A buyer who comes for the first time is given what the card gives before anything is paid.
-    fn charge_or_open(&self, question: &Question, used: Used) -> Result<Option<Credit>, DatabaseError> {
+    fn charge_or_open(&self, question: &Question, used: &Used) -> Result<Option<Standing>, DatabaseError> {
         let Question { feed, buyer, .. } = question;
         let charged = self.database.charge(feed, buyer, used, &moment())?;
         match (charged, &self.gift) {
@@ -89,13 +95,17 @@ impl Validator for Granted {
     fn validate(&self, question: Question) -> Answer<'_> {
         let verdict = match self.charge(&question) {
             Ok(None) => Verdict::Refuse { reason: "nothing was granted to this buyer yet".to_owned() },
-            Ok(Some(Credit::Time { left_ms: ..=0 })) => {
+            Ok(Some(Standing { credit: Credit::Time { left_ms: ..=0 }, .. })) => {
                 Verdict::Refuse { reason: "no time left on this subscription".to_owned() }
             }
-            Ok(Some(Credit::Bytes { left: ..=0 } | Credit::Records { left: ..=0 })) => {
+            // Whoever used the last rows is still sent what has none and costs nothing: an index often follows them.
+            Ok(Some(standing)) if !question.served_rows.is_empty() => {
+                Verdict::Admit { info: Some(standing_info(&standing)) }
+            }
+            Ok(Some(standing)) if standing.credit.is_used_up() => {
                 Verdict::Refuse { reason: "nothing left of what was paid".to_owned() }
             }
-            Ok(Some(credit)) => Verdict::Admit { info: Some(info(credit)) },
+            Ok(Some(standing)) => Verdict::Admit { info: Some(standing_info(&standing)) },
             Err(error) => {
                 tracing::error!(%error, buyer = %question.buyer, "cannot look up a buyer");
                 undecided()
@@ -111,8 +121,22 @@ pub(crate) fn info(credit: Credit) -> Value {
         Credit::Time { left_ms } => json!({ "type": "time", "remaining": left_ms }),
         Credit::Bytes { left } => json!({ "type": "bytes", "remaining": left }),
         Credit::Records { left } => json!({ "type": "records", "remaining": left }),
+        Credit::Ranges => json!({ "type": "range" }),
         Credit::Forever => json!({ "type": "free", "uniqueFeed": true }),
     }
+}
+
+/// The same, and which ranges of time are paid.
+fn standing_info(standing: &Standing) -> Value {
+    let mut info = info(standing.credit);
+    if !standing.ranges.is_empty() {
+        let ends = |range: &TimeRange| {
+            let (from, to) = range.ends();
+            json!({ "from": from, "to": to })
+        };
+        info["ranges"] = standing.ranges.iter().map(ends).collect();
+    }
+    info
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ fn ask(agent: &ureq::Agent, url: &str, question: Question) -> Result<Verdict, ur
         "feed": question.feed.to_string(),
         "served_ms": question.served_ms,
         "served_bytes": question.served_bytes,
+        "served_records": question.served_records(),
     });
     let mut response = agent.post(url).send_json(body)?;
     let admit = response.status() == 200;

@@ -11,6 +11,8 @@ const QUESTION: Question = Question {
     feed: FeedKey([3; 32]),
     served_ms: 40,
     served_bytes: 0,
+    served_rows: Vec::new(),
+    served_ranges: Vec::new(),
 };
 
 async fn run(script: &str) -> Verdict {

@@ -16,6 +16,7 @@ use crate::wallets::{Settings, Wallet};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar wallet add mine lnbits https://lnbits.example.org --secret-file key.txt
+  dazaar wallet add phone nwc --secret-file connection.txt
   dazaar wallet add coins cashu https://mint.example.org
   dazaar wallet add base erc20 https://node.example.org --chain 8453 --token 0x833589fcd6edb6e08f4c7c32d4f71b54bda02913
   dazaar wallet add bank command 'python3 bank-transfer.py statement.csv'")]
@@ -46,6 +47,12 @@ enum Kind {
     Cln(Node),
     /// Lightning: phoenixd; the secret is its password
     Phoenixd(Node),
+    /// Lightning: a wallet behind a Nostr relay (NWC); the secret is its connection string
+    Nwc {
+        /// Which bitcoins
+        #[arg(long, value_enum, default_value_t = Bitcoins::Bitcoin)]
+        network: Bitcoins,
+    },
     /// Ecash: coins of Cashu mints that you trust
     Cashu {
         /// Addresses of mints, the preferred one first
@@ -63,6 +70,21 @@ enum Kind {
         /// A token's contract; may be repeated
         #[arg(long, required = true, value_name = "CONTRACT")]
         token: Vec<String>,
+    },
+    /// Ether or a token, at the addresses that follow from the public key of a card of npm dazaar
+    Deposits {
+        /// Address of a node
+        #[arg(value_name = "URL")]
+        node: String,
+        /// The chain's number
+        #[arg(long, value_name = "NUMBER")]
+        chain: u64,
+        /// The card's `pubKey`, in hex
+        #[arg(long, value_name = "KEY")]
+        public_key: String,
+        /// A token's contract [default: the chain's coin]
+        #[arg(long, value_name = "CONTRACT")]
+        token: Option<String>,
     },
     /// A command of your own says how buyers can pay, and what came: bank transfers, cards
     Command {
@@ -154,9 +176,23 @@ async fn settings(arguments: &AddArguments) -> Result<Settings, Failure> {
             let wallet = WalletSettings::Phoenixd { endpoint: node.endpoint()?, password: secret(file)? };
             lightning(wallet, node.network)
         }
+        Kind::Nwc { network } => nwc(file, *network)?,
         Kind::Cashu { mints } => cashu(mints)?,
         Kind::Erc20 { node, chain, token } => erc20(arguments, (node, *chain, token)).await?,
+        Kind::Deposits { node, chain, public_key, token } => {
+            deposits((node, *chain), public_key, token.as_deref()).await?
+        }
     })
+}
+
+#[cfg(feature = "nwc")]
+fn nwc(file: Option<&Path>, network: Bitcoins) -> Result<Settings, Failure> {
+    Ok(Settings::Nwc(dazaar_nwc::NwcSettings { connection: secret(file)?, network: network.into() }))
+}
+
+#[cfg(not(feature = "nwc"))]
+fn nwc(_: Option<&Path>, _: Bitcoins) -> Result<Settings, Failure> {
+    Err(not_built("Nostr wallets", "nwc"))
 }
 
 #[cfg(feature = "cashu")]
@@ -178,9 +214,7 @@ async fn erc20(
     let node = dazaar_evm::Secret::new(node);
     let mut tokens = Vec::new();
     for text in contracts {
-        let contract = dazaar_evm::vet::address(text)
-            .ok_or_else(|| Failure::input(format!("`{text}` is no contract: 0x and 40 hex digits")))?;
-        tokens.push(dazaar_evm::read_token(&node, chain, contract).await.map_err(Failure::input)?);
+        tokens.push(dazaar_evm::read_token(&node, chain, contract(text)?).await.map_err(Failure::input)?);
     }
     Ok(Settings::Erc20(dazaar_evm::PayeeSettings {
         key: dazaar_evm::Secret::new(key),
@@ -196,12 +230,47 @@ async fn erc20(
     }))
 }
 
+#[cfg(feature = "erc20")]
+async fn deposits(
+    (node, chain): (&str, u64),
+    public_key: &str,
+    token: Option<&str>,
+) -> Result<Settings, Failure> {
+    let node = dazaar_evm::Secret::new(node);
+    let token = match token {
+        Some(text) => {
+            let token = dazaar_evm::read_plain_token(&node, chain, contract(text)?).await;
+            Some(token.map_err(Failure::input)?)
+        }
+        None => None,
+    };
+    Ok(Settings::Deposits(dazaar_evm::DepositSettings {
+        public_key: public_key.to_owned(),
+        chain,
+        token,
+        node,
+        finality: None,
+        records: PathBuf::new(),
+    }))
+}
+
+#[cfg(feature = "erc20")]
+fn contract(text: &str) -> Result<dazaar_evm::Address, Failure> {
+    dazaar_evm::vet::address(text)
+        .ok_or_else(|| Failure::input(format!("`{text}` is no contract: 0x and 40 hex digits")))
+}
+
+#[cfg(not(feature = "erc20"))]
+async fn deposits(_: (&str, u64), _: &str, _: Option<&str>) -> Result<Settings, Failure> {
+    Err(not_built("addresses for deposits", "erc20"))
+}
+
 #[cfg(not(feature = "erc20"))]
 async fn erc20(_: &AddArguments, _: (&str, u64, &[String])) -> Result<Settings, Failure> {
     Err(not_built("stablecoins", "erc20"))
 }
 
-#[cfg(not(all(feature = "cashu", feature = "erc20")))]
+#[cfg(not(all(feature = "cashu", feature = "erc20", feature = "nwc")))]
 pub(crate) fn not_built(what: &str, feature: &str) -> Failure {
     Failure::input(format!("this build has no {what}"))
         .hint(format!("build the program with it: --features {feature}"))

@@ -26,6 +26,8 @@ pub enum Credit {
         /// Rows left.
         left: i64,
     },
+    /// Nothing but ranges of time that are paid.
+    Ranges,
     /// Until it is revoked.
     Forever,
 }
@@ -35,7 +37,7 @@ impl Credit {
     pub const fn is_used_up(self) -> bool {
         match self {
             Self::Time { left_ms: left } | Self::Bytes { left } | Self::Records { left } => left <= 0,
-            Self::Forever => false,
+            Self::Ranges | Self::Forever => false,
         }
     }
 }

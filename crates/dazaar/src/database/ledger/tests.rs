@@ -13,6 +13,8 @@ use crate::database::{Admission, Database, DatabaseError, Listing, Retention};
 
 mod model;
 mod orders;
+mod portable;
+mod rows;
 
 const FEED: FeedKey = FeedKey([1; 32]);
 const OTHER_FEED: FeedKey = FeedKey([2; 32]);
@@ -62,6 +64,11 @@ impl Books {
         accounts.into_iter().find(|account| account.price == *price).unwrap()
     }
 
+    /// What is left when so much was charged.
+    fn charged(&self, used: Used, now: &Moment) -> Option<Credit> {
+        self.database.charge(&FEED, &ANNA, &used, now).unwrap().map(|standing| standing.credit)
+    }
+
     fn order(&self, id: u8, price: &Price) {
         self.database.put_order(&order(id, price), 0).unwrap();
     }
@@ -75,6 +82,8 @@ impl Books {
 fn open(folder: &TempDir) -> Database {
     let database = Database::open(&folder.path().join("market.db")).unwrap();
     database.connection().pragma_update(None, "synchronous", "OFF").unwrap();
+    database.connection().trace(Some(portable::record));
+    database.charges().connection.trace(Some(portable::record));
     database
 }
 
@@ -160,7 +169,7 @@ fn a_payment_that_is_reversed_and_mined_again_counts_once() {
     let books = Books::new();
     books.order(1, &sats());
     books.apply(receipt(1, 1, 1, 100, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(140), &at(0)).unwrap();
+    books.charged(time(140), &at(0));
     assert_eq!(books.account(&ANNA, &sats()).meter.balance, 40);
     for _ in 0..2 {
         books.apply(receipt(1, 1, 1, 100, Finality::Reversed));
@@ -273,7 +282,7 @@ fn what_was_bought_keeps_its_price() {
     books.apply(receipt(1, 0, 1, 100, Finality::Final));
     books.database.put_order(&order(2, &new), 9).unwrap();
     books.apply(receipt(2, 0, 2, 100, Finality::Final));
-    let left = |used| books.database.charge(&FEED, &ANNA, time(used), &at(0)).unwrap();
+    let left = |used| books.charged(time(used), &at(0));
     assert_eq!(left(0), Some(Credit::Time { left_ms: 110 }));
     assert_eq!(left(50), Some(Credit::Time { left_ms: 60 }), "the old price is used up first");
     assert_eq!(left(55), Some(Credit::Time { left_ms: 5 }));
@@ -289,7 +298,7 @@ fn who_bought_everything_pays_for_nothing_else() {
     books.database.put_order(&order(2, &once), 9).unwrap();
     books.apply(receipt(2, 0, 2, 45, Finality::Final));
     for _ in 0..2 {
-        let credit = books.database.charge(&FEED, &ANNA, time(1000), &at(0)).unwrap();
+        let credit = books.charged(time(1000), &at(0));
         assert_eq!(credit, Some(Credit::Forever));
     }
     assert_eq!(
@@ -307,7 +316,7 @@ fn time_by_the_clock_runs_from_the_first_delivery_whoever_is_away() {
     let price = time_price(1, 1, Clock::Wall);
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 1000, Finality::Final));
-    let left = |used, now: Moment| match books.database.charge(&FEED, &ANNA, time(used), &now).unwrap() {
+    let left = |used, now: Moment| match books.charged(time(used), &now) {
         Some(Credit::Time { left_ms }) => left_ms,
         other => panic!("{other:?}"),
     };
@@ -331,9 +340,9 @@ fn what_counts_is_how_long_the_program_was_away_and_not_the_buyer() {
     let (price, day_ms) = (time_price(1, 1, Clock::Wall), 86_400_000_u64);
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 100 * day_ms, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(day_ms), &at(0)).unwrap();
+    books.charged(time(day_ms), &at(0));
     let days_left = |now: Moment| {
-        books.database.charge(&FEED, &ANNA, Used::default(), &now).unwrap();
+        books.charged(Used::default(), &now);
         price_at(&books, 0).meter.balance / day_ms
     };
     let day = i64::try_from(day_ms).unwrap();
@@ -362,8 +371,8 @@ fn one_delivery_is_charged_to_one_account() {
         books.apply(receipt(id, 0, id, units, Finality::Final));
     }
     let charge = |time_ms, bytes, now| {
-        let used = Used { time_ms, bytes, records: 0 };
-        books.database.charge(&FEED, &ANNA, used, &at(now)).unwrap();
+        let used = Used { time_ms, bytes, ..Used::default() };
+        books.charged(used, &at(now));
         [&price_at(&books, 0), &price_at(&books, 1), &price_at(&books, 2)]
             .map(|account| account.meter.balance)
     };
@@ -392,10 +401,10 @@ fn a_clock_stands_still_while_nothing_is_left_though_nobody_looks() {
     let price = time_price(1, 1, Clock::Wall);
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 1000, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(10), &at(10)).unwrap();
+    books.charged(time(10), &at(10));
     books.database.refund((&FEED, &ANNA, &price), u64::MAX, chain(b"a"), 0).unwrap();
     books.apply(receipt(2, 0, 1, 100, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(0), &at(5000)).unwrap();
+    books.charged(time(0), &at(5000));
     assert_eq!(price_at(&books, 0).meter.balance, 100);
 }
 
@@ -406,10 +415,10 @@ fn a_clock_runs_on_while_a_payment_changes_its_block() {
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 100, Finality::Final));
     books.apply(receipt(2, 0, 1, 100, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(100), &at(100)).unwrap();
+    books.charged(time(100), &at(100));
     // All that is left is what moves.
     books.apply(receipt(1, 1, 1, 100, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(0), &at(150)).unwrap();
+    books.charged(time(0), &at(150));
     assert_eq!(price_at(&books, 0).meter.balance, 50);
 }
 
@@ -420,7 +429,7 @@ fn a_clock_stands_still_while_the_buyer_is_admitted_for_good() {
     books.order(1, &price);
     books.apply(receipt(1, 0, 1, 1000, Finality::Final));
     let charge = |used, now| {
-        books.database.charge(&FEED, &ANNA, time(used), &at(now)).unwrap();
+        books.charged(time(used), &at(now));
         price_at(&books, 0).meter.balance
     };
     assert_eq!(charge(10, 10), 990);
@@ -478,12 +487,12 @@ fn what_is_revoked_is_closed_until_the_next_payment() {
         books.order(1, &price);
         books.apply(receipt(1, 0, 1, 40, Finality::Final));
         let used = Used { bytes: 40, ..Used::default() };
-        books.database.charge(&FEED, &ANNA, used, &at(0)).unwrap();
+        books.charged(used.clone(), &at(0));
         let is_open = |now_ms| books.account(&ANNA, &price).left(now_ms).is_open();
         assert!(is_open(2_000_000), "{price:?}");
         books.database.revoke(&FEED, &ANNA, 0).unwrap();
         assert!(!is_open(0) && !is_open(2_000_000), "{price:?}");
-        books.database.charge(&FEED, &ANNA, used, &at(1)).unwrap();
+        books.charged(used, &at(1));
         assert!(!is_open(2_000_000));
         books.apply(receipt(2, 0, 1, 40, Finality::Final));
         assert!(is_open(2_000_000), "{price:?}");
@@ -553,8 +562,8 @@ fn the_report_adds_up_to_the_accounts() {
     books.order(1, &sats());
     books.apply(receipt(1, 0, 1, 100, Finality::Final));
     books.apply(receipt(2, 0, 9, 7, Finality::Final));
-    books.database.charge(&FEED, &ANNA, time(70), &at(0)).unwrap();
-    books.database.charge(&FEED, &ANNA, time(70), &at(1)).unwrap();
+    books.charged(time(70), &at(0));
+    books.charged(time(70), &at(1));
     books.database.refund((&FEED, &ANNA, &sats()), 10, chain(b"a"), 2_000_000).unwrap();
     let lines = books.database.ledger(i64::MIN, i64::MAX).unwrap();
     let kinds: Vec<_> = lines.iter().map(|line| (line.kind.as_str(), line.change())).collect();
@@ -599,7 +608,8 @@ fn b05_the_five_hundred_and_first_buyer_is_as_good_as_the_first() {
         books.database.grant(&index.to_string(), &FEED, &buyer(index), Some(100), 0).unwrap();
     }
     for index in 0..600 {
-        let left = books.database.charge(&FEED, &buyer(index), time(u64::from(index) % 100), &at(0)).unwrap();
-        assert_eq!(left, Some(Credit::Time { left_ms: 100 - i64::from(index) % 100 }));
+        let left =
+            books.database.charge(&FEED, &buyer(index), &time(u64::from(index) % 100), &at(0)).unwrap();
+        assert_eq!(left.unwrap().credit, Credit::Time { left_ms: 100 - i64::from(index) % 100 });
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Order {
         id: u8,
         what: What,
@@ -62,7 +62,7 @@ const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// What an account is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Granted,
     Cheap,
     Dear,
@@ -97,7 +97,7 @@ fn what() -> impl Strategy<Value = What> {
     prop_oneof![Just(What::Cheap), Just(What::Dear), Just(What::Wall), Just(What::Bytes)]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let finality =
         prop_oneof![6 => Just(Finality::Final), 2 => Just(Finality::Reversed), 1 => Just(Finality::Seen)];
     let report = (0..12_u8, 0..2_u8, 0..5_u8, finality)
@@ -169,7 +169,7 @@ enum Outcome {
 }
 
 #[derive(Debug, Clone)]
-struct Model {
+pub(super) struct Model {
     /// In the order in which they were opened.
     accounts: Vec<(What, Sums)>,
     /// The account whose clock runs.
@@ -184,7 +184,7 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             accounts: Vec::new(),
             running: None,
@@ -351,7 +351,7 @@ fn account_at(books: &Books, price: &Price) -> Option<Account> {
 }
 
 /// What is on the disk after a power cut.
-struct Disk {
+pub(super) struct Disk {
     folder: TempDir,
     model: Model,
 }
@@ -390,10 +390,10 @@ impl Disk {
 
 /// Charges what was used until now.
 fn charge(books: &Books, model: &Model, used: Used) {
-    books.database.charge(&FEED, &ANNA, used, &model.now).unwrap();
+    books.database.charge(&FEED, &ANNA, &used, &model.now).unwrap();
 }
 
-fn perform(step: &Step, books: &mut Books, model: &mut Model, disk: &mut Option<Disk>) {
+pub(super) fn perform(step: &Step, books: &mut Books, model: &mut Model, disk: &mut Option<Disk>) {
     match *step {
         Step::Order { id, what } => {
             let recorded = books.database.put_order(&order(id, &what.price()), 0).is_ok();
@@ -413,7 +413,7 @@ fn perform(step: &Step, books: &mut Books, model: &mut Model, disk: &mut Option<
         }
         Step::Use { time_ms, bytes_per_ms } => {
             model.consume(time_ms, true, bytes_per_ms);
-            charge(books, model, Used { time_ms, bytes: time_ms * bytes_per_ms, records: 0 });
+            charge(books, model, Used { time_ms, bytes: time_ms * bytes_per_ms, ..Used::default() });
         }
         Step::Wait { time_ms } => {
             model.consume(time_ms, false, 0);
