@@ -34,17 +34,18 @@ pub use tables::{
     import_csv, import_ipc, import_json, import_parquet, moment, table_header, table_index, table_read,
     table_resume, table_segment,
 };
-pub use tries::{hyperdb, hyperdrive, hypertrie, trie_extension};
+pub use tries::{db_talk, hyperdb, hyperdrive, hypertrie, trie_extension};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 38] = [
+pub const TARGETS: [(&str, Target); 39] = [
     ("altered", altered),
     ("buyer_extension", buyer_extension),
     ("card", card),
     ("contents", contents),
+    ("db_talk", db_talk),
     ("dht", dht),
     ("download", download),
     ("ecash", ecash),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dazaar_log::FeedKey;
 use dazaar_log::codec::protobuf::{encode_bytes, encode_varint};
 use dazaar_log::codec::varint;
 use dazaar_log::digest::{Digest, RemoteTree};
-use dazaar_trie::db::{Db, DbBatch, DbError};
+use dazaar_log::{FeedKey, FeedKeyPair, IdentityKey};
+use dazaar_trie::db::{Db, DbBatch, DbError, Said};
 use dazaar_trie::hyperdrive::{DrivePath, Edit, Mount, Stat, header};
-use dazaar_trie::hypertrie::{Batch, ExtensionMessage, Options, Trie};
+use dazaar_trie::hypertrie::{Along, Batch, ExtensionMessage, Options, Trie};
 
 use crate::{discovery, ecash, evm_seeds, feed, files, invoice, table_seeds};
 
@@ -36,6 +36,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         "ecash" => ecash::seeds(),
         "evm_answer" | "evm_demand" | "evm_payment" => evm_seeds::of(target),
+        "db_talk" => db_talk(),
         "dht" | "mdns" => discovery::seeds(target),
         "folder" => {
             vec![vec![5, 0, 0, 0], vec![6, 0, 8, 2, 255, 255], vec![3, 0, 40, 3, 1, 2, 3], vec![4, 3, 0, 0]]
@@ -291,6 +292,14 @@ fn hyperdb() -> Vec<u8> {
     with_lengths(dealt)
 }
 
+/// What writers of a map say to each other.
+fn db_talk() -> Vec<Vec<u8>> {
+    let [one, other] = [3, 4].map(|seed| IdentityKey([seed; 32]));
+    let pair = FeedKeyPair::from_seed(&[5; 32]);
+    let has = Said::Has(BTreeMap::from([(pair.public(), 300), (FeedKey([6; 32]), 0)]));
+    [Said::proof(&pair, &one, &other), Said::Unknown, has].iter().map(Said::encode).collect()
+}
+
 /// Questions and answers of the trie extension.
 fn trie_extension() -> Vec<Vec<u8>> {
     let iterator = |flags, checkpoint| ExtensionMessage::Iterator {
@@ -299,15 +308,19 @@ fn trie_extension() -> Vec<Vec<u8>> {
         flags,
         checkpoint,
     };
-    [
+    let messages = [
         ExtensionMessage::Get { head: 5, key: "config/colour".to_owned() },
         iterator(1, None),
         iterator(6, Some(vec![1, 5, 2, 3])),
         ExtensionMessage::Cache { start: 1, end: 5, blocks: vec![4, 1, 2] },
-    ]
-    .iter()
-    .map(ExtensionMessage::encode)
-    .collect()
+    ];
+    let alone = messages.iter().map(ExtensionMessage::encode);
+    let along = messages.iter().zip([Along::all_but([1..3, 5..6]), Along::sent()]).map(|(message, along)| {
+        let mut payload = message.encode();
+        along.append_to(&mut payload);
+        payload
+    });
+    alone.chain(along).collect()
 }
 
 fn with_lengths<'a>(blocks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dazaar_log::FeedKey;
+use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::ImportedMarket;
-use dazaar_trie::db::{Db, DbBatch, DbIterOptions};
+use dazaar_trie::db::{Db, DbBatch, DbIterOptions, Said};
 use dazaar_trie::hyperdrive::{
     DriveDiff, DriveError, DrivePath, Edit, Extent, Place, Reach, Stat, View, Walk, content_key,
 };
 use dazaar_trie::hypertrie::{
-    Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
+    Along, Batch, DiffOptions, ExtensionMessage, IterOptions, Options, Responder, Trie, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_MOUNTS_ENTERED;
 
@@ -129,6 +129,11 @@ fn walk_mounts(trie: &Trie<Vec<Bytes>>) {
 /// A message of the extension, read and answered.
 pub fn trie_extension(data: &[u8]) {
     let trie = Trie::new(crate::seeds::trie_blocks());
+    if let Ok(along) = Along::decode(data) {
+        let mut payload = Vec::new();
+        along.append_to(&mut payload);
+        assert_eq!(Along::decode(&payload), Ok(along), "what we encode decodes");
+    }
     let Ok(Some(message)) = ExtensionMessage::decode(data) else { return };
     let again = ExtensionMessage::decode(&message.encode());
     assert_eq!(again, Ok(Some(message.clone())), "what we encode decodes");
@@ -160,4 +165,12 @@ pub fn hyperdb(data: &[u8]) {
     {
         let _ = batch.get(&db, "a/b");
     }
+}
+
+/// What another writer of a map says.
+pub fn db_talk(data: &[u8]) {
+    let Ok(Some(said)) = Said::decode(data) else { return };
+    assert_eq!(Said::decode(&said.encode()), Ok(Some(said.clone())));
+    let [one, other] = [1, 2].map(|seed| IdentityKey([seed; 32]));
+    assert_eq!(said.proves(&one, &other), None, "nobody has signed that");
 }

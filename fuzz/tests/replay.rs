@@ -95,5 +95,5 @@ macro_rules! replays {
 }
 
 replays! {
-    altered, buyer_extension, card, contents, dht, download, ecash, evm_answer, evm_demand, evm_payment, folder, handshake, hyperdb, hyperdrive, hypertrie, import_csv, import_ipc, import_json, import_parquet, invoice, link, mdns, moment, offers, payment, proof, protobuf, rle, rows, seller_extension, session, table_header, table_index, table_read, table_resume, table_segment, trie_extension, upload,
+    altered, buyer_extension, card, contents, db_talk, dht, download, ecash, evm_answer, evm_demand, evm_payment, folder, handshake, hyperdb, hyperdrive, hypertrie, import_csv, import_ipc, import_json, import_parquet, invoice, link, mdns, moment, offers, payment, proof, protobuf, rle, rows, seller_extension, session, table_header, table_index, table_read, table_resume, table_segment, trie_extension, upload,
 }

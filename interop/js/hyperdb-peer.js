@@ -7,6 +7,7 @@ const pump = require('pump')
 const { call, commands, emit, memory, options } = require('./lib')
 
 const option = options({
+  dir: '', // unused: nothing is kept
   port: '', // connect here
   key: '' // of the map
 })

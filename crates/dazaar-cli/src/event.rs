@@ -327,6 +327,12 @@ pub(crate) enum Event {
         #[serde(flatten)]
         value: MapValue,
         block: u64,
+        /// Whose feed it is in, if several write the map.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        writer: Option<String>,
+        /// How many entries of the key are in conflict, if any are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conflict: Option<usize>,
     },
     /// What has changed in a map.
     MapChange {
@@ -335,9 +341,20 @@ pub(crate) enum Event {
         #[serde(flatten)]
         value: Option<MapValue>,
         deleted: bool,
+        /// How many entries of the key are in conflict, if any are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        conflict: Option<usize>,
     },
-    /// A map was changed.
-    MapDone { key: String, version: u64, changed: u64 },
+    /// A map was changed. Versions of one that several write are text.
+    MapDone { key: String, version: Value, changed: u64 },
+    /// A map that several write was made, or a copy of one; `writer` is the key of our own feed.
+    MapMade { folder: String, key: String, writer: String },
+    /// Somebody who writes a map, or did.
+    MapWriter { writer: String, state: &'static str, own: bool, blocks: u64, faulty: bool },
+    /// Writers of a map can connect.
+    MapListening { key: String, address: String },
+    /// A map was replicated with another writer, or a connection to one ended.
+    MapSynced { key: String, address: String, version: String, error: Option<String> },
     /// Why the program ends early.
     Error { code: u8, error: String, hint: Option<String> },
     /// Text that stands for itself.

@@ -1,5 +1,6 @@
 //! What went wrong: one line, a hint, and an exit code that scripts can rely on.
 
+mod maps;
 mod tables;
 
 use std::fmt::Display;
@@ -62,6 +63,11 @@ pub(crate) enum Kind {
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether another process is in the way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.kind == Kind::Busy
     }
 
     /// Whether the other side said this.

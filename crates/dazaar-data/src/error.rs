@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dazaar::buyer::BuyerEnd;
+use dazaar::hyperdb::HyperDbError;
 use dazaar::log::LogError;
+use dazaar::maps::db::DbError;
 use dazaar::maps::hypertrie::TrieError;
 use dazaar::{MarketError, explain};
 use dazaar_table::read::ReadError;
@@ -53,6 +55,12 @@ pub enum MapError {
     /// The map is not what it should be.
     #[error(transparent)]
     Trie(#[from] TrieError),
+    /// A map of several writers is not what it should be.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The folder of a map of several writers cannot be used.
+    #[error(transparent)]
+    Folder(#[from] HyperDbError),
     /// Its blocks cannot be had.
     #[error(transparent)]
     Blocks(#[from] TableError),

@@ -2,7 +2,8 @@
 //!
 //! [`Tables`] opens a [`Table`]; [`Table::rows`] answers a question, [`Table::follow`] goes on with what is new. Only the blocks
 //! that a question needs are downloaded, and those stay on the disk. [`TablePublisher`] is the other side: rows become a feed.
-//! [`Map`] is a hypertrie, opened by [`Tables::open_map`] and written by [`MapPublisher`].
+//! [`Map`] is a hypertrie, opened by [`Tables::open_map`] and written by [`MapPublisher`]; [`DbMap`] is a hyperdb, and
+//! [`Tables::open_any_map`] opens either.
 
 mod answer;
 mod ask;
@@ -18,6 +19,7 @@ mod publish;
 mod quote;
 mod remote;
 mod rows;
+mod several;
 mod source;
 mod table;
 
@@ -34,4 +36,5 @@ pub use preview::{CARD_FIELD, PREVIEW_ROWS_MAX, PreviewAnswer, PreviewQuestion};
 pub use publish::{PublishError, TablePublisher};
 pub use quote::{QuoteAnswer, QuoteCost, QuoteQuestion};
 pub use rows::RowStream;
+pub use several::{AnyMap, DbMap, publish_to_db};
 pub use table::{Settings, Table, Tables};

@@ -68,7 +68,7 @@ impl Map {
         Self::new(Source::new(Some(snapshot(folder)?), None)).await
     }
 
-    async fn new(source: Source) -> Result<Self, OpenError> {
+    pub(crate) async fn new(source: Source) -> Result<Self, OpenError> {
         let source = Arc::new(source);
         let held = Held { source: Arc::clone(&source), length: AtomicU64::new(0) };
         let map = Self(Arc::new(Shared { source, trie: Mutex::new(Trie::new(held)) }));
@@ -195,8 +195,10 @@ impl Map {
         mut ask: impl FnMut(&Trie<Held>) -> Result<T, TrieError>,
     ) -> Result<T, MapError> {
         match self.trie(&mut ask) {
-            Err(TrieError::Missing { .. }) => {
+            Err(TrieError::Missing { seq }) => {
                 if let Some(question) = question.take() {
+                    // Wanted before, so that it does not come along as well.
+                    self.0.source.want(std::iter::once(seq))?;
                     self.0.source.ask(&question)?;
                 }
                 self.ask(ask).await

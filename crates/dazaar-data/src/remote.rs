@@ -121,8 +121,16 @@ impl Remote {
         }
     }
 
+    /// Who buys.
+    pub(crate) const fn buyer(&self) -> &Buyer {
+        &self.buyer
+    }
+
     /// Waits until the feed has what is looked for.
-    async fn when<T>(&self, mut look: impl FnMut(&Replicator) -> Option<T>) -> Result<T, SellerError> {
+    pub(crate) async fn when<T>(
+        &self,
+        mut look: impl FnMut(&Replicator) -> Option<T>,
+    ) -> Result<T, SellerError> {
         let mut status = self.status.clone();
         loop {
             // What ended is still looked at once: the last news came before the end.

@@ -52,6 +52,11 @@ impl Source {
         self.seller.is_some()
     }
 
+    /// Whether nothing of it is read from the disk without asking the seller.
+    pub(crate) const fn has_only_seller(&self) -> bool {
+        self.disk.is_none()
+    }
+
     /// Waits for more than `length` blocks.
     pub(crate) async fn grown(&self, length: u64) -> Result<u64, TableError> {
         match self.remote()? {

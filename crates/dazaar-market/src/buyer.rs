@@ -33,7 +33,7 @@ pub struct BuyerConfig {
     pub seller: IdentityKey,
     /// The feed that is stored for this seller.
     pub known_feed: Option<FeedKey>,
-    /// The feeds that are stored as coming with it.
+    /// The feeds that are stored as coming with it, and its own name, if the seller said what the data calls it.
     pub known_members: Vec<Member>,
     /// The terms that the buyer accepts, signed for this seller.
     pub acceptance: Option<Acceptance>,
@@ -74,7 +74,7 @@ impl BuyerSession {
     /// A session on which no handshake has ended yet.
     pub fn new(config: BuyerConfig) -> Self {
         let vetting = config.vet_seller.then(|| Vetting::new(config.seller, config.validate_interval));
-        let members = Members::new(&config.known_members);
+        let members = Members::new(config.known_feed, &config.known_members);
         Self {
             config,
             stage: Stage::Handshake,
@@ -149,6 +149,7 @@ impl BuyerSession {
             self.config.known_feed = Some(key);
             self.actions.push(BuyerAction::StoreFeed { key });
         }
+        self.members.handle_first_opened(key, &mut self.actions);
         self.notify(BuyerEvent::FeedOpened { key });
     }
 
@@ -211,9 +212,14 @@ impl BuyerSession {
         Ok(())
     }
 
-    /// What the data calls the feed that is bought under `key`; `None` if it is the first, or none of this seller's.
+    /// What the data calls the member that is bought under `key`; `None` if it is the first, or none of this seller's.
     pub fn member(&self, key: &FeedKey) -> Option<FeedKey> {
         self.members.feed_of(key)
+    }
+
+    /// Whether feeds were named that come with the one that is bought and are not open yet.
+    pub fn is_opening(&self) -> bool {
+        self.members.is_opening()
     }
 
     /// Whether terms of use don't stand between us and the trade: whatever is sent now comes after the acceptance, if one was asked
@@ -263,8 +269,11 @@ impl BuyerSession {
     fn handle_feeds(&mut self, payload: &[u8]) -> Result<(), PeerFault> {
         let offered = member::decode(payload)?;
         match self.stage {
-            Stage::Opening { key } | Stage::Open { key } => {
-                self.members.handle_offer(key, &offered, &mut self.actions)
+            Stage::Opening { key } => self.members.handle_offer(key, &offered, &mut self.actions),
+            Stage::Open { key } => {
+                self.members.handle_offer(key, &offered, &mut self.actions)?;
+                self.members.handle_first_opened(key, &mut self.actions);
+                Ok(())
             }
             Stage::Handshake | Stage::Waiting | Stage::Ended => Ok(()),
         }

@@ -1,7 +1,8 @@
 //! Feeds behind one gate: which feeds a buyer gets beside the first.
 //!
 //! Grade: plain. A drive is two feeds, and its first one names the other; a database names the feeds of all who write. Each buyer gets
-//! every feed under a key of their own, so the seller says which key stands for which name.
+//! every feed under a key of their own, so the seller says which key stands for which name. A database names its first feed too, so
+//! that one may be among the members: it is no further feed then, but a name. More may come while a session lasts.
 //! Source: docs/protocol.md, sets of feeds.
 
 use dazaar_log::FeedKey;
@@ -45,7 +46,8 @@ pub(crate) fn encode(members: &[Member]) -> Vec<u8> {
 pub(crate) fn decode(payload: &[u8]) -> Result<Vec<Member>, PeerFault> {
     let object = Extension::Feeds.decode_object(payload)?.unwrap_or_default();
     let Some(Value::Array(feeds)) = object.get("feeds") else { return Ok(Vec::new()) };
-    if feeds.len() > MEMBERS_MAX {
+    // The first feed may be named along.
+    if feeds.len() > MEMBERS_MAX + 1 {
         return Err(PeerFault::TooManyFeeds { max: MEMBERS_MAX });
     }
     Ok(feeds.iter().filter_map(Member::from_json).collect())
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn there_are_not_too_many() {
         let members = |count| encode(&vec![Member::free(FeedKey([1; 32])); count]);
-        assert_eq!(decode(&members(MEMBERS_MAX)).unwrap().len(), MEMBERS_MAX);
-        assert_eq!(decode(&members(MEMBERS_MAX + 1)), Err(PeerFault::TooManyFeeds { max: MEMBERS_MAX }));
+        assert_eq!(decode(&members(MEMBERS_MAX + 1)).unwrap().len(), MEMBERS_MAX + 1);
+        assert_eq!(decode(&members(MEMBERS_MAX + 2)), Err(PeerFault::TooManyFeeds { max: MEMBERS_MAX }));
     }
 }

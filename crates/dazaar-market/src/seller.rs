@@ -185,6 +185,17 @@ impl SellerSession {
         }
     }
 
+    /// More feeds come with the one that is sold, at most [`MEMBERS_MAX`](crate::limits::MEMBERS_MAX) in all. Before the feed of a
+    /// buyer is ready they need not be told: [`handle_feed`](Self::handle_feed) names all of that time.
+    pub fn handle_members(&mut self, members: &[Member]) {
+        if let Sale::Free { members: known, .. } = &mut self.config.sale {
+            known.extend(members.iter().map(|member| member.feed));
+        }
+        if let Stage::Trade(trade) = &mut self.stage {
+            trade.handle_members(members, &mut self.actions);
+        }
+    }
+
     /// The buyer opened a channel that is not open here.
     ///
     /// # Errors

@@ -24,6 +24,7 @@
 //! # Ok::<(), dazaar_trie::hypertrie::TrieError>(())
 //! ```
 
+mod along;
 mod batch;
 mod delete;
 mod diff;
@@ -41,6 +42,7 @@ mod snapshot;
 mod trie;
 mod watch;
 
+pub use along::Along;
 pub use batch::{Batch, Before, Changed, Options};
 pub use diff::{Change, Diff, DiffOptions};
 pub use error::{Lack, TrieError};

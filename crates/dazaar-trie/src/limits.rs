@@ -52,3 +52,6 @@ pub const MAX_MOUNT_DEPTH: usize = 16;
 
 /// Mounts that are entered for one list.
 pub const MAX_MOUNTS_ENTERED: usize = 1024;
+
+/// Ranges of blocks that a question says are here already.
+pub const MAX_HELD_RANGES: usize = 512;

@@ -243,6 +243,38 @@ impl Replication {
         }
     }
 
+    /// Sends a peer of our own kind blocks as if it had asked for them with a [`Message::Fetch`] for each run, if we serve it and may send
+    /// anything. Returns which, in ascending order: it has to hear of them in the next message, and [expect](Self::expect) them. Blocks that
+    /// it was sent, or asked for, are not among them.
+    pub fn send_along<S: Storage>(&mut self, peer: PeerId, blocks: &[u64], log: &Log<S>) -> Option<Vec<u64>> {
+        // Where blocks are weighed one by one, some are withheld, and none is promised.
+        let may_send = self.upload_limit != Some(0) && self.scale.is_none();
+        match self.peers.get_mut(&peer) {
+            Some(peer) if peer.transfer == Transfer::Ranges && peer.switches.uploads() && may_send => {
+                peer.uploads.send_along(blocks, log)
+            }
+            _ => None,
+        }
+    }
+
+    /// A peer of our own kind said that it sends these blocks along: they are wanted, and owed as if they had been asked for.
+    pub fn expect<S: Storage>(&mut self, id: PeerId, blocks: &[u64], log: &Log<S>, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.transfer == Transfer::Ranges) else {
+            return;
+        };
+        let mut blocks = blocks.to_vec();
+        blocks.sort_unstable();
+        blocks.dedup();
+        for run in ranges::runs(&blocks) {
+            peer.fetches.expect(run.clone(), now);
+            if log.have().next_clear(run.start) < run.end {
+                self.selection.want(run.clone());
+                self.requested.insert(run);
+                self.complete = false;
+            }
+        }
+    }
+
     /// Does without blocks. What was already requested may still come.
     pub fn unwant(&mut self, blocks: Range<u64>) {
         self.selection.unwant(blocks);

@@ -7,6 +7,7 @@ use dazaar_wire::session::Channel;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::{Connection, ConnectionError};
+use crate::peer::{Along, Answer, Reaction};
 
 /// Questions and messages of answers that one connection may cause: a second, and at once. What is more has no answer; blocks come
 /// without one too.
@@ -24,20 +25,32 @@ impl Answers {
         Self { since: Instant::now(), rate: Rate::new() }
     }
 
-    /// Sends the answers to one message, unless there were too many.
+    /// Does what there is to do about one message, unless there were too many: sends answers, and blocks along with them.
     pub(crate) fn give<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         connection: &mut Connection<S>,
         (channel, name): (Channel, &str),
-        answers: impl FnOnce() -> Vec<Vec<u8>>,
+        reaction: impl FnOnce() -> Reaction,
     ) -> Result<(), ConnectionError> {
         if !self.allow_one() {
             return Ok(());
         }
-        for answer in answers() {
+        let Reaction { answers, expected } = reaction();
+        if !expected.is_empty() {
+            connection.expect(channel, &expected);
+        }
+        for Answer { payload, along } in answers {
             // What a long answer took is off what the next questions may take.
             self.allow_one();
-            connection.session().send_channel_extension(channel, name, &answer)?;
+            let sent =
+                along.and_then(|Along { blocks, say }| Some((connection.send_along(channel, &blocks)?, say)));
+            let payload = match sent {
+                None => payload,
+                // What was sent before is here, or on its way.
+                Some((sent, _)) if sent.is_empty() => continue,
+                Some((sent, say)) => say(&sent),
+            };
+            connection.session().send_channel_extension(channel, name, &payload)?;
         }
         Ok(())
     }

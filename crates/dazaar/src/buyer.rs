@@ -9,6 +9,7 @@ mod swarm;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dazaar_log::{FeedKey, IdentityKey};
@@ -32,6 +33,7 @@ use crate::market::{Market, MarketError};
 use crate::payment::{Bill, Payer, PaymentError};
 use crate::peer::FeedSet;
 use crate::replicator::Replicator;
+use crate::trie;
 use crate::validator::Validator;
 use payments::Payment;
 
@@ -143,8 +145,12 @@ struct Shared {
     acceptance: Option<Acceptance>,
     /// Known from the moment when the seller gave us a feed.
     replicator: OnceLock<Arc<Replicator>>,
+    /// What the data calls it, if the seller said so.
+    name: OnceLock<FeedKey>,
     /// The feeds that come with it, as the data names them.
     members: Mutex<BTreeMap<FeedKey, Arc<Replicator>>>,
+    /// Whether some were named that are not open yet.
+    is_opening: AtomicBool,
     /// All of these, for other buyers if they are free.
     feeds: Arc<FeedSet>,
     /// Whether everybody gets them, and may pass them on.
@@ -209,7 +215,9 @@ impl Buyer {
             options,
             acceptance,
             replicator: OnceLock::new(),
+            name: OnceLock::new(),
             members: Mutex::default(),
+            is_opening: AtomicBool::new(false),
             feeds: FeedSet::new(),
             is_free: watch::Sender::new(false),
             notices: broadcast::Sender::new(NOTICES_MAX),
@@ -223,7 +231,9 @@ impl Buyer {
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
             for member in buyer.0.market.database().purchase_members(&seller)? {
-                buyer.0.begin_member(member)?;
+                if !buyer.0.take_name(&member) {
+                    buyer.0.begin_member(member)?;
+                }
             }
         }
         Ok(buyer)
@@ -244,9 +254,19 @@ impl Buyer {
         self.0.replicator.get()
     }
 
+    /// What the data calls the feed: what the seller said, or else its own key.
+    pub fn feed_name(&self) -> Option<FeedKey> {
+        self.0.name.get().copied().or_else(|| Some(self.feed()?.key()))
+    }
+
     /// The feeds that come with it, by the keys that the data calls them.
     pub fn members(&self) -> BTreeMap<FeedKey, Arc<Replicator>> {
         self.0.members().clone()
+    }
+
+    /// Whether the seller has named feeds that come with it and are not open yet: there will be more [members](Self::members).
+    pub fn is_opening(&self) -> bool {
+        self.0.is_opening.load(Ordering::Acquire)
     }
 
     /// What happens from now on.
@@ -266,11 +286,11 @@ impl Buyer {
         has_room
     }
 
-    /// Asks the seller which blocks a question about the map in the feed needs. Those that they name are fetched; whoever misses the
-    /// question, or does not understand it, names none.
+    /// Asks the seller which blocks a question about the map in the feed needs. Those that they name are fetched, or come along; whoever
+    /// misses the question, or does not understand it, names none.
     pub fn ask_about_map(&self, question: &ExtensionMessage) {
         if let Some(feed) = self.feed() {
-            self.0.feeds.ask(feed.key(), &question.encode());
+            self.0.feeds.ask(feed.key(), &trie::question(question, feed.log()));
         }
     }
 

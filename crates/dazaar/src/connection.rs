@@ -82,6 +82,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.feeds.insert(channel, Attached { replicator, peer });
     }
 
+    /// Sends blocks of a feed that the other side did not ask for by number; which ones, if it takes any.
+    pub(crate) fn send_along(&self, channel: Channel, blocks: &[u64]) -> Option<Vec<u64>> {
+        let feed = self.feeds.get(&channel)?;
+        feed.replicator.send_along(feed.peer, blocks)
+    }
+
+    /// The other side said that it sends these blocks of a feed.
+    pub(crate) fn expect(&self, channel: Channel, blocks: &[u64]) {
+        if let Some(feed) = self.feeds.get(&channel) {
+            feed.replicator.expect(feed.peer, blocks);
+        }
+    }
+
     /// What the other side said, until there is nothing more to hear at the moment.
     pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
         while let Some(event) = self.session.poll_event()? {
@@ -147,8 +160,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// The same, and waits for a moment until the other side has ended it too: so it gets the last bytes, whatever it was sending itself.
+    pub(crate) async fn finish(mut self) {
+        let finishing = async {
+            self.stream.write_all(self.session.outgoing()).await?;
+            self.stream.shutdown().await?;
+            while self.stream.read(&mut self.input).await? > 0 {}
+            Ok::<_, io::Error>(())
+        };
+        if let Ok(Err(error)) = timeout(CLOSE_TIMEOUT, finishing).await {
+            tracing::debug!(%error, "closing a connection");
+        }
+    }
+
     /// Asks the feeds for messages while there is room for them.
-    fn fill(&mut self) -> Result<(), ConnectionError> {
+    pub(crate) fn fill(&mut self) -> Result<(), ConnectionError> {
         let mut idle = false;
         while !idle {
             idle = true;

@@ -14,9 +14,10 @@ mod mounts;
 mod notice;
 mod prune;
 mod reader;
+mod sold;
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use dazaar_log::FeedKey;
@@ -31,12 +32,14 @@ use zeroize::Zeroizing;
 
 use crate::peer::FeedSet;
 use crate::shared_log::SharedLog;
+use crate::stored_feed::StoredFeed;
 use crate::trie::{FeedBlocks, TrieFeed};
 
 pub use error::DriveAccessError;
 pub use mounts::Located;
 pub use notice::{FileNotice, Summary};
 pub use reader::FileReader;
+pub use sold::MountedFeeds;
 
 use content::Content;
 use mounts::Mounted;
@@ -44,17 +47,6 @@ use store::{METADATA_NAME, Store, content_name};
 
 /// What a drive is read from.
 pub type DriveTrie = Trie<FeedBlocks>;
-
-/// A feed of a drive.
-#[derive(Debug, Clone)]
-pub struct DrivePart {
-    /// Its key.
-    pub feed: FeedKey,
-    /// Its folder.
-    pub folder: PathBuf,
-    /// What is in it.
-    pub log: Arc<SharedLog>,
-}
 
 /// A version of a drive, to be shown.
 #[derive(Debug, Clone)]
@@ -69,6 +61,8 @@ pub struct Shown {
 #[derive(Debug)]
 pub struct Drive {
     store: Arc<Store>,
+    /// What other drives call it that mount it: its key, or the key of what it is a copy of under another key.
+    name: FeedKey,
     metadata: TrieFeed,
     metadata_log: Arc<SharedLog>,
     /// Known once the header of the metadata is here.
@@ -160,6 +154,7 @@ impl Drive {
     /// The drive in a feed, with what else is in the store.
     fn of(store: Arc<Store>, metadata_log: Arc<SharedLog>, feeds: Arc<FeedSet>) -> Self {
         Self {
+            name: store.name_of(metadata_log.key()),
             store,
             metadata: TrieFeed::new(Arc::clone(&metadata_log), &feeds),
             metadata_log,
@@ -206,9 +201,9 @@ impl Drive {
     ///
     /// # Errors
     /// As [`content_key`](Self::content_key).
-    pub async fn parts(&self) -> Result<[DrivePart; 2], DriveAccessError> {
+    pub async fn parts(&self) -> Result<[StoredFeed; 2], DriveAccessError> {
         let content = self.content().await?.log();
-        let part = |log: &Arc<SharedLog>| DrivePart {
+        let part = |log: &Arc<SharedLog>| StoredFeed {
             feed: log.key(),
             folder: self.store.folder_of(log.key()),
             log: Arc::clone(log),

@@ -1,6 +1,10 @@
 //! Maps of several writers in a folder: `source` is the owner's feed, `local` ours if we are not the owner, and `peers` has those of
 //! the other writers. Npm hyperdb opens the same folder.
 
+mod sold;
+mod stored;
+mod sync;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, FeedKeyPair, FileName, Log, LogError, Storage as _};
-use dazaar_trie::db::{Db, DbBatch, DbError, DbIter, DbIterOptions, DbNode, Feeds, View};
+use dazaar_trie::db::{Db, DbBatch, DbError, DbIter, DbIterOptions, DbNode, Feeds, View, is_header};
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
@@ -16,6 +20,20 @@ use crate::folder::Folder;
 use crate::peer::FeedSet;
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
+use crate::stored_feed::StoredFeed;
+
+pub use sold::SellAlongError;
+pub use stored::{BoughtDb, StoredDb};
+pub use sync::{SyncError, SyncOptions};
+
+/// The folder of the owner's feed.
+const SOURCE: &str = "source";
+
+/// The folder of our own feed, if that is another one.
+const LOCAL: &str = "local";
+
+/// The folders of the feeds of others, by discovery key.
+const PEERS: &str = "peers";
 
 /// A map of several writers in a folder. All writers' feeds are replicated by the connections that replicate [`HyperDb::feeds`].
 #[derive(Debug)]
@@ -35,6 +53,8 @@ pub struct Shelf {
     feeds: Arc<FeedSet>,
     /// Woken at every change of any feed.
     listeners: Mutex<Vec<Weak<Notify>>>,
+    /// Held while a feed is opened, which is done once.
+    opening: Mutex<()>,
 }
 
 impl Feeds for Shelf {
@@ -87,10 +107,15 @@ impl Shelf {
         self.feeds.add(replicator, None);
     }
 
+    fn folder_of_peer(&self, key: FeedKey) -> PathBuf {
+        self.folder.join(PEERS).join(key.discovery_key().to_string())
+    }
+
     /// Opens the feed of a writer, which is made if it is not here.
     fn add_writer(&self, key: FeedKey) -> Result<(), HyperDbError> {
+        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.log(&key).is_none() {
-            self.add(open(&self.folder.join("peers").join(key.discovery_key().to_string()), Some(key))?);
+            self.add(open(&self.folder_of_peer(key), Some(key))?);
         }
         Ok(())
     }
@@ -122,12 +147,13 @@ impl HyperDb {
             logs: Mutex::default(),
             feeds: FeedSet::new(),
             listeners: Mutex::default(),
+            opening: Mutex::default(),
         });
-        let first = open(&folder.join("source"), source)?;
+        let first = open(&folder.join(SOURCE), source)?;
         let source = first.key();
         let mut own = source;
         if !first.is_writable() {
-            let local = open(&folder.join("local"), None)?;
+            let local = open(&folder.join(LOCAL), None)?;
             own = local.key();
             shelf.add(local);
         }
@@ -136,6 +162,27 @@ impl HyperDb {
         let map = Self { shelf, own, db, writing: tokio::sync::Mutex::default() };
         map.add_writers()?;
         Ok(map)
+    }
+
+    /// Whether a folder is that of a map of several writers.
+    pub fn is_in(folder: &Path) -> bool {
+        let source = folder.join(SOURCE);
+        if Folder::is_feed(folder) || !Folder::is_feed(&source) {
+            return false;
+        }
+        let log = Folder::snapshot(&source).ok().and_then(|storage| Log::open(storage).ok());
+        // A map that was joined may be empty yet.
+        log.is_some_and(|log| match log.block(0) {
+            Ok(Some(first)) => is_header(&first),
+            Ok(None) => true,
+            Err(_) => false,
+        })
+    }
+
+    /// The folder of the map of which this is the folder of the owner's feed.
+    pub fn folder_of_source(folder: &Path) -> Option<&Path> {
+        let map = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == SOURCE))?;
+        Self::is_in(map).then_some(map)
     }
 
     /// The key of the map: that of the owner's feed.
@@ -208,6 +255,18 @@ impl HyperDb {
         Ok(entries)
     }
 
+    /// Asks the map once, whether or not every block that it takes is here.
+    ///
+    /// # Errors
+    /// Those of the question, [`DbError::Missing`] too.
+    pub fn ask_here<T>(
+        &self,
+        ask: impl FnOnce(&Db<Arc<Shelf>>) -> Result<T, DbError>,
+    ) -> Result<T, HyperDbError> {
+        self.add_writers()?;
+        Ok(ask(&self.db())?)
+    }
+
     /// Makes changes and appends them at once; they survive the end of this process.
     ///
     /// # Errors
@@ -217,18 +276,41 @@ impl HyperDb {
         mut change: impl FnMut(&mut DbBatch, &Db<Arc<Shelf>>) -> Result<T, DbError>,
     ) -> Result<T, HyperDbError> {
         let _one_at_a_time = self.writing.lock().await;
-        let (batch, changed) = self
+        let made = self
             .ask(|db| {
                 let mut batch = DbBatch::new(db, self.own)?;
                 let changed = change(&mut batch, db)?;
                 Ok((batch, changed))
             })
             .await?;
+        self.append(made)
+    }
+
+    /// The same, if every block that it takes is here.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), and [`DbError::Missing`].
+    pub async fn write_here<T>(
+        &self,
+        change: impl FnOnce(&mut DbBatch, &Db<Arc<Shelf>>) -> Result<T, DbError>,
+    ) -> Result<T, HyperDbError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let made = self.ask_here(|db| {
+            let mut batch = DbBatch::new(db, self.own)?;
+            let changed = change(&mut batch, db)?;
+            Ok((batch, changed))
+        })?;
+        self.append(made)
+    }
+
+    fn append<T>(&self, (batch, changed): (DbBatch, T)) -> Result<T, HyperDbError> {
         if let Some(log) = self.shelf.log(&self.own) {
             log.append(batch.blocks())?;
         }
         self.db().keep(batch);
         self.add_writers()?;
+        // Who may write may have changed.
+        self.shelf.feeds.tell_changed();
         Ok(changed)
     }
 
@@ -279,6 +361,40 @@ impl HyperDb {
         Ok(())
     }
 
+    /// The feeds of all who write or did once, as far as they are known, the owner's first.
+    ///
+    /// # Errors
+    /// What is wrong with the map.
+    pub fn parts(&self) -> Result<Vec<StoredFeed>, HyperDbError> {
+        self.add_writers()?;
+        let keys: Vec<FeedKey> = match self.db().view() {
+            Ok(view) => view.writers().keys().collect(),
+            Err(DbError::Missing { .. }) => vec![self.key()],
+            Err(error) => return Err(error.into()),
+        };
+        let part = |feed| {
+            let folder = match feed {
+                feed if feed == self.key() => self.shelf.folder.join(SOURCE),
+                feed if feed == self.own => self.shelf.folder.join(LOCAL),
+                feed => self.shelf.folder_of_peer(feed),
+            };
+            Some(StoredFeed { feed, folder, log: self.shelf.log(&feed)? })
+        };
+        Ok(keys.into_iter().filter_map(part).collect())
+    }
+
+    /// Makes what is here survive a power cut.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn flush(&self) -> Result<(), HyperDbError> {
+        let logs: Vec<_> = self.shelf.logs().values().map(|feed| Arc::clone(feed.log())).collect();
+        for log in logs {
+            log.flush().await?;
+        }
+        Ok(())
+    }
+
     /// Opens the feeds of writers that became known.
     fn add_writers(&self) -> Result<(), HyperDbError> {
         loop {
@@ -318,6 +434,9 @@ pub enum HyperDbError {
     /// A feed cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folder has no secret key of ours.
+    #[error("the map has no feed of ours that can be written")]
+    ReadOnly,
     /// The map is wrong, or the change.
     #[error(transparent)]
     Db(#[from] DbError),

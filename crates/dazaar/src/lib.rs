@@ -9,6 +9,7 @@ pub mod buyer;
 mod clock;
 mod connection;
 pub mod contents;
+pub mod corestore;
 pub mod database;
 pub mod discovery;
 pub mod drive;
@@ -26,6 +27,7 @@ mod replicator;
 mod retention;
 pub mod seller;
 mod shared_log;
+mod stored_feed;
 pub mod transport;
 pub mod trie;
 pub mod validator;
@@ -46,6 +48,7 @@ pub use publish::{PublishError, Publisher};
 pub use replicator::Replicator;
 pub use seller::{NamedPayee, Seller, SellerNotice, SellerOptions};
 pub use shared_log::SharedLog;
+pub use stored_feed::StoredFeed;
 pub use wallets::WalletError;
 
 /// A random number, for names that must differ.

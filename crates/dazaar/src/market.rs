@@ -207,6 +207,23 @@ impl Market {
         )
     }
 
+    /// Where a feed lies that I sell, alone or with others.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn listed_folder(&self, feed: &FeedKey) -> Result<Option<PathBuf>, DatabaseError> {
+        for listing in self.database.listings()? {
+            if listing.feed == *feed {
+                return Ok(Some(listing.folder));
+            }
+            let members = self.database.listing_members(&listing.feed)?;
+            if let Some(member) = members.into_iter().find(|member| member.feed == *feed) {
+                return Ok(Some(member.folder));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes a log that is open already for that of a folder, as long as somebody uses it.
     pub fn adopt(&self, folder: &Path, log: &Arc<SharedLog>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);

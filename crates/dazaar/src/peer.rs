@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use dazaar_log::{FeedKey, IdentityKeyPair};
+use dazaar_log::{DiscoveryKey, FeedKey, IdentityKeyPair};
 use dazaar_wire::session::{Channel, Config, Event, Expected, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
@@ -27,6 +27,16 @@ pub struct FeedSet {
     members: Mutex<BTreeMap<FeedKey, Member>>,
     grown: watch::Sender<()>,
     questions: broadcast::Sender<Question>,
+    offers: OnceLock<Offers>,
+}
+
+/// What becomes of a feed that a peer opens and that is not among these; true if it is now. Otherwise it is refused.
+pub(crate) struct Offers(pub(crate) Box<dyn Fn(&DiscoveryKey) -> bool + Send + Sync>);
+
+impl Debug for Offers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Offers")
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -50,8 +60,35 @@ pub trait FeedExtension: Debug + Send + Sync {
     /// A question of ours goes to the peers: answers are to be expected.
     fn handle_asked(&self, question: &[u8]);
 
-    /// The answers to a message. Nothing in it is verified.
-    fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>>;
+    /// What there is to do about a message. Nothing in it is verified.
+    fn react(&self, payload: &[u8]) -> Reaction;
+}
+
+/// What a message leads to.
+#[derive(Debug, Default)]
+pub struct Reaction {
+    /// Messages for who sent it.
+    pub answers: Vec<Answer>,
+    /// Blocks that they said they send without being asked.
+    pub expected: Vec<u64>,
+}
+
+/// A message that answers another.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it says.
+    pub payload: Vec<u8>,
+    /// What is sent along with it, if they take that.
+    pub along: Option<Along>,
+}
+
+/// Blocks that go along with an answer.
+#[derive(Debug)]
+pub struct Along {
+    /// Which ones.
+    pub blocks: Vec<u64>,
+    /// What the answer says then, of those that are sent; others have been already.
+    pub say: fn(&[u64]) -> Vec<u8>,
 }
 
 impl FeedSet {
@@ -59,7 +96,13 @@ impl FeedSet {
     pub fn new() -> Arc<Self> {
         let (grown, _) = watch::channel(());
         let (questions, _) = broadcast::channel(QUESTIONS_WAITING);
-        Arc::new(Self { members: Mutex::default(), grown, questions })
+        Arc::new(Self { members: Mutex::default(), grown, questions, offers: OnceLock::new() })
+    }
+
+    /// From now on this is asked about feeds that peers open and that are not among these. What is set first stays.
+    pub(crate) fn set_offers(&self, offers: Offers) {
+        // Whoever sets something else later keeps the first.
+        let _ = self.offers.set(offers);
     }
 
     /// Adds a feed, and says what else is said about it. One that is there stays.
@@ -76,6 +119,16 @@ impl FeedSet {
         }
         // Nobody to ask is no failure: blocks come without the question too.
         let _ = self.questions.send(Question { feed, payload: payload.into() });
+    }
+
+    /// Those who replicate look again at what there is to open, and to whom.
+    pub(crate) fn tell_changed(&self) {
+        self.grown.send_replace(());
+    }
+
+    /// Hears of feeds that are added, and of [`tell_changed`](Self::tell_changed).
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.grown.subscribe()
     }
 
     /// What is asked from now on.
@@ -131,16 +184,10 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         seed: rand::random(),
         extensions: Vec::new(),
     };
-    let mut grown = feeds.grown.subscribe();
+    let mut grown = feeds.changes();
     let mut questions = feeds.questions.subscribe();
-    let mut peer = Peer {
-        connection: Connection::new(stream, config),
-        feeds,
-        is_helper: helper.is_some(),
-        is_open: false,
-        channels: BTreeMap::new(),
-        answers: Answers::new(),
-    };
+    let mut peer = Peer::new(Connection::new(stream, config), feeds);
+    (peer.is_helper, peer.is_welcome) = (helper.is_some(), true);
     let mut is_connected = false;
     let deadline = Instant::now() + STRANGER_TIMEOUT;
     loop {
@@ -164,9 +211,11 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// One connection, and the feeds that both sides have open.
-struct Peer<'a, S> {
+pub(crate) struct Peer<'a, S> {
     connection: Connection<S>,
     feeds: &'a FeedSet,
+    /// Whether feeds are opened to the other side.
+    is_welcome: bool,
     is_helper: bool,
     /// Whether a feed was ever open on both sides.
     is_open: bool,
@@ -174,15 +223,58 @@ struct Peer<'a, S> {
     answers: Answers,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
+    /// Somebody to whom nothing is opened yet.
+    pub(crate) fn new(connection: Connection<S>, feeds: &'a FeedSet) -> Self {
+        Self {
+            connection,
+            feeds,
+            is_welcome: false,
+            is_helper: false,
+            is_open: false,
+            channels: BTreeMap::new(),
+            answers: Answers::new(),
+        }
+    }
+
+    /// Opens feeds to the other side from now on.
+    pub(crate) const fn welcome(&mut self) {
+        self.is_welcome = true;
+    }
+
+    pub(crate) const fn is_welcome(&self) -> bool {
+        self.is_welcome
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
+        self.connection.poll_event()
+    }
+
+    pub(crate) async fn turn(&mut self, until: Option<Duration>) -> Result<(), ConnectionError> {
+        self.connection.turn(until).await
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.connection.now()
+    }
+
+    /// Says something that is not about one feed.
+    pub(crate) fn say(&mut self, name: &str, payload: &[u8]) -> Result<(), ConnectionError> {
+        Ok(self.connection.session().send_extension(name, payload)?)
+    }
+
+    pub(crate) async fn finish(self) {
+        self.connection.finish().await;
+    }
+
     /// Whether it was to help, and has not shown that it knows a feed.
     const fn is_stranger(&self) -> bool {
         self.is_helper && !self.is_open
     }
 
-    fn handle_event(&mut self, event: Event) -> Result<(), ConnectionError> {
+    pub(crate) fn handle_event(&mut self, event: Event) -> Result<(), ConnectionError> {
         match event {
-            Event::Connected { .. } => self.open()?,
+            Event::Connected { .. } if self.is_welcome => self.open()?,
             Event::Opened { channel } => self.attach(channel),
             Event::Closed { channel } | Event::Refused { channel, .. } => {
                 self.channels.remove(&channel);
@@ -190,15 +282,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
             Event::ChannelExtension { channel, name, payload } => {
                 let extension = self.channels.get(&channel).and_then(|member| member.extension.as_ref());
                 if let Some(extension) = extension {
-                    let answers = || extension.answer(&payload);
-                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
+                    let reaction = || extension.react(&payload);
+                    self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
             // Of a feed that they refused before, they may have heard since: the content of a drive, once its header was read.
-            Event::Offered { discovery_key } => {
+            Event::Offered { discovery_key } if self.is_welcome => {
                 let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
                 if let Some(key) = keys.into_iter().find(|key| key.discovery_key() == discovery_key) {
                     self.connection.session().open(key)?;
+                } else if let Some(Offers(handle)) = self.feeds.offers.get()
+                    && !handle(&discovery_key)
+                {
+                    self.connection.session().refuse(discovery_key);
                 }
             }
             // A feed that the other side offers otherwise is opened when it is added here.
@@ -209,7 +305,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
 
     /// Opens what is not open yet.
     fn open(&mut self) -> Result<(), ConnectionError> {
-        let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
+        self.open_those(|_| true)
+    }
+
+    /// The same of these feeds.
+    pub(crate) fn open_those(&mut self, wanted: impl Fn(&FeedKey) -> bool) -> Result<(), ConnectionError> {
+        let keys: Vec<FeedKey> = self.feeds.members().keys().copied().filter(wanted).collect();
         keys.into_iter().try_for_each(|key| Ok(self.connection.session().open(key).map(|_| ())?))
     }
 
@@ -236,6 +337,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<'_, S> {
         let open = self.channels.iter().find(|(_, member)| member.replicator.key() == feed);
         if let Some((&channel, Member { extension: Some(extension), .. })) = open {
             let name = extension.name();
+            // What is wanted by number goes first, so that it does not come along as well.
+            self.connection.fill()?;
             self.connection.session().send_channel_extension(channel, name, &payload)?;
         }
         Ok(())

@@ -132,6 +132,21 @@ impl Replicator {
         state.wake_all();
     }
 
+    /// Sends a peer blocks that it did not ask for by number; which ones, if it takes any.
+    pub(crate) fn send_along(&self, peer: PeerId, blocks: &[u64]) -> Option<Vec<u64>> {
+        let mut state = self.state();
+        let log = self.log.lock();
+        state.take_limits();
+        state.replication.send_along(peer, blocks, &log)
+    }
+
+    /// A peer said that it sends these blocks.
+    pub(crate) fn expect(&self, peer: PeerId, blocks: &[u64]) {
+        let mut state = self.state();
+        let log = self.log.lock();
+        state.replication.expect(peer, blocks, &log, self.origin.elapsed());
+    }
+
     /// Serves the peers, also those to come, or stops.
     pub fn set_uploading(&self, uploading: bool) {
         let mut state = self.state();
@@ -236,11 +251,7 @@ impl Replicator {
     pub(crate) fn poll_message(&self, peer: PeerId) -> Result<Option<Message>, Fault> {
         let mut state = self.state();
         let log = self.log.lock();
-        if let Some(counter) = &state.counter {
-            let (left, scale) = (counter.left(), counter.scale());
-            state.replication.set_upload_limit(left);
-            state.replication.set_scale(scale);
-        }
+        state.take_limits();
         let message = state.replication.poll_message(peer, &log, self.origin.elapsed())?;
         state.count_events(&log);
         Ok(message)
@@ -321,6 +332,15 @@ impl State {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Takes over what may still be sent.
+    fn take_limits(&mut self) {
+        if let Some(counter) = &self.counter {
+            let (left, scale) = (counter.left(), counter.scale());
+            self.replication.set_upload_limit(left);
+            self.replication.set_scale(scale);
         }
     }
 

@@ -3,13 +3,13 @@
 mod buyers;
 mod credit;
 mod looks;
+mod members;
 mod orders;
 mod payments;
 mod refunds;
 mod session;
 mod uploads;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use self::buyers::Buyers;
 use self::looks::NewOrders;
+use self::members::Members;
 use crate::allowance::Sent;
 use crate::clock::now_ms;
 use crate::connection::explain;
@@ -34,6 +35,7 @@ use crate::discovery::Topic;
 use crate::market::{Market, MarketError};
 use crate::payment::Payee;
 use crate::shared_log::SharedLog;
+use crate::stored_feed::StoredFeed;
 use crate::transport::{BoxedStream, Listener};
 use crate::trie::ServedTries;
 use crate::validator::{Question, Validator, validator};
@@ -109,8 +111,8 @@ struct Shared {
     listing: Listing,
     identity: IdentityKeyPair,
     log: Arc<SharedLog>,
-    /// The feeds that come with it, by their own keys.
-    members: BTreeMap<FeedKey, Arc<SharedLog>>,
+    /// The feeds that come with it.
+    members: Members,
     tries: ServedTries,
     contents: OnceLock<Arc<dyn Contents>>,
     validator: Arc<dyn Validator>,
@@ -202,13 +204,10 @@ impl Seller {
     /// Gets a listing ready to be served.
     pub fn new(market: Arc<Market>, listing: Listing, options: SellerOptions) -> Result<Self, MarketError> {
         let log = market.log(&listing.folder)?;
-        let mut members = BTreeMap::new();
-        for member in market.database().listing_members(&listing.feed)? {
-            members.insert(member.feed, market.log(&member.folder)?);
-        }
+        let members = Members::of(&market, &listing)?;
         let identity = market.seller_identity(&listing);
         let sale = match listing.admission {
-            Admission::Free => Sale::Free { feed: listing.feed, members: members.keys().copied().collect() },
+            Admission::Free => Sale::Free { feed: listing.feed, members: Vec::new() },
             _ => Sale::Unique,
         };
         let terms = Terms::new(listing.terms.as_deref().unwrap_or_default())?;
@@ -265,6 +264,19 @@ impl Seller {
     /// The feed that is sold.
     pub fn log(&self) -> &Arc<SharedLog> {
         &self.0.log
+    }
+
+    /// Sells one more feed along with the listing, to those who are served already too. One that is sold along already stays.
+    ///
+    /// # Errors
+    /// [`DatabaseError::TooManyMembers`](crate::database::DatabaseError::TooManyMembers).
+    pub fn add_member(&self, member: &StoredFeed) -> Result<(), MarketError> {
+        if member.feed != self.0.feed() && self.0.members.get(&member.feed).is_none() {
+            self.0.market.database().add_listing_member(&self.0.feed(), &member.listed())?;
+            self.0.market.adopt(&member.folder, &member.log);
+            self.0.members.add(member.feed, &member.log);
+        }
+        Ok(())
     }
 
     /// What happens from now on.
@@ -417,6 +429,10 @@ impl Shared {
         self.listing.feed
     }
 
+    const fn is_free(&self) -> bool {
+        matches!(self.config.sale, Sale::Free { .. })
+    }
+
     /// What the validator is asked about a buyer. Whoever asks has what was sent charged.
     fn question(&self, buyer: IdentityKey, served_ms: i64) -> Question {
         let Sent { bytes, rows, ranges } = self.buyers.allowance(&buyer).take_sent();
@@ -431,7 +447,7 @@ impl Shared {
 
     /// The rows of what is sold, if it is one feed and has any.
     fn contents(&self) -> Option<Arc<dyn Contents>> {
-        if !self.members.is_empty() {
+        if !self.members.all().is_empty() {
             return None;
         }
         if let Some(found) = self.contents.get() {
@@ -443,8 +459,8 @@ impl Shared {
     }
 
     /// The log of a feed that is sold, by its own key.
-    fn log_of(&self, feed: &FeedKey) -> Option<&Arc<SharedLog>> {
-        if *feed == self.feed() { Some(&self.log) } else { self.members.get(feed) }
+    fn log_of(&self, feed: &FeedKey) -> Option<Arc<SharedLog>> {
+        if *feed == self.feed() { Some(Arc::clone(&self.log)) } else { self.members.get(feed) }
     }
 }
 

@@ -7,15 +7,15 @@ use bytes::Bytes;
 use dazaar_log::{Feed, FeedKey, LogError};
 use dazaar_trie::Blocks;
 use dazaar_trie::hypertrie::{
-    Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query, Responder,
-    Trie, TrieError, Watch, wanted_blocks,
+    Along, Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query,
+    Responder, Trie, TrieError, Watch, wanted_blocks,
 };
 use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
 use crate::expected::Expected;
-use crate::peer::{FeedExtension, FeedSet};
+use crate::peer::{self, Answer, FeedExtension, FeedSet, Reaction};
 use crate::replicator::Replicator;
 use crate::shared_log::SharedLog;
 
@@ -135,7 +135,9 @@ impl TrieFeed {
             let answer = ask(&self.core.trie());
             let Some(seq) = answer.as_ref().err().and_then(Lack::missing) else { return answer };
             if let Some(question) = question.take() {
-                self.feeds.ask(self.key(), &question.encode());
+                // Wanted before, so that it does not come along as well.
+                self.core.replicator.want(seq..seq + 1);
+                self.feeds.ask(self.key(), &self::question(&question, &self.core.log));
             }
             let changed = listener.get_or_insert_with(|| self.core.listen());
             self.core.replicator.want(seq..seq + 1);
@@ -288,24 +290,63 @@ impl FeedExtension for Core {
         self.expected.ask(if is_lookup { LOOKUP_BLOCKS } else { MAX_EXTENSION_BLOCKS });
     }
 
-    fn answer(&self, payload: &[u8]) -> Vec<Vec<u8>> {
+    fn react(&self, payload: &[u8]) -> Reaction {
         // Hypertrie ignores what it does not understand, and so do we.
-        let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
-        if matches!(message, ExtensionMessage::Cache { .. }) {
-            // What peers have told of may not have been proved yet.
-            let told = self.replicator.progress().length;
-            let length = self.log.lock().length().max(told);
-            for block in self.expected.take(wanted_blocks(message, length)) {
-                self.replicator.want(block..block + 1);
-            }
-            return Vec::new();
+        let Some((message, along)) = decode(payload) else { return Reaction::default() };
+        if !matches!(message, ExtensionMessage::Cache { .. }) {
+            return Reaction { answers: answers(&self.trie(), &message, &along), expected: Vec::new() };
         }
-        answers(&self.trie(), &message)
+        // What peers have told of may not have been proved yet.
+        let told = self.replicator.progress().length;
+        let length = self.log.lock().length().max(told);
+        let named = self.expected.take(wanted_blocks(message, length));
+        if along.is_sent {
+            return Reaction { answers: Vec::new(), expected: named };
+        }
+        named.into_iter().for_each(|block| self.replicator.want(block..block + 1));
+        Reaction::default()
     }
 }
 
-fn answers(trie: &Trie<FeedBlocks>, message: &ExtensionMessage) -> Vec<Vec<u8>> {
-    Responder::new(trie).answer(message).iter().map(ExtensionMessage::encode).collect()
+/// A question, and which blocks are here, so that the others come along.
+pub(crate) fn question(question: &ExtensionMessage, log: &SharedLog) -> Vec<u8> {
+    let mut payload = question.encode();
+    let log = log.lock();
+    Along::all_but(log.have().runs(0..log.length())).append_to(&mut payload);
+    payload
+}
+
+fn decode(payload: &[u8]) -> Option<(ExtensionMessage, Along)> {
+    Some((ExtensionMessage::decode(payload).ok()??, Along::decode(payload).ok()?))
+}
+
+/// What there is to say to a question. Who looks up one key takes few blocks along, as they believe few.
+fn answers(trie: &Trie<FeedBlocks>, message: &ExtensionMessage, along: &Along) -> Vec<Answer> {
+    let is_lookup = matches!(message, ExtensionMessage::Get { .. });
+    let mut left = if is_lookup { LOOKUP_BLOCKS } else { MAX_EXTENSION_BLOCKS };
+    let answer = |cache: ExtensionMessage| {
+        let payload = cache.encode();
+        let ExtensionMessage::Cache { mut blocks, .. } = cache else {
+            return Answer { payload, along: None };
+        };
+        let is_room = blocks.len() <= left;
+        left = left.saturating_sub(blocks.len());
+        let held = along.held.as_ref().filter(|_| is_room);
+        let along = held.map(|held| {
+            blocks.retain(|block| !held.iter().any(|range| range.contains(block)));
+            peer::Along { blocks, say: say_sent }
+        });
+        Answer { payload, along }
+    };
+    Responder::new(trie).answer(message).into_iter().map(answer).collect()
+}
+
+/// Says that these blocks come.
+fn say_sent(blocks: &[u64]) -> Vec<u8> {
+    let (start, end) = (blocks.first().copied().unwrap_or(0), blocks.last().map_or(0, |last| last + 1));
+    let mut payload = ExtensionMessage::Cache { start, end, blocks: blocks.to_vec() }.encode();
+    Along::sent().append_to(&mut payload);
+    payload
 }
 
 /// Tries in feeds that are served: their readers ask which blocks they need. What is no trie has no answer.
@@ -313,17 +354,19 @@ fn answers(trie: &Trie<FeedBlocks>, message: &ExtensionMessage) -> Vec<Vec<u8>> 
 pub(crate) struct ServedTries(Mutex<BTreeMap<FeedKey, Trie<FeedBlocks>>>);
 
 impl ServedTries {
-    /// The answers to a message about a feed.
-    pub(crate) fn answer(&self, log: &Arc<SharedLog>, payload: &[u8]) -> Vec<Vec<u8>> {
-        let Ok(Some(message)) = ExtensionMessage::decode(payload) else { return Vec::new() };
+    /// What there is to do about a message about a feed.
+    pub(crate) fn react(&self, log: &Arc<SharedLog>, payload: &[u8]) -> Reaction {
+        let Some((message, along)) = decode(payload) else { return Reaction::default() };
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Trie::new(FeedBlocks(Arc::clone(log)));
         let trie = tries.entry(log.key()).or_insert_with(new);
         // Whoever says what there is at the seller was not asked.
         match message {
-            ExtensionMessage::Cache { .. } => Vec::new(),
-            message if matches!(trie.header(), Ok(Some(_))) => answers(trie, &message),
-            _ => Vec::new(),
+            ExtensionMessage::Cache { .. } => Reaction::default(),
+            message if matches!(trie.header(), Ok(Some(_))) => {
+                Reaction { answers: answers(trie, &message, &along), expected: Vec::new() }
+            }
+            _ => Reaction::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod choose;
 mod deliver;
 mod destination;
 mod files;
+mod several;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -5,9 +5,11 @@ mod import;
 mod json;
 mod lines;
 mod map;
+mod several;
 mod source;
 mod table;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,9 +36,10 @@ const TEXT_BYTES_MAX: u64 = 1024 * 1024;
   dazaar sell weather.jsonl --free            to everybody, who may pass it on
   tail -F ticks.log | dazaar sell - --name ticks --follow
   dazaar sell ./photos                        a folder; buyers get a copy of it
-  dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made, or a drive")]
+  dazaar sell ./my-hypercore                  a feed that npm hypercore 9 made, or a drive
+  dazaar sell ./team --writers 0.0.0.0:4100   a map of several writers, who bring what they write")]
 pub(crate) struct Arguments {
-    /// CSV, JSON lines or other text (.gz too), a folder with files, that of a feed or drive, or - for standard input
+    /// CSV, JSON lines or other text (.gz too), a folder with files, that of a feed, drive or map, or - for standard input
     source: PathBuf,
 
     /// What to call it [default: the file's name]
@@ -96,6 +99,10 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     keep: KeepArguments,
+
+    /// Let the writers of a map of several writers connect to this address, to bring what they write; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT")]
+    writers: Option<SocketAddr>,
 
     /// List and import only; serve later with `dazaar serve`
     #[arg(long)]
@@ -197,6 +204,12 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         let path = (path.as_path(), matches!(source, Source::Files { .. }));
         return drive::run(context, &market, &arguments, path, &name).await;
     }
+    if let Source::Several { path } = &source {
+        return several::run(context, &market, &arguments, path, &name).await;
+    }
+    if arguments.writers.is_some() {
+        return Err(Failure::new(Kind::Usage, "--writers is for maps of several writers: dazaar map create"));
+    }
     let (log, folder) = open_feed(&market, &source, &name)?;
 
     let offer = Offer { card, terms, ..arguments.offer(log.key(), name, folder) };
@@ -225,7 +238,9 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         market.forget_past(&listing, &log, now_ms())?;
         return Ok(());
     }
-    let served = serve::serve(context, &market, vec![listing], &arguments.serving, follower.failed()).await;
+    let served =
+        serve::serve(context, &market, (vec![listing], Vec::new()), &arguments.serving, follower.failed())
+            .await;
     let stopped = follower.stop().await;
     // What was published stays, however the serving ended.
     log.flush().await?;

@@ -9,11 +9,13 @@ use clap::Args;
 use dazaar::cards::{Address, Card, HostPort};
 use dazaar::database::{Admission, Listing};
 use dazaar::discovery::Mode;
+use dazaar::hyperdb::HyperDb;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, NamedPayee, Seller, SellerOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::map::wishes;
 use super::network::NetworkArguments;
 use super::{Context, iroh};
 use crate::event::Event;
@@ -101,14 +103,19 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     if listings.is_empty() {
         return Err(Failure::input("nothing is sold here").hint("list something: dazaar sell <file>"));
     }
-    serve(context, &market, listings, &arguments.serving, std::future::pending()).await
+    // Who is let into a map is sold along, whoever lets them in.
+    let folders = listings.iter().filter_map(|listing| HyperDb::folder_of_source(&listing.folder));
+    let maps: Vec<_> =
+        folders.map(|folder| HyperDb::open(folder, None).map(Arc::new)).collect::<Result<_, _>>()?;
+    maps.iter().try_for_each(|map| map.lend_to(&market))?;
+    serve(context, &market, (listings, maps), &arguments.serving, std::future::pending()).await
 }
 
-/// Serves the listings, each on a port of its own, until Ctrl-C or until `failed` returns.
+/// Serves the listings, each on a port of its own, until Ctrl-C or until `failed` returns. Those of maps of several writers are open.
 pub(super) async fn serve(
     context: &Context,
     market: &Arc<Market>,
-    listings: Vec<Listing>,
+    (listings, maps): (Vec<Listing>, Vec<Arc<HyperDb>>),
     serving: &Serving,
     failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
@@ -145,6 +152,20 @@ pub(super) async fn serve(
         answering.spawn(dazaar_data::answer_all(seller.clone()));
         tasks.spawn(tell_announced(Arc::clone(market), seller.clone(), Arc::clone(&context.output)));
         sellers.push(seller.clone());
+        if let Some(map) = maps.iter().find(|map| map.key() == feed).cloned() {
+            let (seller, output) = (seller.clone(), Arc::clone(&context.output));
+            let (asked, records) = (Arc::clone(&map), Arc::clone(market));
+            answering.spawn(async move {
+                let Err(failure) = wishes::grant(&records, &asked).await;
+                tracing::error!(%failure, "nobody is let into a map any more while it is sold");
+            });
+            answering.spawn(async move {
+                match map.sell_along(&seller).await {
+                    Ok(never) => match never {},
+                    Err(error) => output.remark(&format!("No more writers are sold along: {error}")),
+                }
+            });
+        }
         tasks.spawn(async move {
             seller.serve_also(listener, others).await;
             Ok(())

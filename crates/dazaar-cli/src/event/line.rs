@@ -332,7 +332,13 @@ impl Event {
             | Self::DriveDone { .. }
             | Self::Serving { .. }
             | Self::DriveChange { .. } => return drives::line(self),
-            Self::MapEntry { .. } | Self::MapChange { .. } | Self::MapDone { .. } => return maps::line(self),
+            Self::MapEntry { .. }
+            | Self::MapChange { .. }
+            | Self::MapDone { .. }
+            | Self::MapMade { .. }
+            | Self::MapWriter { .. }
+            | Self::MapListening { .. }
+            | Self::MapSynced { .. } => return maps::line(self),
             #[cfg(feature = "fuse")]
             Self::Attached { .. } => return drives::line(self),
             Self::Error { .. } => return None,

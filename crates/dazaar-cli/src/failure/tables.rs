@@ -48,6 +48,8 @@ impl From<&MapError> for Failure {
             MapError::Entry { source: TrieError::Log(source), .. } => {
                 Self::new(Self::kind_of_log(source), error)
             }
+            MapError::Db(error) => error.into(),
+            MapError::Folder(error) => error.into(),
             MapError::Entry { .. } | MapError::Gone { .. } => Self::input(error),
             _ => Self::new(Kind::General, error),
         }

@@ -107,6 +107,67 @@ fn a_folder_is_sold_and_the_copy_is_the_same() {
 }
 
 #[test]
+fn drives_that_are_mounted_are_sold_along() {
+    let scene = Scene::new();
+    let drive = |name: &str, file: &str, content: &str| {
+        fs::create_dir(scene.path(name)).expect("a folder");
+        fs::write(scene.path(name).join(file), content).expect("a file");
+        let mut import = scene.dazaar("nobody", &["drive", "import", name, &format!("{name}.drive")]);
+        import.succeed();
+        text(import.last("drive-done"), "key")
+    };
+    let (photos, music, deep) =
+        (drive("photos", "harbour", "blue"), drive("music", "song", "la"), drive("deep", "deeper", "down"));
+    let foreign = drive("foreign", "theirs", "not ours");
+    let mount = |of: &str, path: &str, key: &str| {
+        scene.dazaar("nobody", &["drive", "mount", of, path, key]).succeed();
+    };
+    mount("photos.drive", "/music", &music);
+    mount("music.drive", "/deep", &deep);
+    mount("deep.drive", "/around", &photos);
+    scene.init("seller");
+    for name in ["music", "deep"] {
+        let listed = ["sell", &format!("{name}.drive"), "--name", name, "--no-serve"].map(str::to_owned);
+        scene.dazaar("seller", &listed.each_ref().map(String::as_str)).succeed();
+    }
+    let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
+    let mut buyer = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
+    buyer.succeed();
+    assert_eq!(scene.read("copy/harbour"), "blue");
+    assert_eq!(scene.read("copy/music/song"), "la");
+    assert_eq!(scene.read("copy/music/deep/deeper"), "down");
+    let around = fs::read_dir(scene.path("copy/music/deep/around")).expect("a folder");
+    assert_eq!(around.count(), 0, "nothing within itself");
+    let mut list = scene.dazaar("buyer", &["drive", "ls", &place.seller, "/music/deep/around/music"]);
+    list.succeed();
+    let entries = list.seen().iter().filter(|event| event["event"] == "drive-entry");
+    let mut paths: Vec<_> = entries.map(|event| text(event, "path")).collect();
+    paths.sort();
+    assert_eq!(paths, ["/music/deep/around/music/deep", "/music/deep/around/music/song"]);
+    seller.interrupt();
+    seller.succeed();
+
+    // Served anew, with one that is not the seller's to sell; its place in the copy stays empty, and that is told.
+    mount("photos.drive", "/theirs", &foreign);
+    let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
+    assert!(seller.complaints().contains(&foreign), "{seller}");
+    let mut again = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
+    again.fail_with(3);
+    assert_eq!(again.last("drive-done")["failed"], 1);
+    assert!(!scene.path("copy/theirs/theirs").exists());
+    assert_eq!(scene.read("copy/music/song"), "la");
+    seller.interrupt();
+    seller.succeed();
+
+    // A market that opens all of them anew, each by itself and with the others.
+    let mut serving = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
+    let places = [(); 3].map(|()| Place::of_ours(&serving.wait_for("listening")));
+    let place = places.iter().find(|found| found.seller == place.seller).expect("it is served");
+    buy(&scene, "other", place, &["--to", &scene.text_path("other-copy")]).fail_with(3);
+    assert_eq!(scene.read("other-copy/music/deep/deeper"), "down");
+}
+
+#[test]
 fn one_gate_holds_for_all_feeds_and_opens_again() {
     let scene = Scene::new();
     let (files, copy) = (scene.path("files"), scene.path("copy"));

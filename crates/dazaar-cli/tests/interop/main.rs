@@ -41,3 +41,4 @@ mod tables_in_python;
 mod transfers;
 mod vouchers;
 mod walkthrough;
+mod writers;

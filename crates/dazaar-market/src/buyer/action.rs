@@ -31,7 +31,7 @@ pub enum BuyerAction {
         /// Its key.
         key: FeedKey,
     },
-    /// Remember that this feed comes with the one that is bought.
+    /// Remember that this feed comes with the one that is bought, or, if the key is that one's, what the data calls it.
     StoreMember(Member),
     /// Start or stop downloading all feeds. Comes only if the seller is vetted: first together with
     /// [`OpenFeed`](Self::OpenFeed), before anything may be asked for.

@@ -274,6 +274,50 @@ fn feeds_that_come_with_one_are_named_after_it_and_before_the_gate_opens() {
 }
 
 #[test]
+fn feeds_are_added_to_a_sale_under_way() {
+    let [one, two] = [8, 10].map(|seed| Member { feed: FeedKey([seed; 32]), key: FeedKey([seed + 1; 32]) });
+    let mut seller = Seller::connected(config(None), PeerKind::Native);
+    seller.0.handle_members(&[one]);
+    seller.0.handle_verdict(at(0), admit());
+    seller.drain();
+    seller.0.handle_feed(at(0), feed(), &[one]);
+    seller.drain();
+    seller.0.handle_members(&[two]);
+    let added = [send("dazaar/feeds", &member::encode(&[two])), SellerAction::OpenFeed { key: two.key }];
+    assert_eq!(seller.drain(), added);
+    seller.0.handle_closed();
+    seller.0.handle_members(&[one]);
+    assert_eq!(seller.drain(), []);
+}
+
+#[test]
+fn the_first_feed_is_named_and_opened_once() {
+    let name = Member { feed: FeedKey([8; 32]), key: feed() };
+    let mut seller = Seller::connected(config(None), PeerKind::Native);
+    seller.0.handle_verdict(at(0), admit());
+    seller.drain();
+    seller.0.handle_feed(at(0), feed(), &[name]);
+    let actions = seller.drain();
+    assert!(actions.contains(&send("dazaar/feeds", &member::encode(&[name]))));
+    assert_eq!(actions.iter().filter(|action| **action == SellerAction::OpenFeed { key: feed() }).count(), 1);
+}
+
+#[test]
+fn feeds_are_added_to_a_free_sale_for_those_who_know_them_and_those_who_ask() {
+    let other = FeedKey([8; 32]);
+    for peer in [PeerKind::Native, PeerKind::Classic] {
+        let sale = Sale::Free { feed: feed(), members: Vec::new() };
+        let mut seller = Seller::connected(SellerConfig { sale, ..config(None) }, peer);
+        seller.drain();
+        seller.0.handle_members(&[Member::free(other)]);
+        let opens = seller.drain().contains(&SellerAction::OpenFeed { key: other });
+        assert_eq!(opens, peer == PeerKind::Native);
+        seller.0.handle_offer(other.discovery_key()).unwrap();
+        assert_eq!(seller.drain(), [SellerAction::OpenFeed { key: other }]);
+    }
+}
+
+#[test]
 fn a_unique_sale_refuses_every_offer() {
     let discovery_key = feed().discovery_key();
     let mut seller = Seller::serving();

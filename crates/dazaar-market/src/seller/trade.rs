@@ -99,6 +99,15 @@ impl Trade {
         }
     }
 
+    pub(super) fn handle_members(&mut self, members: &[Member], actions: &mut Actions<SellerAction>) {
+        if let Sale::Free { members: known, .. } = &mut self.sale {
+            known.extend(members.iter().map(|member| member.feed));
+        }
+        if matches!(self.delivery, Delivery::Open) {
+            self.open_members(None, members, actions);
+        }
+    }
+
     /// A question that is out may have been asked before the payment: if the answer is a refusal, it is asked again.
     pub(super) fn handle_payment(&mut self, now: Duration, actions: &mut Actions<SellerAction>) {
         if self.revalidation.is_resting() {
@@ -143,15 +152,20 @@ impl Trade {
         actions: &mut Actions<SellerAction>,
     ) {
         actions.push(send(Extension::OneTimeFeed, key.0.to_vec()));
+        self.open_members(Some(key), members, actions);
+        self.delivery = Delivery::Open;
+        self.admit(now, info, actions);
+    }
+
+    /// Names members to the buyer, and opens them; the first feed before them, if that is not open yet.
+    fn open_members(&self, first: Option<FeedKey>, members: &[Member], actions: &mut Actions<SellerAction>) {
         // npm dazaar buys one feed; whoever replicates more of what is free asks for it.
         let members = if self.peer == PeerKind::Native { members } else { &[] };
         if !members.is_empty() {
             actions.push(send(Extension::Feeds, member::encode(members)));
         }
-        let keys = std::iter::once(key).chain(members.iter().map(|member| member.key));
-        keys.for_each(|key| actions.push(SellerAction::OpenFeed { key }));
-        self.delivery = Delivery::Open;
-        self.admit(now, info, actions);
+        let others = members.iter().map(|member| member.key).filter(|key| Some(*key) != first);
+        first.into_iter().chain(others).for_each(|key| actions.push(SellerAction::OpenFeed { key }));
     }
 
     fn admit(&mut self, now: Duration, info: Option<Value>, actions: &mut Actions<SellerAction>) {

@@ -44,7 +44,7 @@ pub(super) fn encode_header() -> Vec<u8> {
 }
 
 /// Whether this is block 0 of a writer's feed.
-pub(super) fn is_header(block: &[u8]) -> bool {
+pub fn is_header(block: &[u8]) -> bool {
     let mut protocol = None;
     for field in Reader::new(block) {
         match field {

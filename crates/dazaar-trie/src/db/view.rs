@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use dazaar_log::FeedKey;
+
 use super::lookup::{candidates, settle};
 use super::node::{DbNode, newest};
 use super::store::{Db, Feeds, Latest, Nodes as _};
@@ -49,6 +51,14 @@ impl<'a, F: Feeds> View<'a, F> {
     /// Who may write.
     pub fn writers(&self) -> &Arc<Writers> {
         &self.writers
+    }
+
+    /// Writers' feeds of which the newest entries know more than there is here, as far as they are to be believed.
+    pub fn lacking(&self) -> Vec<FeedKey> {
+        let known =
+            |feed: u32| self.heads.iter().map(|head| head.clock.length(feed as usize)).max().unwrap_or(0);
+        let lacks = |feed: &u32| known(*feed) > self.db.length(*feed);
+        self.writers.numbers().filter(lacks).map(|feed| self.db.key(feed)).collect()
     }
 
     /// The entries of a key: none, one, or several that are in conflict. One that says that the key was deleted is among them only

@@ -13,11 +13,14 @@ use std::time::Duration;
 use super::limits::{
     BLOCK_BYTES_GUESS, FETCH_BLOCKS_START, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, REQUEST_TIMEOUT,
 };
+use super::ranges::RangeSet;
 
 /// What one peer was asked for and has not sent.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
     owed: VecDeque<Range<u64>>,
+    /// Blocks that it said it sends along with an answer, in whatever order and parts.
+    along: RangeSet,
     onward: Option<Onward>,
     /// Mean size of a block so far, if any has come.
     mean_bytes: Option<u64>,
@@ -62,6 +65,14 @@ impl Fetches {
         self.onward = Some(Onward { start, next: start });
     }
 
+    /// Blocks come along with an answer.
+    pub(super) fn expect(&mut self, blocks: Range<u64>, now: Duration) {
+        if self.owed.is_empty() && self.along.ranges() == 0 {
+            self.progress = now;
+        }
+        self.along.insert(blocks);
+    }
+
     /// From which block on everything comes without being asked for.
     pub(super) fn pushed_from(&self) -> Option<u64> {
         self.onward.map(|onward| onward.next)
@@ -74,7 +85,7 @@ impl Fetches {
 
     /// Whether no single range is owed.
     pub(super) fn is_idle(&self) -> bool {
-        self.owed.is_empty()
+        self.owed.is_empty() && self.along.ranges() == 0
     }
 
     /// Blocks came. Returns whether they were owed.
@@ -84,7 +95,9 @@ impl Fetches {
         // A guess that was too small is none.
         self.mean_bytes = Some(if self.mean_bytes.is_none() { mean.max(bytes) } else { mean });
         // What was pushed before a question was taken back may answer the next one, in other parts.
-        if let Some(first) = self.owed.front_mut().filter(|first| blocks.contains(&first.start)) {
+        if self.along.next(blocks.start).is_some_and(|along| along.start < blocks.end) {
+            self.along.remove(blocks.clone());
+        } else if let Some(first) = self.owed.front_mut().filter(|first| blocks.contains(&first.start)) {
             first.start = blocks.end;
             if first.is_empty() {
                 self.owed.pop_front();
@@ -102,6 +115,12 @@ impl Fetches {
     /// whole ranges, so that what lies between those parts is not kept without end.
     pub(super) fn give_up(&mut self, blocks: &Range<u64>, now: Duration) -> Vec<Range<u64>> {
         let mut given_up = Vec::new();
+        while let Some(along) = self.along.next(blocks.start).filter(|along| along.start < blocks.end) {
+            let common = along.start..along.end.min(blocks.end);
+            self.along.remove(common.clone());
+            given_up.push(common);
+            self.progress = now;
+        }
         let may_split = self.owed.len() < FETCHES_MAX;
         for range in std::mem::take(&mut self.owed) {
             let mut common = range.start.max(blocks.start)..range.end.min(blocks.end);
@@ -132,12 +151,17 @@ impl Fetches {
     /// Gives up everything. Returns the ranges that were owed.
     pub(super) fn clear(&mut self) -> Vec<Range<u64>> {
         self.onward = None;
-        std::mem::take(&mut self.owed).into()
+        let along = std::mem::take(&mut self.along);
+        let mut all: Vec<_> = std::mem::take(&mut self.owed).into();
+        all.extend(along.iter());
+        all
     }
 
     /// When the peer, which claims to have `length` blocks, is given up unless something comes.
     pub(super) fn deadline(&self, length: u64) -> Option<Duration> {
-        let waiting = !self.owed.is_empty() || self.onward.is_some_and(|onward| onward.next < length);
+        let waiting = !self.owed.is_empty()
+            || self.along.ranges() > 0
+            || self.onward.is_some_and(|onward| onward.next < length);
         waiting.then(|| self.progress + REQUEST_TIMEOUT)
     }
 
@@ -192,6 +216,21 @@ mod tests {
         assert!(fetches.handle_blocks(&(10..15), 5, NOW) && fetches.handle_blocks(&(15..20), 5, NOW));
         assert!(fetches.handle_blocks(&(40..41), 1, NOW) && fetches.is_idle());
         assert_eq!(fetches.deadline(100), None);
+    }
+
+    #[test]
+    fn what_comes_along_comes_in_any_order_and_parts() {
+        let mut fetches = Fetches::default();
+        fetches.request(20..22, NOW);
+        fetches.expect(19..23, NOW);
+        fetches.expect(50..51, NOW);
+        assert!(fetches.handle_blocks(&(50..51), 1, NOW) && fetches.handle_blocks(&(19..20), 1, NOW));
+        assert!(fetches.handle_blocks(&(20..23), 1, NOW), "what was asked for as well is still owed");
+        assert!(!fetches.is_idle() && fetches.handle_blocks(&(20..22), 1, NOW) && fetches.is_idle());
+        fetches.expect(5..9, NOW);
+        assert_eq!(fetches.deadline(0), Some(NOW + REQUEST_TIMEOUT));
+        assert_eq!(fetches.give_up(&(0..7), NOW), [5..7]);
+        assert_eq!((fetches.clear(), fetches.deadline(0)), (vec![7..9], None));
     }
 
     #[test]

@@ -98,3 +98,9 @@ pub const STRAY_FORGOTTEN_AFTER: u64 = 64;
 const _: () = assert!(WINDOW_MAX < REQUESTS_QUEUED_MAX && WINDOW_START < WINDOW_MAX);
 const _: () = assert!(FETCHES_MAX < REQUESTS_QUEUED_MAX);
 const _: () = assert!(WANTS_OPEN_MAX < WANTS_QUEUED_MAX);
+
+/// Questions of a peer that wait while we send it blocks along that it did not ask for by number.
+pub const SENT_ALONG_QUEUE_MAX: usize = 1024;
+
+/// Ranges of blocks that are known to have been sent to a peer.
+pub const SENT_RANGES_MAX: usize = 4096;

@@ -40,6 +40,11 @@ impl RangeSet {
         Some(start..end)
     }
 
+    /// All ranges.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
+        self.0.iter().map(|(&start, &end)| start..end)
+    }
+
     /// The last range.
     pub(super) fn last(&self) -> Option<Range<u64>> {
         self.0.last_key_value().map(|(&start, &end)| start..end)
@@ -94,6 +99,12 @@ impl RangeSet {
             self.0 = BTreeMap::from([(span.start, span.end)]);
         }
     }
+}
+
+/// Ascending elements as ranges.
+pub(super) fn runs(elements: &[u64]) -> impl Iterator<Item = Range<u64>> {
+    let runs = elements.chunk_by(|one, next| one.saturating_add(1) == *next);
+    runs.filter_map(|run| Some(*run.first()?..run.last()?.saturating_add(1)))
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+mod along;
 mod attacks;
 mod clear;
 mod forks;

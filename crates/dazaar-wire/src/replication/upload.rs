@@ -14,7 +14,8 @@ use dazaar_log::verify::UnverifiedRange;
 use dazaar_log::{Feed, Log, LogError, Storage};
 
 use super::fault::{Fault, ReplicationFault};
-use super::limits::{RANGE_BYTES, REQUESTS_QUEUED_MAX};
+use super::limits::{RANGE_BYTES, REQUESTS_QUEUED_MAX, SENT_ALONG_QUEUE_MAX, SENT_RANGES_MAX};
+use super::ranges::{RangeSet, runs};
 use super::scale::{Fit, Room};
 use crate::message::{Data, Request};
 
@@ -26,6 +27,8 @@ pub(super) struct Uploads {
     /// What the peer has of our tree: its digests tell, or what it was sent.
     tree: RemoteTree,
     last_seek: u64,
+    /// Blocks that were sent in ranges. What is forgotten may be sent along once more.
+    sent: RangeSet,
 }
 
 /// One question of a peer.
@@ -80,6 +83,26 @@ impl Uploads {
         }
         self.queue.push_back(asked);
         Ok(())
+    }
+
+    /// Answers as if these blocks had been asked for, those apart that were sent already, or will be; returns the rest. `None` if the peer
+    /// has asked for much already.
+    pub(super) fn send_along<S: Storage>(&mut self, blocks: &[u64], log: &Log<S>) -> Option<Vec<u64>> {
+        if self.queue.len() >= SENT_ALONG_QUEUE_MAX {
+            return None;
+        }
+        let mut asked = RangeSet::default();
+        self.queue.iter().for_each(|question| match question {
+            Asked::Block(request) => asked.insert(request.index..request.index.saturating_add(1)),
+            Asked::Range(range) => asked.insert(range.clone()),
+        });
+        let is_coming = |block| asked.contains(block) || self.sent.contains(block) || self.pushes(block);
+        let mut along: Vec<u64> =
+            blocks.iter().copied().filter(|&block| log.has(block) && !is_coming(block)).collect();
+        along.sort_unstable();
+        along.dedup();
+        self.queue.extend(runs(&along).map(Asked::Range));
+        Some(along)
     }
 
     /// Whether a block that comes into the log is sent without being asked for.
@@ -217,6 +240,10 @@ impl Uploads {
             None => None,
         };
         self.tree.learn_sent(&sent, &proof);
+        self.sent.insert(sent.clone());
+        if self.sent.ranges() > SENT_RANGES_MAX {
+            self.sent = RangeSet::default();
+        }
         let range = UnverifiedRange { start: range.start, blocks, nodes: proof.nodes, signature };
         Ok(Some(Answer::Blocks(range, weight)))
     }

@@ -43,6 +43,15 @@ impl Shared {
         Ok(replicator)
     }
 
+    /// Takes note of what the data calls the feed, if the member says that; whether it does.
+    pub(super) fn take_name(&self, member: &Member) -> bool {
+        let is_first = self.replicator.get().is_some_and(|first| first.key() == member.key);
+        if is_first {
+            self.name.get_or_init(|| member.feed);
+        }
+        is_first
+    }
+
     /// The seller says whether everybody gets the feed. Who accepted terms passes nothing on.
     pub(super) fn set_free(&self, is_free: bool) -> Result<(), DatabaseError> {
         let is_free = is_free && self.acceptance.is_none();
@@ -51,6 +60,15 @@ impl Shared {
             self.is_free.send_replace(is_free);
         }
         Ok(())
+    }
+
+    /// The feeds that come with it, and what the data calls it.
+    pub(super) fn known_members(&self) -> Vec<Member> {
+        let name = self.name.get().zip(self.replicator.get());
+        let name = name.map(|(&feed, first)| Member { feed, key: first.key() });
+        let members = self.members();
+        let members = members.iter().map(|(&feed, member)| Member { feed, key: member.key() });
+        name.into_iter().chain(members).collect()
     }
 
     pub(super) fn members(&self) -> MutexGuard<'_, BTreeMap<FeedKey, Arc<Replicator>>> {

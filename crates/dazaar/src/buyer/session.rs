@@ -1,6 +1,7 @@
 //! One connection to the seller: carries out what the market's session machine decides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -70,11 +71,7 @@ impl BuyerConnection {
         let machine = BuyerSession::new(BuyerConfig {
             seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
-            known_members: buyer
-                .members()
-                .iter()
-                .map(|(&feed, member)| Member { feed, key: member.key() })
-                .collect(),
+            known_members: buyer.known_members(),
             acceptance: buyer.acceptance,
             vet_seller: buyer.options.vetting.is_some(),
             validate_interval: dazaar_market::session::VALIDATE_INTERVAL,
@@ -130,6 +127,7 @@ impl BuyerConnection {
     /// Says goodbye.
     pub(super) async fn finish(mut self) {
         self.machine.handle_closed();
+        self.buyer.is_opening.store(false, Ordering::Release);
         self.connection.close().await;
     }
 
@@ -174,8 +172,8 @@ impl BuyerConnection {
             Event::ChannelExtension { channel, name, payload } => {
                 let key = self.connection.session().feed(channel);
                 if let Some(extension) = key.and_then(|key| self.buyer.feeds.extension(&key)) {
-                    let answers = || extension.answer(&payload);
-                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
+                    let reaction = || extension.react(&payload);
+                    self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
             Event::Refused { discovery_key, .. } => self.machine.handle_feed_refused(&discovery_key),
@@ -186,6 +184,7 @@ impl BuyerConnection {
 
     /// Carries out what the machine decided.
     fn act(&mut self) -> Result<(), BuyerEnd> {
+        self.buyer.is_opening.store(self.machine.is_opening(), Ordering::Release);
         while let Some(action) = self.machine.poll_action() {
             match action {
                 BuyerAction::Send { name, payload } => {
@@ -206,6 +205,7 @@ impl BuyerConnection {
                         .map_err(MarketError::from)?;
                 }
                 BuyerAction::StoreMember(member) => {
+                    self.buyer.take_name(&member);
                     self.buyer
                         .market
                         .database()
@@ -267,6 +267,8 @@ impl BuyerConnection {
         if let (Some(&channel), Some(extension)) =
             (self.channels.get(&feed), self.buyer.feeds.extension(&feed))
         {
+            // What is wanted by number goes first, so that it does not come along as well.
+            self.connection.fill()?;
             let session = self.connection.session();
             session
                 .send_channel_extension(channel, extension.name(), &payload)

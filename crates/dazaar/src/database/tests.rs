@@ -109,8 +109,18 @@ fn the_feeds_that_come_with_one_are_kept() {
     let flights = listing(FEED, "flights");
     database.put_listing_with(&flights, &[member(1), member(2)]).unwrap();
     database.put_listing_with(&flights, &[member(3), member(2)]).unwrap();
-    let too_many: Vec<_> = (0..64).map(member).collect();
+    let too_many: Vec<_> = (100..164).map(member).collect();
     assert!(database.put_listing_with(&flights, &too_many).is_err());
+    // What the first is called takes nobody's room.
+    let itself = ListedMember { feed: FEED, folder: PathBuf::from("/first") };
+    let (_, most) = too_many.split_last().unwrap();
+    database.put_listing_with(&flights, &[most, std::slice::from_ref(&itself)].concat()).unwrap();
+    assert!(database.add_listing_member(&FEED, &member(164)).is_err());
+    database.add_listing_member(&FEED, &member(100)).unwrap();
+    database.put_listing_with(&flights, &[member(3), itself.clone()]).unwrap();
+    database.add_listing_member(&FEED, &member(2)).unwrap();
+    assert_eq!(database.listing_members(&FEED).unwrap().len(), 3);
+    database.put_listing_with(&flights, &[member(3), member(2)]).unwrap();
     let taken = listing(FeedKey([7; 32]), "flights");
     assert!(database.put_listing_with(&taken, &[member(5)]).is_err());
     assert_eq!(database.listing_members(&taken.feed).unwrap(), [], "all or nothing");
@@ -232,6 +242,12 @@ fn settings_are_json() {
     database.set_setting("wallet", &serde_json::json!({ "a": 1 })).unwrap();
     assert_eq!(database.setting("wallet").unwrap(), Some(serde_json::json!({ "a": 1 })));
     assert_eq!(database.setting("nothing").unwrap(), None);
+    database.set_setting("wallets/%", &serde_json::json!(1)).unwrap();
+    let below = |prefix| database.settings_below(prefix).unwrap();
+    assert_eq!(below("wallets/%"), [("wallets/%".to_owned(), serde_json::json!(1))]);
+    assert_eq!((below("wallet").len(), below("wallets/x").len(), below("%").len()), (2, 0, 0));
+    database.remove_setting("wallets/%").unwrap();
+    assert_eq!(below("wallet").len(), 1);
 }
 
 #[test]

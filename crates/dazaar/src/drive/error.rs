@@ -7,6 +7,7 @@ use dazaar_log::{FeedKey, LogError};
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, ExtentError};
 use dazaar_trie::hypertrie::TrieError;
 
+use crate::corestore::CorestoreError;
 use crate::market::MarketError;
 
 /// Why a drive was not opened, read or written.
@@ -124,6 +125,18 @@ pub enum DriveAccessError {
     /// Somebody else appended to the content feed while a file was written.
     #[error("another program wrote into the content feed meanwhile")]
     Interrupted,
+}
+
+impl From<CorestoreError> for DriveAccessError {
+    fn from(error: CorestoreError) -> Self {
+        match error {
+            CorestoreError::Folder { path, source } => Self::Folder { path, source },
+            CorestoreError::Missing { path } => Self::NoDrive { path },
+            CorestoreError::Feed { feed, source } => Self::Feed { feed, source },
+            // The names of a drive's feeds are short.
+            error @ CorestoreError::Name { .. } => Self::Read(io::Error::other(error)),
+        }
+    }
 }
 
 impl From<TrieError> for DriveAccessError {

@@ -104,9 +104,9 @@ impl Drive {
     /// # Errors
     /// [`DriveAccessError::TooManyMounted`], [`DriveError::TooManyMounts`].
     pub async fn open_mounts(&self) -> Result<Vec<(DrivePath, MountPoint)>, DriveAccessError> {
-        let root = Place::new(self.key(), None, DrivePath::default());
+        let root = Place::new(self.name, None, DrivePath::default());
         let mut waiting = vec![(DrivePath::default(), root, None)];
-        let (mut known, mut opened) = (BTreeSet::from([(self.key(), None)]), Vec::new());
+        let (mut known, mut opened) = (BTreeSet::from([(self.name, None)]), Vec::new());
         while let Some((seen, place, drive)) = waiting.pop() {
             let drive: &Self = drive.as_deref().unwrap_or(self);
             let version = place.version.unwrap_or_else(|| drive.version());
@@ -134,7 +134,7 @@ impl Drive {
 
     /// Opens both feeds of a drive that is mounted, unless that is this one.
     async fn open_mount(&self, key: FeedKey) -> Result<Option<Arc<Self>>, DriveAccessError> {
-        if key == self.key() {
+        if key == self.name {
             return Ok(None);
         }
         let drive = self.mounted_drive(key)?;
@@ -169,7 +169,7 @@ impl Drive {
         if let Some(feed) = entry.feed().cloned() {
             entry.stat = self.feed_file(&feed, &entry.stat).await?.1;
         }
-        let key = drive.map_or_else(|| self.key(), |drive| drive.key());
+        let key = drive.map_or_else(|| self.name, |drive| drive.key());
         path.as_str().clone_into(&mut entry.path);
         Ok(Located { place: Place::new(key, Some(version), within), entry, mount })
     }
@@ -193,7 +193,7 @@ impl Drive {
         path: &DrivePath,
         mut ask: impl FnMut(&View<'_, DriveTrie>, &DrivePath) -> Result<T, DriveError>,
     ) -> Result<(Option<Arc<Self>>, T), DriveAccessError> {
-        let mut place = Place::new(self.key(), Some(version), path.clone());
+        let mut place = Place::new(self.name, Some(version), path.clone());
         loop {
             let (drive, version) = self.at(&place).await?;
             let asked = drive.as_deref().unwrap_or(self);
@@ -212,7 +212,7 @@ impl Drive {
 
     /// Lists what is in a directory of a version.
     pub(super) fn walk(&self, version: u64, directory: &DrivePath, reach: Reach) -> Walk {
-        Walk::new(Place::new(self.key(), Some(version), directory.clone()), directory, reach)
+        Walk::new(Place::new(self.name, Some(version), directory.clone()), directory, reach)
     }
 
     /// What a walk comes by next; none at the end. Only what is wrong where it began is an error.
@@ -259,7 +259,7 @@ impl Drive {
 
     /// The drive of a place if that is another one, and the version that is meant.
     async fn at(&self, place: &Place) -> Result<(Option<Arc<Self>>, u64), DriveAccessError> {
-        if place.key == self.key() {
+        if place.key == self.name {
             return Ok((None, place.version.unwrap_or_else(|| self.version())));
         }
         let drive = self.mounted_drive(place.key)?;

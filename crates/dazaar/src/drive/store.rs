@@ -1,10 +1,4 @@
-//! Where the feeds of a drive are: in a folder, or wherever others keep them.
-//!
-//! The folder is laid out as npm corestore 5 does: a master key, and each feed in a folder named after its discovery key.
-//!
-//! The key pair of a feed with a name follows from the master key and the name, which lies in a file beside the feed. Npm corestore
-//! keeps no secret key then; we write it, where npm corestore does not look as long as there is a name.
-//! Source: docs/structures.md, folder of a drive.
+//! Where the feeds of a drive are: in a folder of corestore, or wherever others keep them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,25 +7,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dazaar_log::codec::varint;
-use dazaar_log::key::{KEY_BYTES, derive_seed};
-use dazaar_log::{FeedKey, FeedKeyPair, FileName, Log, Storage as _};
+use dazaar_log::FeedKey;
+use dazaar_log::key::KEY_BYTES;
 use zeroize::Zeroizing;
 
 use super::error::DriveAccessError;
-use crate::folder::Folder;
-use crate::keystore::{KeystoreError, write_once};
+use crate::corestore::{CoreFolder, DEFAULT};
 use crate::shared_log::SharedLog;
 
-/// What npm corestore calls the first feed of a folder, which is the metadata of a drive.
-pub(super) const METADATA_NAME: &str = "default";
-
-const MASTER_KEY: &str = "master_key";
-const NAMESPACE: &str = "corestore";
-const NAME: &str = "name";
-
-/// Bytes of a name, and of its length.
-const NAME_FILE_BYTES: u64 = 1024;
+/// The name of the metadata feed of a drive.
+pub(super) const METADATA_NAME: &str = DEFAULT;
 
 /// The name of the content feed of a drive.
 pub(super) fn content_name(drive: FeedKey) -> String {
@@ -60,17 +45,15 @@ impl FolderId {
 #[derive(Debug)]
 pub(super) struct Store {
     /// Nothing in it is exported to, or imported.
-    folder: PathBuf,
-    master: Option<Zeroizing<[u8; KEY_BYTES]>>,
+    folder: CoreFolder,
     /// Feeds that somebody else has open, as the drive names them.
     given: BTreeMap<FeedKey, Arc<SharedLog>>,
-    is_snapshot: bool,
 }
 
 impl Store {
     /// Feeds that are open already, to read what is there.
     pub(super) fn given(home: &Path, given: BTreeMap<FeedKey, Arc<SharedLog>>) -> Self {
-        Self { folder: home.to_owned(), master: None, given, is_snapshot: true }
+        Self { folder: CoreFolder::nowhere(home), given }
     }
 
     /// Opens a folder, and makes it if it is missing.
@@ -83,154 +66,74 @@ impl Store {
         folder: &Path,
         key: &Zeroizing<[u8; KEY_BYTES]>,
     ) -> Result<Self, DriveAccessError> {
-        fs::create_dir_all(folder).map_err(at(folder))?;
-        let path = folder.join(MASTER_KEY);
-        match write_once(&path, &**key) {
-            // The first one stays.
-            Ok(()) | Err(KeystoreError::Exists { .. }) => Self::open(folder),
-            Err(error) => Err(at(&path)(io::Error::other(error))),
-        }
+        Ok(Self::of(CoreFolder::create(folder, key)?))
     }
 
     /// Opens a folder that has a master key.
     pub(super) fn open(folder: &Path) -> Result<Self, DriveAccessError> {
-        let store = Self::read(folder)?;
-        if store.master.is_none() {
-            return Err(DriveAccessError::NoDrive { path: folder.to_owned() });
-        }
-        Ok(store)
+        Ok(Self::of(CoreFolder::open(folder)?))
     }
 
     /// Opens a folder for reading what is there, whoever else uses it.
     pub(super) fn snapshot(folder: &Path) -> Result<Self, DriveAccessError> {
-        Ok(Self { is_snapshot: true, ..Self::read(folder)? })
+        Ok(Self::of(CoreFolder::snapshot(folder)?))
     }
 
-    fn read(folder: &Path) -> Result<Self, DriveAccessError> {
-        let path = folder.join(MASTER_KEY);
-        let master = match fs::read(&path) {
-            Ok(bytes) => {
-                let bytes = Zeroizing::new(bytes);
-                let key = bytes.get(..KEY_BYTES).and_then(|key| key.try_into().ok());
-                key.map(Zeroizing::new)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(at(&path)(error)),
-        };
-        Ok(Self { folder: folder.to_owned(), master, given: BTreeMap::new(), is_snapshot: false })
+    const fn of(folder: CoreFolder) -> Self {
+        Self { folder, given: BTreeMap::new() }
     }
 
     pub(super) const fn is_snapshot(&self) -> bool {
-        self.is_snapshot
+        self.folder.is_snapshot()
     }
 
     /// Which folder of the disk this is.
     pub(super) fn identity(&self) -> Result<FolderId, DriveAccessError> {
-        FolderId::of(&self.folder)
+        FolderId::of(self.folder.path())
     }
 
     /// Where this folder really is.
     pub(super) fn home(&self) -> Result<PathBuf, DriveAccessError> {
-        fs::canonicalize(&self.folder).map_err(at(&self.folder))
+        fs::canonicalize(self.folder.path()).map_err(at(self.folder.path()))
     }
 
     /// Whether a folder of the disk is this one, or in it: what is there is secret, or being written.
     pub(super) fn contains(&self, folder: &Path) -> Result<bool, DriveAccessError> {
-        let [own, other] = [&self.folder, folder].map(|path| fs::canonicalize(path).map_err(at(path)));
+        let [own, other] = [self.folder.path(), folder].map(|path| fs::canonicalize(path).map_err(at(path)));
         Ok(other?.starts_with(own?))
     }
 
     /// Whether a feed of this name was begun.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.pair(name).is_some_and(|pair| Folder::is_begun(&self.folder_of(pair.public())))
+        self.folder.has(name)
     }
 
     /// The feed of a name, which is made if it is not here.
     pub(super) fn named(&self, name: &str) -> Result<Arc<SharedLog>, DriveAccessError> {
-        let pair = self.pair(name).ok_or_else(|| self.no_drive())?;
-        let folder = self.folder_of(pair.public());
-        if self.is_snapshot {
-            return self.open_snapshot(&folder, pair.public());
-        }
-        let storage = Folder::open(&folder).map_err(at(&folder))?;
-        let file = folder.join(NAME);
-        if read_name(&file).is_none() {
-            let mut bytes = Vec::new();
-            varint::encode(name.len() as u64, &mut bytes);
-            bytes.extend_from_slice(name.as_bytes());
-            fs::write(&file, bytes).map_err(at(&file))?;
-        }
-        open_own(storage, &folder, pair).map(SharedLog::new)
+        Ok(self.folder.named(name)?)
     }
 
     /// The feed of a key, which is made if it is not here. It can be written if the folder tells its name.
     pub(super) fn feed(&self, key: FeedKey) -> Result<Arc<SharedLog>, DriveAccessError> {
-        if let Some(log) = self.given.get(&key) {
-            return Ok(Arc::clone(log));
+        match self.given.get(&key) {
+            Some(log) => Ok(Arc::clone(log)),
+            None => Ok(self.folder.feed(key)?),
         }
-        let folder = self.folder_of(key);
-        if self.is_snapshot {
-            return self.open_snapshot(&folder, key);
-        }
-        let storage = Folder::open(&folder).map_err(at(&folder))?;
-        let pair = read_name(&folder.join(NAME)).and_then(|name| self.pair(&name));
-        if let Some(pair) = pair.filter(|pair| pair.public() == key) {
-            return open_own(storage, &folder, pair).map(SharedLog::new);
-        }
-        let log =
-            if Folder::is_begun(&folder) { Log::open(storage) } else { Log::create_reader(storage, key) };
-        log.map(SharedLog::new).map_err(|source| DriveAccessError::Feed { feed: key, source })
     }
 
-    fn open_snapshot(&self, folder: &Path, key: FeedKey) -> Result<Arc<SharedLog>, DriveAccessError> {
-        let storage = Folder::snapshot(folder).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => self.no_drive(),
-            _ => at(folder)(error),
-        })?;
-        Log::open(storage).map(SharedLog::new).map_err(|source| DriveAccessError::Feed { feed: key, source })
+    /// What drives call a feed that is open here.
+    pub(super) fn name_of(&self, key: FeedKey) -> FeedKey {
+        self.given.iter().find(|(_, log)| log.key() == key).map_or(key, |(name, _)| *name)
     }
 
     pub(super) fn no_drive(&self) -> DriveAccessError {
-        DriveAccessError::NoDrive { path: self.folder.clone() }
-    }
-
-    fn pair(&self, name: &str) -> Option<FeedKeyPair> {
-        Some(FeedKeyPair::from_seed(&derive_seed(NAMESPACE, self.master.as_deref()?, name)))
+        self.folder.missing().into()
     }
 
     /// Where the feed of a key lies.
     pub(super) fn folder_of(&self, key: FeedKey) -> PathBuf {
-        let id = key.discovery_key().to_string();
-        let (first, second) = (id.get(..2).unwrap_or_default(), id.get(2..4).unwrap_or_default());
-        self.folder.join(first).join(second).join(&id)
+        self.folder.folder_of(key)
     }
-}
-
-/// Opens a feed whose key pair is known, or makes it.
-fn open_own(mut storage: Folder, folder: &Path, pair: FeedKeyPair) -> Result<Log<Folder>, DriveAccessError> {
-    let feed = pair.public();
-    let fault = |source| DriveAccessError::Feed { feed, source };
-    if !Folder::is_begun(folder) {
-        return Log::create(storage, pair).map_err(fault);
-    }
-    let file = FileName::SecretKey;
-    let path = folder.join(file.as_str());
-    if storage.len(file).map_err(at(&path))? == 0 {
-        storage.write(file, 0, pair.to_secret_bytes().as_slice()).map_err(at(&path))?;
-        storage.sync(file).map_err(at(&path))?;
-    }
-    Log::open(storage).map_err(fault)
-}
-
-/// The name of a feed, if it has one that is text.
-fn read_name(path: &Path) -> Option<String> {
-    if path.metadata().ok()?.len() > NAME_FILE_BYTES {
-        return None;
-    }
-    let bytes = fs::read(path).ok()?;
-    let (length, start) = varint::decode(&bytes).ok()??;
-    let name = bytes.get(start..).filter(|name| name.len() as u64 == length)?;
-    String::from_utf8(name.to_vec()).ok()
 }
 
 /// Says at which file or folder the system refused.
@@ -245,7 +148,7 @@ mod tests {
     #[test]
     fn feeds_are_where_corestore_looks_for_them() {
         let scene = tempfile::tempdir().unwrap();
-        fs::write(scene.path().join(MASTER_KEY), [5; 32]).unwrap();
+        fs::write(scene.path().join("master_key"), [5; 32]).unwrap();
         let store = Store::open(scene.path()).unwrap();
         let drive = store.named(METADATA_NAME).unwrap();
         let id = "5d87a49e93a5362882d7f9500b7aa8c2626d8238fcbbd87aa8c9215b7e00b9ae";

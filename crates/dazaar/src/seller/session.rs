@@ -1,5 +1,6 @@
 //! One connection of one buyer: carries out what the market's session machine decides.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dazaar_log::{Feed, FeedKey, IdentityKey};
@@ -8,7 +9,7 @@ use dazaar_market::{Acceptance, Member, PeerKind, SellerAction, SellerEvent, Sel
 use dazaar_trie::hypertrie::EXTENSION;
 use dazaar_wire::session::{Config, Event, Expected, Role, Security};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::buyers::UserMessage;
 use super::uploads::Uploads;
@@ -35,6 +36,9 @@ pub(super) struct SellerConnection {
     /// The validator's answer, on its way.
     verdict: Asked,
     uploads: Uploads,
+    /// The feeds besides the first that the buyer gets, by their own keys; none before the first is ready.
+    members: Option<BTreeSet<FeedKey>>,
+    growing: watch::Receiver<()>,
     delivery: Delivery,
     /// Whether the buyer's software knows our additions.
     is_native: bool,
@@ -74,7 +78,14 @@ impl SellerConnection {
             extensions: dazaar_market::extension::names(),
         };
         let connection = Connection::new(stream, config);
-        let machine = SellerSession::new(seller.config.clone());
+        let mut machine = SellerSession::new(seller.config.clone());
+        let growing = seller.members.growing();
+        let mut members = None;
+        if seller.is_free() {
+            let all: BTreeSet<_> = seller.members.all().into_keys().collect();
+            machine.handle_members(&all.iter().copied().map(Member::free).collect::<Vec<_>>());
+            members = Some(all);
+        }
         let delivery = Delivery::default();
         Self {
             seller,
@@ -83,6 +94,8 @@ impl SellerConnection {
             buyer: None,
             verdict: Asked::default(),
             uploads: Uploads::default(),
+            members,
+            growing,
             delivery,
             is_native: false,
             is_refused: false,
@@ -132,6 +145,7 @@ impl SellerConnection {
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.handle_verdict(verdict)?,
+            Ok(()) = self.growing.changed() => self.add_members()?,
             Some((name, message)) = next(inbox) => {
                 self.say(&name, &message);
                 // What is left has changed.
@@ -158,8 +172,8 @@ impl SellerConnection {
             Event::ChannelExtension { channel, name, payload } if self.delivery.is_open => {
                 let key = self.connection.session().feed(channel);
                 if let Some(view) = key.and_then(|key| self.uploads.get(&key)) {
-                    let answers = || self.seller.tries.answer(view.log(), &payload);
-                    self.answers.give(&mut self.connection, (channel, &name), answers)?;
+                    let reaction = || self.seller.tries.react(view.log(), &payload);
+                    self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
             Event::Offered { discovery_key } => self.machine.handle_offer(discovery_key)?,
@@ -336,14 +350,39 @@ impl SellerConnection {
         self.put_sale(buyer, key)?;
         let seller = Arc::clone(&self.seller);
         self.add_view(&seller.log, Feed::rekeyed(pair));
-        let mut members = Vec::new();
-        for (&feed, log) in &seller.members {
-            let pair = seller.market.unique_feed(&feed, buyer)?;
-            members.push(Member { feed, key: pair.public() });
-            self.add_view(log, Feed::rekeyed(pair));
-        }
+        let name = seller.members.names_first().then_some(Member { feed: seller.feed(), key });
+        self.members = Some(BTreeSet::new());
+        let others = self.derive_members(buyer)?;
+        let members: Vec<_> = name.into_iter().chain(others).collect();
         self.machine.handle_feed(self.connection.now(), key, &members);
         Ok(())
+    }
+
+    /// More feeds are sold. Whoever has not got the first yet gets them with it.
+    fn add_members(&mut self) -> Result<(), SessionEnd> {
+        let added = match (self.buyer(), &mut self.members) {
+            (_, Some(known)) if self.seller.is_free() => {
+                let all = self.seller.members.all().into_keys();
+                all.filter(|feed| known.insert(*feed)).map(Member::free).collect()
+            }
+            (Some(buyer), Some(_)) => self.derive_members(&buyer)?,
+            _ => Vec::new(),
+        };
+        self.machine.handle_members(&added);
+        Ok(())
+    }
+
+    /// The feeds that this buyer does not get yet, each under a key of theirs.
+    fn derive_members(&mut self, buyer: &IdentityKey) -> Result<Vec<Member>, SessionEnd> {
+        let mut members = Vec::new();
+        for (feed, log) in self.seller.members.all() {
+            if self.members.as_mut().is_some_and(|known| known.insert(feed)) {
+                let pair = self.seller.market.unique_feed(&feed, buyer)?;
+                members.push(Member { feed, key: pair.public() });
+                self.add_view(&log, Feed::rekeyed(pair));
+            }
+        }
+        Ok(members)
     }
 
     fn open_feed(&mut self, buyer: &IdentityKey, key: FeedKey) -> Result<(), SessionEnd> {
@@ -354,7 +393,7 @@ impl SellerConnection {
             if key == seller.feed() {
                 self.put_sale(buyer, key)?;
             }
-            self.add_view(log, Feed::own(key));
+            self.add_view(&log, Feed::own(key));
         }
         self.connection.session().open(key).map_err(ConnectionError::from)?;
         Ok(())

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod corestore;
 mod hyperdb_folders;
 mod hyperdb_peers;
 mod hypertrie_folders;

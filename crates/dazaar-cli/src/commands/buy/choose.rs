@@ -1,8 +1,9 @@
-//! Tables are handed over as rows, drives as files, other feeds as blocks. Which one it is, the first block tells.
+//! Tables are handed over as rows, drives as files, maps of several writers whole, other feeds as blocks. Which one it is, the first block tells.
 
 use std::path::Path;
 
 use dazaar::drive::Drive;
+use dazaar::maps::db::is_header;
 use dazaar::{Buyer, Replicator};
 use dazaar_table::export::OutputFormat;
 use dazaar_table::header;
@@ -11,6 +12,7 @@ use super::Arguments;
 use super::deliver::Delivery;
 use super::destination::Destination;
 use super::files::FilesDelivery;
+use super::several::MapDelivery;
 use crate::commands::follow::Deliver;
 use crate::commands::table::{Answer, TableDelivery, file_of, format_of};
 use crate::failure::{Failure, Kind};
@@ -27,6 +29,7 @@ pub(super) enum Chosen<'a> {
     Blocks(Delivery),
     Rows(Box<TableDelivery>),
     Files(FilesDelivery),
+    Map(MapDelivery),
 }
 
 impl<'a> Chosen<'a> {
@@ -56,6 +59,14 @@ impl Deliver for Chosen<'_> {
                 return Ok(false);
             }
             let is_table = first.as_ref().is_none_or(|first| header::decode(first).is_ok());
+            if first.as_ref().is_some_and(|first| is_header(first)) {
+                if arguments.to.is_some() {
+                    return Err(Failure::input("a map of several writers has no rows")
+                        .hint("buy it without --to, and then: dazaar map ls"));
+                }
+                *self = Self::Map(MapDelivery::new(buyer.clone(), destination.clone()));
+                return self.advance(feed, output);
+            }
             let is_drive = first.is_some_and(|first| Drive::content_named_in(&first).is_some());
             *self = match (arguments.to.as_deref(), is_table, is_drive) {
                 (Some(to), false, true) if to == Path::new("-") => {
@@ -71,6 +82,7 @@ impl Deliver for Chosen<'_> {
             Self::Blocks(delivery) => delivery.advance(feed, output),
             Self::Rows(delivery) => delivery.advance(feed, output),
             Self::Files(delivery) => delivery.advance(feed, output),
+            Self::Map(delivery) => delivery.advance(feed, output),
         }
     }
 }

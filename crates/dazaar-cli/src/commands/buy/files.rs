@@ -1,5 +1,6 @@
 //! Hands over a drive: once all of it is here, its files are written into a folder.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
@@ -37,13 +38,17 @@ struct Written {
     version: u64,
     /// Blocks of content that we had heard of.
     content: u64,
+    /// Blocks of drives that are mounted in it.
+    mounted: u64,
     summary: Summary,
 }
 
 impl Written {
     /// Whether writing a version again could change nothing: what was left out may have lacked content that has come since.
-    const fn is_of(&self, version: u64, content: u64) -> bool {
-        self.version == version && (self.summary.failed == 0 || self.content == content)
+    const fn is_of(&self, version: u64, content: u64, mounted: u64) -> bool {
+        self.version == version
+            && self.mounted == mounted
+            && (self.summary.failed == 0 || self.content == content)
     }
 }
 
@@ -51,6 +56,7 @@ impl Written {
 struct Export {
     version: u64,
     content: u64,
+    mounted: u64,
     notices: Receiver<Told>,
     /// None until it is known how much there is.
     progress: Option<FileProgress>,
@@ -72,7 +78,7 @@ impl FilesDelivery {
     /// Whether all is here that the files need, or is not to be had.
     fn is_here(&mut self, metadata: &Replicator) -> Result<bool, Failure> {
         let Some(first) = metadata.log().lock().block(0)? else { return Ok(false) };
-        if !metadata.is_complete() {
+        if !metadata.is_complete() || self.buyer.is_opening() {
             return Ok(false);
         }
         let content =
@@ -84,6 +90,10 @@ impl FilesDelivery {
                 "the seller gives the list of the files, but not what is in them",
             ));
         };
+        if !self.mounted_is_here(&content) {
+            self.settled_at = None;
+            return Ok(false);
+        }
         let needed = self.content_needed(metadata)?;
         // Of an empty feed nobody tells that it is all there is.
         if needed == 0 {
@@ -97,6 +107,14 @@ impl FilesDelivery {
         let is_long_enough = content.log().lock().length() >= needed;
         let settled_at = *self.settled_at.get_or_insert_with(Instant::now);
         Ok(is_long_enough || settled_at.elapsed() >= NEWS_TIMEOUT)
+    }
+
+    /// Whether all is here of the drives that are mounted in it, as far as the seller has told of that.
+    fn mounted_is_here(&self, content: &Replicator) -> bool {
+        // Of an empty feed nobody tells that it is all there is.
+        let is_empty = |feed: &Replicator| feed.is_informed() && feed.progress().length == 0;
+        let mut others = self.buyer.members().into_values().filter(|feed| feed.key() != content.key());
+        others.all(|feed| feed.gone().is_some() || is_empty(&feed))
     }
 
     /// The blocks of content that the version which is here needs, counted once for each version.
@@ -120,11 +138,23 @@ impl FilesDelivery {
         content.map_or(0, |content| content.log().lock().length())
     }
 
+    /// Blocks that are here of drives that are mounted in it.
+    fn mounted_length(&self, metadata: &Replicator) -> u64 {
+        let members = self.buyer.members();
+        let all: u64 = members.values().map(|feed| feed.log().lock().length()).sum();
+        all.saturating_sub(self.content_length(metadata))
+    }
+
     fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator, is_watched: bool) -> Export {
         let (sender, notices) = mpsc::channel();
         let (home, to) = (self.destination.home.clone(), folder.to_owned());
-        let members =
-            self.buyer.members().into_iter().map(|(feed, member)| (feed, member.log().clone())).collect();
+        let members = self.buyer.members();
+        // Drives that are mounted are entered if any is sold along.
+        let reach = if members.len() > 1 { Reach::Mounts } else { Reach::Drive };
+        let mut feeds: BTreeMap<_, _> =
+            members.into_iter().map(|(feed, member)| (feed, member.log().clone())).collect();
+        feeds.extend(self.buyer.feed_name().map(|name| (name, metadata.log().clone())));
+        let mounted = self.mounted_length(metadata);
         let before = self.written.map(|written| written.version);
         let content = self.content_length(metadata);
         let metadata = metadata.log().clone();
@@ -133,21 +163,21 @@ impl FilesDelivery {
             // Nobody listens any more if the program is about to end.
             let mut notify = |notice: &FileNotice| drop(sender.send(Told::Notice(notice.clone())));
             runtime.block_on(async {
-                let drive = Drive::of_feeds(&home, metadata, members).await?;
+                let drive = Drive::of_feeds(&home, metadata, feeds).await?;
                 let mut summary = Summary::default();
                 if let Some(before) = before {
                     summary = drive.prune((before, version), &to, &mut notify).await?;
                 }
                 let root = DrivePath::default();
                 if is_watched {
-                    let total = Amount::of_drive(&drive, version, &root, Reach::Drive).await?;
+                    let total = Amount::of_drive(&drive, version, &root, reach).await?;
                     let _ = sender.send(Told::Total(total));
                 }
-                summary.add(&drive.export(version, &root, &to, Reach::Drive, &mut notify).await?);
+                summary.add(&drive.export(version, &root, &to, reach, &mut notify).await?);
                 Ok((drive, summary))
             })
         });
-        Export { version, content, notices, progress: None, thread }
+        Export { version, content, mounted, notices, progress: None, thread }
     }
 
     /// Tells what became of files; whether all of them are written.
@@ -167,11 +197,11 @@ impl FilesDelivery {
         if !is_over {
             return Ok(false);
         }
-        if let Some(Export { version, content, thread, .. }) = self.export.take() {
+        if let Some(Export { version, content, mounted, thread, .. }) = self.export.take() {
             let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (drive, summary) = ended?;
             tell_done(output, (&drive, version), summary)?;
-            self.written = Some(Written { version, content, summary });
+            self.written = Some(Written { version, content, mounted, summary });
         }
         Ok(true)
     }
@@ -193,8 +223,12 @@ impl Deliver for FilesDelivery {
             return Ok(!self.destination.is_live);
         };
         match self.written {
-            Some(written) if written.is_of(version, self.content_length(feed)) => {
-                if self.destination.is_live { Ok(false) } else { left_out(written.summary).map(|()| true) }
+            Some(written) if written.is_of(version, self.content_length(feed), self.mounted_length(feed)) => {
+                if self.destination.is_live {
+                    Ok(false)
+                } else {
+                    left_out(written.summary).map(|()| true)
+                }
             }
             _ => {
                 self.export = Some(self.begin_export(version, &folder, feed, output.is_watched()));
@@ -210,11 +244,15 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_tried_again_once_there_is_more_content() {
-        let written =
-            |failed| Written { version: 4, content: 7, summary: Summary { failed, ..Summary::default() } };
-        assert!(written(0).is_of(4, 7) && written(0).is_of(4, 8), "nothing was left out");
-        assert!(!written(0).is_of(5, 7), "another version");
-        assert!(written(1).is_of(4, 7), "nothing has come");
-        assert!(!written(1).is_of(4, 8), "it may be here now");
+        let written = |failed| Written {
+            version: 4,
+            content: 7,
+            mounted: 2,
+            summary: Summary { failed, ..Summary::default() },
+        };
+        assert!(written(0).is_of(4, 7, 2) && written(0).is_of(4, 8, 2), "nothing was left out");
+        assert!(!written(0).is_of(5, 7, 2) && !written(0).is_of(4, 7, 3), "another version");
+        assert!(written(1).is_of(4, 7, 2), "nothing has come");
+        assert!(!written(1).is_of(4, 8, 2), "it may be here now");
     }
 }

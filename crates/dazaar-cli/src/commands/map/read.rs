@@ -1,10 +1,12 @@
 //! `dazaar map get`, `ls` and `diff`: what is in a map.
 
+mod several;
+
 use std::io::IsTerminal as _;
 
 use clap::Args;
 use dazaar::maps::hypertrie::{Change, Node};
-use dazaar_data::Map;
+use dazaar_data::{AnyMap, Map};
 
 use super::Source;
 use super::value::Value;
@@ -25,9 +27,9 @@ pub(crate) struct GetArguments {
     /// The key
     key: String,
 
-    /// An older version: the number that changing it told
+    /// An older version, as changing it told
     #[arg(long, value_name = "VERSION")]
-    at: Option<u64>,
+    at: Option<String>,
 }
 
 /// List the entries of a map, in the order of their hashes
@@ -44,9 +46,9 @@ pub(crate) struct ListArguments {
     #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
 
-    /// An older version: the number that changing it told
+    /// An older version, as changing it told
     #[arg(long, value_name = "VERSION", conflicts_with = "follow")]
-    at: Option<u64>,
+    at: Option<String>,
 
     /// Go on with changes as they come from the seller, until Ctrl-C
     #[arg(long, visible_alias = "live")]
@@ -60,8 +62,8 @@ pub(crate) struct DiffArguments {
     #[command(flatten)]
     source: Source,
 
-    /// The older version
-    since: u64,
+    /// The older version, as changing the map told
+    since: String,
 
     /// Only what is at and below this key
     #[arg(default_value = "", hide_default_value = true)]
@@ -70,8 +72,11 @@ pub(crate) struct DiffArguments {
 
 pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<(), Failure> {
     context.output.reserve_for_data();
-    let map = arguments.source.open(context).await?;
-    let found = map.get(version(&map, arguments.at)?, &arguments.key).await;
+    let map = match arguments.source.open(context, false).await? {
+        AnyMap::One(map) => map,
+        AnyMap::Several(map) => return several::get(context, &map, arguments).await,
+    };
+    let found = map.get(version(&map, arguments.at.as_deref())?, &arguments.key).await;
     map.flush().await?;
     let node = found?.ok_or_else(|| Failure::input(format!("there is no entry `{}`", arguments.key)))?;
     if context.output.is_json() {
@@ -86,12 +91,27 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<(
 }
 
 pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result<(), Failure> {
-    let map = arguments.source.open(context).await?;
-    if arguments.follow && !map.has_seller() {
+    let map = arguments.source.open(context, arguments.follow).await?;
+    let has_seller = match &map {
+        AnyMap::One(map) => map.has_seller(),
+        AnyMap::Several(map) => map.has_seller(),
+    };
+    if arguments.follow && !has_seller {
         return Err(Failure::new(Kind::Usage, "only a map that is bought can be followed"));
     }
-    let outcome = Interruption::listen()?.or(entries(context, arguments, &map)).await;
-    map.flush().await?;
+    let interruption = Interruption::listen()?;
+    let outcome = match &map {
+        AnyMap::One(map) => {
+            let outcome = interruption.or(entries(context, arguments, map)).await;
+            map.flush().await?;
+            outcome
+        }
+        AnyMap::Several(map) => {
+            let outcome = interruption.or(several::entries(context, arguments, map)).await;
+            map.flush().await?;
+            outcome
+        }
+    };
     match outcome? {
         None if !arguments.follow => {
             Err(Failure::new(Kind::Interrupted, "interrupted; what was downloaded is not asked for again"))
@@ -102,7 +122,7 @@ pub(super) async fn list(context: &Context, arguments: &ListArguments) -> Result
 
 async fn entries(context: &Context, arguments: &ListArguments, map: &Map) -> Result<(), Failure> {
     let prefix = arguments.prefix.as_str();
-    let mut told = version(map, arguments.at)?;
+    let mut told = version(map, arguments.at.as_deref())?;
     map.list(told, prefix, |node| Ok::<_, Failure>(context.output.event(&entry(node))?)).await?;
     if !arguments.follow {
         return Ok(());
@@ -115,8 +135,11 @@ async fn entries(context: &Context, arguments: &ListArguments, map: &Map) -> Res
 }
 
 pub(super) async fn diff(context: &Context, arguments: &DiffArguments) -> Result<(), Failure> {
-    let map = arguments.source.open(context).await?;
-    let versions = (version(&map, Some(arguments.since))?, map.version());
+    let map = match arguments.source.open(context, false).await? {
+        AnyMap::One(map) => map,
+        AnyMap::Several(map) => return several::diff(context, &map, arguments).await,
+    };
+    let versions = (version(&map, Some(&arguments.since))?, map.version());
     let outcome = changes(context, &map, versions, &arguments.prefix).await;
     map.flush().await?;
     outcome
@@ -136,19 +159,23 @@ async fn changes(context: &Context, map: &Map, versions: (u64, u64), prefix: &st
 }
 
 /// The version that is meant.
-fn version(map: &Map, wanted: Option<u64>) -> Result<u64, Failure> {
+fn version(map: &Map, wanted: Option<&str>) -> Result<u64, Failure> {
     let newest = map.version();
-    match wanted {
-        Some(wanted) if wanted > newest => {
+    let Some(wanted) = wanted else { return Ok(newest) };
+    match wanted.parse() {
+        Ok(wanted) if wanted > newest => {
             Err(Failure::input(format!("version {wanted} is newer than version {newest}")))
         }
-        wanted => Ok(wanted.unwrap_or(newest)),
+        Ok(wanted) => Ok(wanted),
+        Err(_) => {
+            Err(Failure::new(Kind::Usage, format!("`{wanted}` is no version: those of this map are numbers")))
+        }
     }
 }
 
 fn entry(node: &Node) -> Event {
     let value = Value::of(node.value().unwrap_or_default());
-    Event::MapEntry { key: node.key().to_owned(), value, block: node.seq() }
+    Event::MapEntry { key: node.key().to_owned(), value, block: node.seq(), writer: None, conflict: None }
 }
 
 fn changed(change: &Change) -> Event {
@@ -158,5 +185,6 @@ fn changed(change: &Change) -> Event {
         (None, _) => "deleted",
     };
     let value = change.newer.as_ref().map(|node| Value::of(node.value().unwrap_or_default()));
-    Event::MapChange { key: change.key().to_owned(), kind, value, deleted: change.newer.is_none() }
+    let deleted = change.newer.is_none();
+    Event::MapChange { key: change.key().to_owned(), kind, value, deleted, conflict: None }
 }

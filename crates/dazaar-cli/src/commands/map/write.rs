@@ -3,17 +3,20 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use dazaar::SharedLog;
 use dazaar::drive::Drive;
 use dazaar::folder::Folder;
+use dazaar::hyperdb::HyperDb;
 use dazaar::log::{Durability, FeedKeyPair, Log};
-use dazaar_data::{MapChange, MapPublisher};
+use dazaar_data::{MapChange, MapPublisher, publish_to_db};
 use serde::Deserialize;
 
 use super::folder;
 use super::value::Value;
+use super::writers::version;
 use crate::commands::Context;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
@@ -82,26 +85,26 @@ struct Line {
     deleted: bool,
 }
 
-pub(super) fn put(context: &Context, arguments: &PutArguments) -> Result<(), Failure> {
+pub(super) async fn put(context: &Context, arguments: &PutArguments) -> Result<(), Failure> {
     let value = match &arguments.value {
         Some(value) => value.clone().into_bytes(),
         None => from_stdin()?,
     };
     let change = MapChange { key: arguments.key.clone(), value: Some(value) };
     let mut map = Writing::open(context, &arguments.map, true)?;
-    map.publisher.publish(&[change], None)?;
-    map.finish(context)
+    map.publish(&[change]).await?;
+    map.finish(context).await
 }
 
-pub(super) fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
+pub(super) async fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure> {
     let changes: Vec<_> =
         arguments.keys.iter().map(|key| MapChange { key: key.clone(), value: None }).collect();
     let mut map = Writing::open(context, &arguments.map, false)?;
-    map.publisher.publish(&changes, None)?;
-    map.finish(context)
+    map.publish(&changes).await?;
+    map.finish(context).await
 }
 
-pub(super) fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
+pub(super) async fn import(context: &Context, arguments: &ImportArguments) -> Result<(), Failure> {
     let lines: Box<dyn BufRead> = match &arguments.file {
         Some(path) => {
             let file =
@@ -111,9 +114,9 @@ pub(super) fn import(context: &Context, arguments: &ImportArguments) -> Result<(
         None => Box::new(io::stdin().lock()),
     };
     let mut map = Writing::open(context, &arguments.map, true)?;
-    let imported = map.import(lines);
+    let imported = map.import(lines).await;
     // What was read before a wrong line stays.
-    map.finish(context)?;
+    map.finish(context).await?;
     imported
 }
 
@@ -127,14 +130,17 @@ fn from_stdin() -> Result<Vec<u8>, Failure> {
 }
 
 /// A map that is being changed.
-struct Writing {
-    log: std::sync::Arc<SharedLog>,
-    publisher: MapPublisher,
+enum Writing {
+    One { log: Arc<SharedLog>, publisher: Box<MapPublisher> },
+    Several { map: Box<HyperDb>, changed: u64 },
 }
 
 impl Writing {
     fn open(context: &Context, map: &Path, may_make: bool) -> Result<Self, Failure> {
         let folder = folder(context, map)?;
+        if HyperDb::is_in(&folder) {
+            return Ok(Self::Several { map: Box::new(HyperDb::open(&folder, None)?), changed: 0 });
+        }
         // A feed of a drive may be empty, and is no place for anything else.
         if std::path::absolute(&folder)?.ancestors().any(Drive::is_in) {
             return Err(Failure::input("this is no map").hint("it belongs to a drive: dazaar drive"));
@@ -155,11 +161,19 @@ impl Writing {
             false => Log::create(storage, FeedKeyPair::from_seed(&dazaar::random_seed())),
         };
         let log = SharedLog::new(log.map_err(|error| Failure::of_log(&folder, &error))?);
-        let publisher = MapPublisher::begin(&log, Durability::Os)?;
-        Ok(Self { log, publisher })
+        let publisher = Box::new(MapPublisher::begin(&log, Durability::Os)?);
+        Ok(Self::One { log, publisher })
     }
 
-    fn import(&mut self, mut lines: impl BufRead) -> Result<(), Failure> {
+    async fn publish(&mut self, changes: &[MapChange]) -> Result<(), Failure> {
+        match self {
+            Self::One { publisher, .. } => publisher.publish(changes, None)?,
+            Self::Several { map, changed } => *changed += publish_to_db(map, changes).await?,
+        }
+        Ok(())
+    }
+
+    async fn import(&mut self, mut lines: impl BufRead) -> Result<(), Failure> {
         let mut changes = Vec::new();
         let mut bytes = 0;
         let mut text = String::new();
@@ -179,26 +193,30 @@ impl Writing {
                     changes.push(change);
                 }
                 Err(problem) => {
-                    self.publisher.publish(&changes, None)?;
+                    self.publish(&changes).await?;
                     return Err(Failure::input(format!("line {number}: {problem}")));
                 }
             }
             if changes.len() >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE {
-                self.publisher.publish(&changes, None)?;
+                self.publish(&changes).await?;
                 (changes, bytes) = (Vec::new(), 0);
             }
         }
-        Ok(self.publisher.publish(&changes, None)?)
+        self.publish(&changes).await
     }
 
-    fn finish(&self, context: &Context) -> Result<(), Failure> {
-        let version = {
-            let mut log = self.log.lock();
-            log.flush()?;
-            log.length()
+    async fn finish(&self, context: &Context) -> Result<(), Failure> {
+        let (key, version, changed) = match self {
+            Self::One { log, publisher } => {
+                log.flush().await?;
+                (log.key(), log.lock().length().into(), publisher.changed())
+            }
+            Self::Several { map, changed } => {
+                map.flush().await?;
+                (map.key(), version(map)?.into(), *changed)
+            }
         };
-        let (key, changed) = (self.log.key().to_string(), self.publisher.changed());
-        Ok(context.output.event(&Event::MapDone { key, version, changed })?)
+        Ok(context.output.event(&Event::MapDone { key: key.to_string(), version, changed })?)
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar::cards::extension::printable;
-use dazaar::database::ListedMember;
 use dazaar::drive::{Drive, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Entry, Kind as EntryKind, Reach};
 use dazaar::{Market, Offer, now_ms};
@@ -57,8 +56,23 @@ pub(super) async fn run(
     let [first, content] = drive.parts().await?;
     market.adopt(&first.folder, &first.log);
     market.adopt(&content.folder, &content.log);
-    let members = [ListedMember { feed: content.feed, folder: content.folder }];
-    let offer = arguments.offer(first.feed, name.to_owned(), first.folder);
+    let mounted = drive.mounted_feeds(market).await?;
+    for (path, key) in &mounted.missing {
+        let path = printable(&format!("/{}", path.as_str()));
+        context
+            .output
+            .remark(&format!("Not sold along: {key}, mounted at {path}: it is not here, nor sold by you"));
+    }
+    let mut members = vec![content.listed()];
+    for feed in &mounted.feeds {
+        market.adopt(&feed.folder, &feed.log);
+        members.push(feed.listed());
+    }
+    if !mounted.feeds.is_empty() {
+        // They may mount this one again, by its key.
+        members.push(first.listed());
+    }
+    let offer = arguments.offer(first.feed, name.to_owned(), first.folder.clone());
     let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
     let is_described = card_describes(&offer);
     let mut listing = market.draft(offer, now_ms())?;
@@ -76,7 +90,8 @@ pub(super) async fn run(
             false => std::future::pending().await,
         }
     };
-    let served = serve::serve(context, market, vec![listing], &arguments.serving, followed).await;
+    let served =
+        serve::serve(context, market, (vec![listing], Vec::new()), &arguments.serving, followed).await;
     drive.flush().await?;
     served
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dazaar::drive::Drive;
 use dazaar::folder::Folder;
+use dazaar::hyperdb::HyperDb;
 use dazaar_table::Format;
 use dazaar_table::import::{Expect, FileFormat, RowReader};
 
@@ -34,6 +35,8 @@ pub(super) enum Source {
     Folder { path: PathBuf },
     /// A drive that exists already.
     Drive { path: PathBuf },
+    /// A map of several writers.
+    Several { path: PathBuf },
     /// Files that become a drive.
     Files { path: PathBuf },
 }
@@ -60,8 +63,12 @@ impl Source {
     fn folder(path: &Path) -> Result<Self, Failure> {
         let path = path.canonicalize()?;
         Ok(match () {
-            () if Folder::is_feed(&path) => Self::Folder { path },
+            () if Folder::is_feed(&path) => match HyperDb::folder_of_source(&path) {
+                Some(map) => Self::Several { path: map.to_owned() },
+                None => Self::Folder { path },
+            },
             () if Drive::is_in(&path) => Self::Drive { path },
+            () if HyperDb::is_in(&path) => Self::Several { path },
             () => Self::Files { path },
         })
     }
@@ -73,6 +80,7 @@ impl Source {
             | Self::Growing { path, .. }
             | Self::Folder { path }
             | Self::Drive { path }
+            | Self::Several { path }
             | Self::Files { path } => path.as_path(),
             Self::Spooled { .. } | Self::Stream { .. } => Path::new("stdin"),
         };
@@ -93,7 +101,7 @@ impl Source {
             | Self::Growing { format, .. }
             | Self::Spooled { format, .. }
             | Self::Stream { format } => Some(*format),
-            Self::Folder { .. } | Self::Drive { .. } | Self::Files { .. } => None,
+            Self::Folder { .. } | Self::Drive { .. } | Self::Several { .. } | Self::Files { .. } => None,
         }
     }
 
@@ -143,7 +151,9 @@ impl Source {
 
     fn input(&self) -> Result<Option<Input>, Failure> {
         let input: Box<dyn Read + Send> = match self {
-            Self::Folder { .. } | Self::Drive { .. } | Self::Files { .. } => return Ok(None),
+            Self::Folder { .. } | Self::Drive { .. } | Self::Several { .. } | Self::Files { .. } => {
+                return Ok(None);
+            }
             Self::File { path, .. } if is_compressed(path) => {
                 Box::new(flate2::read::MultiGzDecoder::new(open(path)?))
             }
@@ -177,6 +187,7 @@ impl Source {
             Self::Stream { format } => Self::Stream { format: *format },
             Self::Folder { path } => Self::Folder { path: path.clone() },
             Self::Drive { path } => Self::Drive { path: path.clone() },
+            Self::Several { path } => Self::Several { path: path.clone() },
             Self::Files { path } => Self::Files { path: path.clone() },
         })
     }

@@ -186,3 +186,23 @@ fn any_text_is_a_key() {
         assert!(matches!(refused, Err(DbError::Key(_))), "{key:?}");
     }
 }
+
+#[test]
+fn what_entries_know_and_is_not_here_is_told() {
+    let mut peers: Vec<Peer> = (1..=2).map(Peer::new).collect();
+    peers[0].authorize(2);
+    sync(&mut peers, 0, 1);
+    peers[1].put("a", "1");
+    peers[1].put("b", "2");
+    sync(&mut peers, 0, 1);
+    peers[0].put("c", "3");
+    let mut reader = Peer::new(3);
+    reader.db.feeds_mut().insert(key(1), peers[0].db.feeds()[&key(1)].clone());
+    assert_eq!(reader.db.view().unwrap().lacking(), [key(2)], "the owner had seen more");
+    let theirs = peers[1].db.feeds()[&key(2)].clone();
+    reader.db.feeds_mut().insert(key(2), theirs[..2].to_vec());
+    assert_eq!(reader.db.view().unwrap().lacking(), [key(2)]);
+    reader.db.feeds_mut().insert(key(2), theirs);
+    assert_eq!(reader.db.view().unwrap().lacking(), []);
+    assert_eq!(reader.values("b"), ["2"]);
+}

@@ -6,14 +6,14 @@ use crate::replication::limits::{FETCH_BLOCKS_START, REQUEST_TIMEOUT};
 use crate::replication::{Download, PeerId, ReplicationEvent};
 
 /// What one end has to say.
-fn polled(jar: &mut Jar, host: usize, link: usize) -> Vec<Message> {
+pub(super) fn polled(jar: &mut Jar, host: usize, link: usize) -> Vec<Message> {
     let now = jar.now;
     let host = &mut jar.hosts[host];
     let peer = PeerId(link as u64);
     std::iter::from_fn(|| host.feeds[0].poll_message(peer, &host.log, now).unwrap()).collect()
 }
 
-fn give(jar: &mut Jar, host: usize, link: usize, messages: Vec<Message>) {
+pub(super) fn give(jar: &mut Jar, host: usize, link: usize, messages: Vec<Message>) {
     let host = &mut jar.hosts[host];
     for message in messages {
         host.feeds[0].handle_message(PeerId(link as u64), message, &mut host.log, jar.now).unwrap();

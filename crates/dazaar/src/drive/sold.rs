@@ -1,0 +1,112 @@
+//! What is sold with a drive: the drives and feeds that are mounted in it, and in each other, as far as they are ours to sell.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dazaar_log::FeedKey;
+use dazaar_market::limits::MEMBERS_MAX;
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, View};
+use dazaar_trie::hypertrie::Trie;
+
+use super::{Drive, DriveAccessError};
+use crate::folder::Folder;
+use crate::market::{Market, MarketError};
+use crate::shared_log::SharedLog;
+use crate::stored_feed::StoredFeed;
+use crate::trie::FeedBlocks;
+
+/// What is mounted in a drive.
+#[derive(Debug, Default)]
+pub struct MountedFeeds {
+    /// Feeds that can be sold with it, each once.
+    pub feeds: Vec<StoredFeed>,
+    /// Drives and feeds that cannot, and where they are mounted in the drive that mounts them.
+    pub missing: Vec<(DrivePath, FeedKey)>,
+}
+
+/// What is mounted somewhere.
+struct Found {
+    path: DrivePath,
+    key: FeedKey,
+    is_drive: bool,
+}
+
+impl Drive {
+    /// Finds the feeds of all that is mounted in the drive, and in that, however deep: those that lie in the drive's folder, and those that
+    /// the market sells as well. What was bought from others is theirs to sell.
+    ///
+    /// # Errors
+    /// The records or the drive itself cannot be read.
+    pub async fn mounted_feeds(&self, market: &Market) -> Result<MountedFeeds, DriveAccessError> {
+        let [own, content] = self.parts().await?;
+        let mut known = BTreeSet::from([own.feed, content.feed]);
+        let (mut waiting, mut found) = (vec![own.log], MountedFeeds::default());
+        while let Some(drive) = waiting.pop() {
+            for Found { path, key, is_drive } in mounts_of(&drive)? {
+                if known.contains(&key) {
+                    continue;
+                }
+                let mut feeds = Vec::new();
+                feeds.extend(self.to_sell(market, key)?);
+                let named = match feeds.first() {
+                    Some(feed) if is_drive => {
+                        let first = feed.log.lock().block(0).ok().flatten();
+                        first.and_then(|first| Self::content_named_in(&first))
+                    }
+                    _ => None,
+                };
+                if let Some(named) = named {
+                    feeds.extend(self.to_sell(market, named)?);
+                }
+                let is_whole = feeds.len() == if is_drive { 2 } else { 1 };
+                if !is_whole || found.feeds.len() + feeds.len() >= MEMBERS_MAX {
+                    found.missing.push((path, key));
+                    continue;
+                }
+                if is_drive {
+                    waiting.extend(feeds.first().map(|feed| Arc::clone(&feed.log)));
+                }
+                feeds.retain(|feed| known.insert(feed.feed));
+                found.feeds.extend(feeds);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A feed that is ours to sell: here, or among what the market sells.
+    fn to_sell(&self, market: &Market, feed: FeedKey) -> Result<Option<StoredFeed>, DriveAccessError> {
+        let folder = self.store.folder_of(feed);
+        if Folder::is_begun(&folder) {
+            let log = self.store.feed(feed)?;
+            return Ok(Some(StoredFeed { feed, folder, log }));
+        }
+        let listed = market.listed_folder(&feed).map_err(MarketError::from)?;
+        // One that somebody else is using now cannot be sold by us.
+        Ok(listed.and_then(|folder| Some(StoredFeed { feed, log: market.log(&folder).ok()?, folder })))
+    }
+}
+
+/// What is mounted in the newest version of a drive that is here.
+fn mounts_of(metadata: &Arc<SharedLog>) -> Result<Vec<Found>, DriveError> {
+    let trie = Trie::new(FeedBlocks::new(Arc::clone(metadata)));
+    let view = View::new(&trie, trie.version());
+    let mut list = view.readdir(&DrivePath::default(), true)?;
+    let mut found = Vec::new();
+    loop {
+        match list.next(&view) {
+            Ok(Some(entry)) => {
+                let path = DrivePath::new(&entry.path);
+                if let Some(feed) = entry.feed() {
+                    found.push(Found { path, key: feed.key, is_drive: false });
+                } else if entry.is_mount
+                    && let Ok(mount) = view.mount_point(&path)
+                {
+                    found.push(Found { path, key: mount.key, is_drive: true });
+                }
+            }
+            Err(DriveError::Stat { .. }) => {}
+            // What cannot be read is not sold, and no reason not to sell the rest.
+            Ok(None) | Err(_) => return Ok(found),
+        }
+    }
+}
