@@ -18,6 +18,7 @@ use crate::authorities::Authorities;
 use crate::endpoint::{InUse, bind, builder, relay};
 use crate::error::IrohError;
 use crate::stream::IrohStream;
+use crate::window::NARROW;
 
 /// How long reaching an endpoint may take: a relay has to be reached first.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,9 +37,6 @@ const RELAYS_KEPT_MAX: usize = 8;
 
 /// Failures in a row after which our endpoint is given up.
 const FAILURES_MAX: u32 = 5;
-
-/// Bytes that may wait on a connection until they are read.
-const RECEIVE_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// Dials addresses of iroh. Binds a socket when it first does; what it has dialled ends with it.
 #[derive(Debug)]
@@ -81,7 +79,7 @@ impl IrohDialer {
             let failed = |error: &dyn Display| IrohError::Connect(format!("{error:#}"));
             let connection = endpoint.connect(target, ALPN).await.map_err(|error| failed(&error))?;
             let stream = connection.open_bi().await.map_err(|error| failed(&error))?;
-            Ok(IrohStream::new(connection, stream, in_use))
+            Ok(IrohStream::new(connection, stream, in_use).with_window())
         };
         let dialled = timeout(DIAL_TIMEOUT, dialling).await.map_err(|_| IrohError::Silent).flatten();
         self.count(&endpoint, dialled.is_ok()).await;
@@ -93,7 +91,7 @@ impl IrohDialer {
         let mut own = self.own.lock().await;
         if own.endpoint.is_none() {
             let relays: RelayMap = self.relays.iter().cloned().collect();
-            let unbound = builder(SecretKey::generate(), relays.clone(), &self.authorities, RECEIVE_WINDOW);
+            let unbound = builder(SecretKey::generate(), relays.clone(), &self.authorities, NARROW);
             *own = Own { endpoint: Some((bind(unbound, None).await?, relays)), ..Own::default() };
         }
         let (endpoint, relays) = own.endpoint.clone().ok_or(IrohError::Silent)?;

@@ -9,16 +9,33 @@ use iroh::{NetReportConfig, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKe
 
 use crate::authorities::Authorities;
 use crate::error::IrohError;
+use crate::window::WIDE;
 
-/// Bytes under way that a connection keeps until the other side has them: what 100 milliseconds take at 10 MB/s. More overflows the
-/// buffers of sockets on a fast line.
-const SEND_WINDOW: u64 = 1024 * 1024;
+/// Bytes that a connection keeps until the other side has them: what 100 milliseconds take at 10 MB/s. Who receives may want fewer.
+pub(crate) const SEND_WINDOW: u64 = 1024 * 1024;
 
 /// Packets that are acknowledged at once: each acknowledgement costs as much as a packet.
 const ACKNOWLEDGED_AT_ONCE: u32 = 10;
 
 /// Counts who uses an endpoint.
 pub(crate) type InUse = Arc<()>;
+
+/// How connections are: `receive_window` bytes may wait on one until they are read, though that may change, and `send_window` until the
+/// other side has them.
+pub(crate) fn transport(receive_window: u32, send_window: u64) -> QuicTransportConfig {
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_AT_ONCE.into());
+    QuicTransportConfig::builder()
+        .ack_frequency_config(Some(acknowledgements))
+        .max_concurrent_bidi_streams(1_u32.into())
+        .max_concurrent_uni_streams(0_u32.into())
+        .datagram_receive_buffer_size(None)
+        // There is one stream, and the window of the connection counts.
+        .stream_receive_window(receive_window.max(WIDE).into())
+        .receive_window(receive_window.into())
+        .send_window(send_window)
+        .build()
+}
 
 /// An endpoint that is not bound yet. `receive_window` bytes may wait on a connection until they are read.
 pub(crate) fn builder(
@@ -27,24 +44,13 @@ pub(crate) fn builder(
     authorities: &Authorities,
     receive_window: u32,
 ) -> Builder {
-    let mut acknowledgements = AckFrequencyConfig::default();
-    acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_AT_ONCE.into());
-    let transport = QuicTransportConfig::builder()
-        .ack_frequency_config(Some(acknowledgements))
-        .max_concurrent_bidi_streams(1_u32.into())
-        .max_concurrent_uni_streams(0_u32.into())
-        .datagram_receive_buffer_size(None)
-        .stream_receive_window(receive_window.into())
-        .receive_window(receive_window.into())
-        .send_window(SEND_WINDOW)
-        .build();
     // Iroh would ask public name servers where those of the system are silent.
     let names = DnsResolver::builder().with_system_defaults().disable_fallback().build();
     let mut report = NetReportConfig::default();
     report.captive_portal_check = false;
     Endpoint::builder(presets::Minimal)
         .secret_key(secret)
-        .transport_config(transport)
+        .transport_config(transport(receive_window, SEND_WINDOW))
         .dns_resolver(names)
         .ca_tls_config(authorities.tls())
         .net_report_config(report)

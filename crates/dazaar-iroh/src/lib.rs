@@ -9,13 +9,16 @@ mod authorities;
 mod dialer;
 mod endpoint;
 mod error;
+mod examine;
 mod listener;
 mod relay;
 mod stream;
+mod window;
 
 pub use authorities::Authorities;
 pub use dialer::IrohDialer;
 pub use error::IrohError;
+pub use examine::{RelayReport, examine_relay};
 pub use listener::{IrohListener, ListenSettings};
 pub use relay::{Relay, RelayError, RelaySettings, RelayTls};
 

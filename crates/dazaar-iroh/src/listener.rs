@@ -1,24 +1,25 @@
 //! An endpoint at which buyers connect, and which is bound anew should it be stuck.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dazaar::cards::{AddressError, HostPort, IrohAddress};
 use dazaar::transport::{BoxedStream, Connecting, Listener};
-use iroh::endpoint::{Endpoint, Incoming};
-use iroh::{RelayConfig, SecretKey, Watcher as _};
-use tokio::sync::mpsc;
+use iroh::endpoint::Endpoint;
+use iroh::{EndpointAddr, RelayConfig, RelayMap, SecretKey, Watcher as _};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::ALPN;
 use crate::authorities::Authorities;
-use crate::endpoint::{InUse, bind, builder, relay};
+use crate::endpoint::{InUse, bind, builder, relay, transport};
 use crate::error::IrohError;
 use crate::stream::IrohStream;
+use crate::window::WIDE;
 
 /// Connections that are being made at once. Further ones are refused.
 const HANDSHAKES_MAX: usize = 64;
@@ -35,11 +36,19 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long no relay may be reached before the endpoint is bound anew.
 const RELAY_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Questions to ourselves in a row that have to remain unanswered, in that time and a little more.
+const DEAF_AFTER: u32 = 2;
+
 /// Pause before binding is tried again, at first and at most.
 const BIND_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
 /// Bytes that may wait on a connection until they are read: buyers say little.
 const RECEIVE_WINDOW: u32 = 256 * 1024;
+
+/// Connections on which more may be under way, up to [`WIDE`] bytes, as long lines need. All together that is 256 MiB.
+const WIDE_MAX: usize = 32;
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How to listen.
 #[derive(Debug)]
@@ -120,7 +129,7 @@ struct Place {
     address: SocketAddr,
     relays: Vec<RelayConfig>,
     authorities: Authorities,
-    /// How long no relay may be reached.
+    /// How long nobody may be reached.
     patience: Duration,
 }
 
@@ -138,7 +147,7 @@ impl Place {
         loop {
             tokio::select! {
                 () = accept_all(&endpoint, &streams, &in_use) => tracing::warn!("the endpoint of iroh has ended"),
-                () = self.loses_touch(&endpoint, &in_use) => tracing::warn!("no relay is reached"),
+                () = self.loses_touch(&endpoint, &in_use) => tracing::warn!("the endpoint of iroh reaches nobody"),
             }
             endpoint.close().await;
             // Its sockets are free when it is gone.
@@ -159,10 +168,10 @@ impl Place {
         }
     }
 
-    /// Waits until no relay was reached for long while nobody was connected.
+    /// Waits until nobody was reached for long while nobody was connected.
     async fn loses_touch(&self, endpoint: &Endpoint, in_use: &InUse) {
         if self.relays.is_empty() {
-            return std::future::pending().await;
+            return self.goes_deaf(endpoint, in_use).await;
         }
         let mut status = endpoint.home_relay_status();
         loop {
@@ -179,10 +188,45 @@ impl Place {
             }
         }
     }
+
+    /// Without relays there is nobody to be reached but ourselves: waits until the endpoint has not answered us twice.
+    async fn goes_deaf(&self, endpoint: &Endpoint, in_use: &InUse) {
+        let mut failures = 0;
+        while failures < DEAF_AFTER {
+            sleep(self.patience / DEAF_AFTER).await;
+            let answers = Arc::strong_count(in_use) > 1 || self.is_answered(endpoint).await;
+            failures = if answers { 0 } else { failures + 1 };
+        }
+    }
+
+    /// Whether the endpoint answers another one on this machine.
+    async fn is_answered(&self, endpoint: &Endpoint) -> bool {
+        let mut place = self.address;
+        match place.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => place.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => place.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let unbound = builder(SecretKey::generate(), RelayMap::empty(), &self.authorities, RECEIVE_WINDOW);
+        let Ok(other) = bind(unbound, Some(SocketAddr::new(place.ip(), 0))).await else {
+            // That says nothing about the one that is asked.
+            return true;
+        };
+        let target = EndpointAddr::new(endpoint.id()).with_ip_addr(place);
+        let answered =
+            timeout(self.patience, other.connect(target, ALPN)).await.is_ok_and(|asked| asked.is_ok());
+        other.close().await;
+        answered
+    }
 }
 
 /// Takes in whoever connects, until the endpoint ends.
 async fn accept_all(endpoint: &Endpoint, streams: &mpsc::Sender<BoxedStream>, in_use: &InUse) {
+    let wide = endpoint
+        .create_server_config_builder(vec![ALPN.to_vec()])
+        .set_transport_config(transport(RECEIVE_WINDOW, WIDE.into()))
+        .build();
+    let (wide, places) = (Arc::new(wide), Arc::new(Semaphore::new(WIDE_MAX)));
     let mut handshakes = JoinSet::new();
     while let Some(incoming) = endpoint.accept().await {
         while handshakes.try_join_next().is_some() {}
@@ -192,18 +236,27 @@ async fn accept_all(endpoint: &Endpoint, streams: &mpsc::Sender<BoxedStream>, in
             // Only who was validated cannot be asked again.
             let _ = incoming.retry();
         } else {
-            handshakes.spawn(greet(incoming, streams.clone(), Arc::clone(in_use)));
+            let place = Arc::clone(&places).try_acquire_owned().ok();
+            let accepting = match &place {
+                Some(_) => incoming.accept_with(Arc::clone(&wide)),
+                None => incoming.accept(),
+            };
+            let in_use = Arc::clone(in_use);
+            let connecting = async move {
+                let connection = accepting?.await?;
+                let stream = connection.accept_bi().await?;
+                Ok(IrohStream::new(connection, stream, in_use).with_place(place))
+            };
+            handshakes.spawn(greet(connecting, streams.clone()));
         }
     }
 }
 
 /// Brings one connection to where a session can begin.
-async fn greet(incoming: Incoming, streams: mpsc::Sender<BoxedStream>, in_use: InUse) {
-    let connecting = async {
-        let connection = incoming.accept()?.await?;
-        let stream = connection.accept_bi().await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(IrohStream::new(connection, stream, in_use))
-    };
+async fn greet(
+    connecting: impl Future<Output = Result<IrohStream, BoxedError>>,
+    streams: mpsc::Sender<BoxedStream>,
+) {
     match timeout(HANDSHAKE_TIMEOUT, connecting).await {
         Ok(Ok(stream)) => {
             // Who finds no room in time comes again.
@@ -257,6 +310,31 @@ mod tests {
         };
         timeout(DEADLINE, talking).await.expect("a connection in time");
         serving.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn without_relays_an_endpoint_that_does_not_answer_is_given_up_unless_somebody_is_connected() {
+        let mut place = place(&[]);
+        place.address = "0.0.0.0:0".parse().unwrap();
+        let endpoint = place.bind().await.unwrap();
+        let (sink, _streams) = mpsc::channel(1);
+        let in_use = InUse::default();
+        let is_bound = |socket: &&SocketAddr| socket.is_ipv4();
+        place.address = *endpoint.bound_sockets().iter().find(is_bound).unwrap();
+        let patient = Place { patience: DEADLINE, ..place };
+        tokio::select! {
+            () = accept_all(&endpoint, &sink, &in_use) => panic!("it has ended"),
+            is_answered = patient.is_answered(&endpoint) => assert!(is_answered),
+        }
+        // As if nothing came out of its socket any more.
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let patience = Duration::from_millis(50);
+        let place = Place { address: silent.local_addr().unwrap(), patience, ..patient };
+        let connected = Arc::clone(&in_use);
+        assert!(timeout(10 * patience, place.loses_touch(&endpoint, &in_use)).await.is_err());
+        drop(connected);
+        timeout(DEADLINE, place.loses_touch(&endpoint, &in_use)).await.expect("an end in time");
+        endpoint.close().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

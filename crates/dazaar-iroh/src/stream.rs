@@ -3,11 +3,17 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-use iroh::endpoint::{Connection, ConnectionError, RecvStream, SendStream};
+use iroh::endpoint::{Connection, ConnectionError, Path, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::endpoint::{InUse, hang_up};
+use crate::window::Window;
+
+/// Time from one look at the length of the line to the next.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Both directions of a stream, and the connection that ends with it.
 #[derive(Debug)]
@@ -16,7 +22,18 @@ pub(crate) struct IrohStream {
     send: SendStream,
     receive: RecvStream,
     is_finished: bool,
+    measured: Option<Measured>,
+    /// A place among those with much under way.
+    _place: Option<OwnedSemaphorePermit>,
     _in_use: InUse,
+}
+
+/// The window of a stream that receives much, and when to look at its line.
+#[derive(Debug)]
+struct Measured {
+    window: Window,
+    began: Instant,
+    next_look: Instant,
 }
 
 impl IrohStream {
@@ -25,7 +42,36 @@ impl IrohStream {
         (send, receive): (SendStream, RecvStream),
         in_use: InUse,
     ) -> Self {
-        Self { connection, send, receive, is_finished: false, _in_use: in_use }
+        Self { connection, send, receive, is_finished: false, measured: None, _place: None, _in_use: in_use }
+    }
+
+    /// Lets as much be under way to us as the line takes.
+    pub(crate) fn with_window(mut self) -> Self {
+        let now = Instant::now();
+        self.measured = Some(Measured { window: Window::new(), began: now, next_look: now });
+        self.measure();
+        self
+    }
+
+    /// Keeps a place as long as there is the stream.
+    pub(crate) fn with_place(mut self, place: Option<OwnedSemaphorePermit>) -> Self {
+        self._place = place;
+        self
+    }
+
+    fn measure(&mut self) {
+        let Some(Measured { window, began, next_look }) = &mut self.measured else { return };
+        let now = Instant::now();
+        if now < *next_look {
+            return;
+        }
+        *next_look = now + LOOK_INTERVAL;
+        let paths = self.connection.paths();
+        let Some(path) = paths.iter().find(Path::is_selected) else { return };
+        if let Some(bytes) = window.handle_round_trip(now - *began, path.rtt()) {
+            tracing::debug!(bytes, round_trip = ?path.rtt(), "another window");
+            self.connection.set_receive_window(bytes.into());
+        }
     }
 }
 
@@ -36,6 +82,7 @@ impl AsyncRead for IrohStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = ready!(Pin::new(&mut self.receive).poll_read(context, buffer));
+        self.measure();
         // Whoever has gone has ended the stream too.
         let is_gone =
             || matches!(self.connection.close_reason(), Some(ConnectionError::ApplicationClosed(_)));

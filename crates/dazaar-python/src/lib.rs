@@ -2,6 +2,7 @@
 
 mod error;
 mod market;
+mod network;
 mod rows;
 mod runtime;
 mod sale;

@@ -16,6 +16,7 @@ use etcetera::BaseStrategy as _;
 use pyo3::prelude::*;
 
 use crate::error::{cannot_open, failed};
+use crate::network::join;
 use crate::runtime::{runtime, wait};
 use crate::sale::Sale;
 use crate::table::Table;
@@ -30,8 +31,14 @@ pub(crate) struct Market {
 impl Market {
     /// Opens the market in a folder, by default the one that the program `dazaar` uses; makes one if there is none.
     #[new]
-    #[pyo3(signature = (dir=None, *, passphrase=None))]
-    fn new(dir: Option<PathBuf>, passphrase: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (dir=None, *, passphrase=None, bootstrap=None, lan=None, proxy=None))]
+    fn new(
+        dir: Option<PathBuf>,
+        passphrase: Option<String>,
+        bootstrap: Option<Vec<String>>,
+        lan: Option<bool>,
+        proxy: Option<String>,
+    ) -> PyResult<Self> {
         let dir = match dir.or_else(|| std::env::var_os("DAZAAR_DIR").map(PathBuf::from)) {
             Some(dir) => dir,
             None => etcetera::choose_base_strategy().map_err(failed)?.data_dir().join("dazaar"),
@@ -45,7 +52,9 @@ impl Market {
         } else {
             Records::create(&dir, None, passphrase)
         };
-        Ok(Self { records: Arc::new(records.map_err(failed)?) })
+        let records = records.map_err(failed)?;
+        join(&records, bootstrap, lan, proxy)?;
+        Ok(Self { records: Arc::new(records) })
     }
 
     /// The key by which sellers know me.

@@ -13,6 +13,8 @@ import pyarrow
 import pytest
 
 PROGRAM = os.environ["DAZAAR_PROGRAM"]
+# Nobody outside is to hear of the tests, and those who want the network say so.
+os.environ["DAZAAR_NO_LAN"] = "true"
 ROWS = 20_000
 
 
@@ -213,6 +215,65 @@ def test_a_seller_who_is_gone_is_told(market):
         market.open("dazaar:" + "ab" * 32 + "?at=127.0.0.1:1", timeout=0.5)
     with pytest.raises(dazaar.DazaarError, match="nowhere"):
         market.open("nowhere")
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A node of the DHT, which is on this machine."""
+    with Program(tmp_path / "node", "node", "--listen", "127.0.0.1:0") as program:
+        yield program.event("node")["address"]
+
+
+def sold(tmp_path, *options):
+    """The program sells ten rows to everybody."""
+    file = tmp_path / "ticks.csv"
+    frame(range(10)).to_csv(file, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+    return Program(tmp_path / "seller", "sell", file, "--admit-all", "--listen", "127.0.0.1:0", *options)
+
+
+def test_a_key_is_enough_with_a_node_of_the_dht(tmp_path, node):
+    with sold(tmp_path, "--bootstrap", node) as program:
+        key = program.event("announced")["seller"]
+        market = dazaar.Market(tmp_path / "buyer", bootstrap=node)
+        assert market.open(key).range().to_arrow().num_rows == 10
+        with pytest.raises(dazaar.DazaarError, match="no address"):
+            dazaar.Market(tmp_path / "other").open(key)
+        with pytest.raises(TypeError, match="has its own"):
+            dazaar.open(key, market=market, bootstrap=node)
+
+
+def test_the_variables_of_the_program_count_too(tmp_path, node, monkeypatch):
+    with sold(tmp_path, "--bootstrap", node) as program:
+        key = program.event("announced")["seller"]
+        monkeypatch.setenv("DAZAAR_BOOTSTRAP", node)
+        monkeypatch.setenv("DAZAAR_DIR", str(tmp_path / "buyer"))
+        assert dazaar.open(key).range().to_arrow().num_rows == 10
+        with pytest.raises(dazaar.DazaarError, match="no address"):
+            dazaar.Market(tmp_path / "other", bootstrap=[]).open(key)
+
+
+def test_what_python_sells_is_found_through_the_dht(tmp_path, node):
+    market = dazaar.Market(tmp_path / "seller", bootstrap=[node])
+    market.sell(frame(range(10)), "prices", free=True)
+    dazaar.Market(tmp_path / "buyer")
+    with market.serve("prices") as sale:
+        out = tmp_path / "prices.csv"
+        command = [PROGRAM, "--dir", tmp_path / "buyer", "buy", sale.seller, "--to", out, "--bootstrap", node]
+        subprocess.run(command, check=True, timeout=60)
+    assert len(pandas.read_csv(out)) == 10
+
+
+def test_with_a_proxy_nobody_is_reached_around_it(tmp_path, seller):
+    market = dazaar.Market(tmp_path / "proxied", proxy="socks5://127.0.0.1:1")
+    with pytest.raises(dazaar.Unreachable):
+        market.open(seller, timeout=1)
+    with pytest.raises(dazaar.DazaarError):
+        dazaar.Market(tmp_path / "proxied", proxy="http://me:secret@127.0.0.1:1")
+
+
+def test_a_node_that_is_no_address_is_told(tmp_path):
+    with pytest.raises(dazaar.DazaarError):
+        dazaar.Market(tmp_path / "market", bootstrap="nowhere")
 
 
 def test_ctrl_c_ends_the_waiting(tmp_path):

@@ -4,6 +4,7 @@
 //! What a drive holds may be a stranger's. So no file is run as a page of this site, and while it is served to this machine alone,
 //! nobody gets it by another name: a page of the web must not read it through the browser of who serves it.
 
+mod crowd;
 mod file;
 mod guard;
 mod page;
@@ -36,13 +37,13 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
-/// Serves a drive to everybody who connects, in the version that is the newest in `shown`, until `listener` fails.
+/// Serves a drive to everybody who connects (256 at once, 32 of one host), in the version that is the newest in `shown`, until `listener` fails.
 ///
 /// # Errors
 /// That of the listener.
 pub async fn serve(listener: TcpListener, shown: watch::Receiver<Shown>) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    axum::serve(listener, router(address, shown)).await
+    axum::serve(crowd::Crowd::new(listener), router(address, shown)).await
 }
 
 /// Answers for a drive that is served at `address`.

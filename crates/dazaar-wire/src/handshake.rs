@@ -84,8 +84,8 @@ pub enum Expected {
     Anybody,
     /// Nobody else.
     Only(IdentityKey),
-    /// Everybody else: whoever has one is reached in another way.
-    AllBut(IdentityKey),
+    /// Everybody but these two: whoever is one of them is reached in another way.
+    AllBut([IdentityKey; 2]),
 }
 
 /// A handshake under way.
@@ -209,7 +209,9 @@ impl Handshake {
             Expected::Only(expected) if expected != actual => {
                 Err(PeerFault::WrongIdentity { expected, actual })
             }
-            Expected::AllBut(unwanted) if unwanted == actual => Err(PeerFault::UnwantedIdentity { actual }),
+            Expected::AllBut(unwanted) if unwanted.contains(&actual) => {
+                Err(PeerFault::UnwantedIdentity { actual })
+            }
             _ => Ok(()),
         }
     }

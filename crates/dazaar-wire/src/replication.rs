@@ -5,8 +5,9 @@
 //! made when it can take it, and costs no memory before. The log is lent to each call; blocks enter it only verified.
 //!
 //! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
-//! What a peer owes us: `window` of single blocks, `fetches` of ranges. What we owe it: `upload` and `announce`. Who may ask at all: `switches`.
-//! Whether a peer of a feed that we write knows another history of it: `watch`. How much of an answer may go: `scale`.
+//! What a peer owes us: `window` of single blocks, `fetches` of ranges; what a slow one does: `endgame`. What we owe it: `upload` and
+//! `announce`. Who may ask at all: `switches`. Whether a peer of a feed that we write knows another history of it: `watch`. How much of an
+//! answer may go: `scale`.
 //!
 //! Messages to a peer are taken in this order: `Status`, `Have` and `Unhave`, `Want`, `Request`, `Data`, and `Fetch` and `Blocks` with
 //! peers of our own kind, who send ranges (see [`Transfer`]). Requests come before
@@ -58,6 +59,7 @@ use dazaar_log::{Feed, Log, Storage};
 
 mod announce;
 mod download;
+mod endgame;
 mod event;
 mod fault;
 mod fetches;
@@ -126,6 +128,8 @@ pub struct Replication {
     peers: BTreeMap<PeerId, Peer>,
     /// Blocks that some peer owes us.
     requested: RangeSet,
+    /// Those of them that two owe us.
+    doubled: RangeSet,
     update: Update,
     events: VecDeque<ReplicationEvent>,
     /// Nothing was missing when we last looked, and that was told.
@@ -157,6 +161,7 @@ impl Replication {
             selection: Selection::new(download),
             peers: BTreeMap::new(),
             requested: RangeSet::default(),
+            doubled: RangeSet::default(),
             update: Update::Idle,
             events: VecDeque::new(),
             complete: !matches!(download, Download::All | Download::Linear),
@@ -426,7 +431,7 @@ impl Replication {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to say, unless something happens before.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.peers.values().filter_map(Peer::timeout).min()
+        self.peers.values().filter_map(Peer::timeout).chain(self.slow_at()).min()
     }
 
     /// Which peers have owed us something for too long: end their sessions and remove them. What others seem to have lost is
@@ -435,8 +440,9 @@ impl Replication {
         let mut faults = Vec::new();
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let lost = self.handle_lost(id, now);
-            let deadline = self.peers.get(&id).and_then(Peer::deadline);
-            if lost.is_err() || deadline.is_some_and(|deadline| deadline <= now) {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.fetches.handle_timeout(now);
+            if lost.is_err() || peer.deadline().is_some_and(|deadline| deadline <= now) {
                 faults.push((id, ReplicationFault::RequestTimeout));
             }
         }

@@ -39,7 +39,7 @@ use payments::Payment;
 
 pub use session::BuyerEnd;
 
-use candidates::Candidates;
+use candidates::{Candidates, DIALLED_MAX};
 use session::{BuyerConnection, expired};
 
 /// Notices that wait for a slow watcher; older ones are dropped.
@@ -348,8 +348,8 @@ impl Buyer {
     }
 
     /// Connects to the seller and goes on with whoever proves first to be it, at the order's addresses and wherever the market's
-    /// [`Discovery`] finds it; and again whenever the connection ends. Returns only when trying again is
-    /// pointless.
+    /// [`Discovery`] finds it; and again whenever the connection ends. Where it turns out later that the seller can be reached in a
+    /// better way, it goes on there. Returns only when trying again is pointless.
     ///
     /// Meanwhile buyers of a free feed serve each other, if [`BuyerOptions::share`] says so.
     pub async fn run(&self) -> BuyerEnd {
@@ -371,13 +371,21 @@ impl Buyer {
         let lookup = discovery.map(|discovery| discovery.look_up(self.seller().discovery_key()));
         let known = self.0.order.link.addresses.iter();
         let known = known.filter(|address| self.0.market.dialer(address).is_some());
-        let mut candidates = Candidates::new(Instant::now(), known, lookup);
+        let mut candidates = Candidates::new(Instant::now(), known, lookup, DIALLED_MAX);
         loop {
-            let (address, mut session) = match self.connect(&mut candidates).await {
+            let (mut address, mut session) = match self.connect(&mut candidates).await {
                 Ok(connected) => connected,
                 Err(end) => return end,
             };
-            let end = session.run().await;
+            let end = loop {
+                let better = tokio::select! {
+                    end = session.run() => break end,
+                    better = self.improve(&mut candidates, &address) => better,
+                };
+                // What was under way is asked for again at the other address.
+                std::mem::replace(&mut session, better.1).finish().await;
+                address = better.0;
+            };
             let was_served = session.was_served();
             session.finish().await;
             if end.is_final() {
@@ -406,7 +414,7 @@ impl Buyer {
             tokio::select! {
                 Some((address, outcome)) = attempts.next() => match outcome {
                     Ok(session) => {
-                        candidates.handle_connected();
+                        candidates.handle_connected(Instant::now());
                         return Ok((address, session));
                     }
                     Err(end) if end.is_final() => return Err(end),
@@ -422,6 +430,28 @@ impl Buyer {
                         }
                     }
                 },
+                () = candidates.hear() => {}
+                () = expired(due) => {}
+            }
+        }
+    }
+
+    /// Waits until the seller has proved to be at a better address than the present one.
+    async fn improve(&self, candidates: &mut Candidates, present: &Address) -> (Address, BuyerConnection) {
+        loop {
+            if let Some(address) = candidates.dial_better(Instant::now(), present) {
+                match self.dial(address).await {
+                    (address, Ok(session)) => return (address, session),
+                    (address, Err(end)) => {
+                        tracing::debug!(%address, %end, "no better address");
+                        if end.is_about_identity() {
+                            candidates.handle_impostor(&address);
+                        }
+                    }
+                }
+            }
+            let due = candidates.better_due(present);
+            tokio::select! {
                 () = candidates.hear() => {}
                 () = expired(due) => {}
             }

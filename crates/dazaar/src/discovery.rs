@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-pub use dazaar_wire::discovery::{Mode, Topic};
-pub use settings::{DEFAULT_BOOTSTRAP, DiscoveryError, DiscoverySettings, LanScope};
+pub use dazaar_wire::discovery::{Mapping, Mode, Topic};
+pub use settings::{DEFAULT_BOOTSTRAP, DiscoveryError, DiscoverySettings, LanScope, bootstrap_nodes};
 
 use task::{Command, Task};
 
@@ -59,6 +59,8 @@ pub struct DiscoveryStatus {
     pub bound: Option<SocketAddrV4>,
     /// The address from which the DHT sees us, if several nodes agree.
     pub public: Option<SocketAddrV4>,
+    /// What a router makes of the DHT node's address.
+    pub mapping: Mapping,
     /// Network interfaces on which sellers are looked for.
     pub interfaces: usize,
 }

@@ -18,8 +18,8 @@ use crate::replicator::Replicator;
 /// Questions that wait for a slow connection; older ones are not asked there.
 const QUESTIONS_WAITING: usize = 64;
 
-/// How long somebody who is to help may take to open a feed.
-const STRANGER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long somebody who is to help may take to open a feed: whoever only says that they have it holds a place for so long.
+const STRANGER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Feeds that are replicated with every peer. More may be added at any time.
 #[derive(Debug)]
@@ -155,30 +155,34 @@ pub async fn replicate<S: AsyncRead + AsyncWrite + Unpin>(
     role: Role,
     feeds: &FeedSet,
 ) -> Result<(), ConnectionError> {
-    run(stream, role, feeds, None).await
+    run(stream, (role, &new_identity()), feeds, None).await
+}
+
+/// Somebody whom nobody knows.
+pub(crate) fn new_identity() -> IdentityKeyPair {
+    IdentityKeyPair::from_seed(&rand::random())
 }
 
 /// The same with somebody who may help: of what they send blocks count, and nothing else. It ends with an error if nobody who knows a
 /// feed's key is there within a moment.
 pub(crate) async fn replicate_with_helper<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    role: Role,
+    who: (Role, &IdentityKeyPair),
     expected: Expected,
     feeds: &FeedSet,
 ) -> Result<(), ConnectionError> {
-    run(stream, role, feeds, Some(expected)).await
+    run(stream, who, feeds, Some(expected)).await
 }
 
 async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    role: Role,
+    (role, identity): (Role, &IdentityKeyPair),
     feeds: &FeedSet,
     helper: Option<Expected>,
 ) -> Result<(), ConnectionError> {
-    let identity = IdentityKeyPair::from_seed(&rand::random());
     let config = Config {
         role,
-        identity: &identity,
+        identity,
         expected: helper.unwrap_or(Expected::Anybody),
         security: SecurityPolicy::Offer,
         seed: rand::random(),
@@ -354,7 +358,8 @@ mod tests {
         let feeds = FeedSet::new();
         let (near, far) = tokio::io::duplex(1024);
         drop(far);
-        let helper = replicate_with_helper(near, Role::Initiator, Expected::Anybody, &feeds).await;
+        let helper =
+            replicate_with_helper(near, (Role::Initiator, &new_identity()), Expected::Anybody, &feeds).await;
         assert!(helper.is_err(), "or else they would be dialled again at once");
     }
 }

@@ -20,8 +20,9 @@ use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, Offer, Seller, SellerNoti
 use process::Process;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// How long anything may take before the test fails.
@@ -100,7 +101,22 @@ async fn serve(market: &Arc<Market>, listing: &Listing) -> (Seller, u16) {
     (seller, port)
 }
 
-/// A buyer of ours who knows nothing but the seller's key.
+/// Passes connections on to a port of this machine, as long as this is held.
+fn pass_on(listener: TcpListener, port: u16) -> JoinSet<()> {
+    let mut passing = JoinSet::new();
+    passing.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    passing
+}
+
+/// A buyer of ours, who mostly knows nothing but the seller's key.
 struct Purchase {
     _folder: TempDir,
     buyer: Buyer,
@@ -109,10 +125,14 @@ struct Purchase {
 
 impl Purchase {
     fn new(seller: IdentityKey, settings: DiscoverySettings) -> Self {
+        Self::of(Link::new(seller), settings)
+    }
+
+    fn of(link: Link, settings: DiscoverySettings) -> Self {
         let folder = TempDir::new().unwrap();
         let market = Arc::new(Market::create(folder.path(), None, None).unwrap());
         market.discover_by(settings);
-        let buyer = Buyer::new(market, Link::new(seller).into(), BuyerOptions::default()).unwrap();
+        let buyer = Buyer::new(market, link.into(), BuyerOptions::default()).unwrap();
         let notices = buyer.notices();
         let connection = buyer.clone();
         tokio::spawn(async move { connection.run().await });
@@ -374,15 +394,7 @@ async fn a_buyer_of_npm_that_finds_our_seller_twice_keeps_one_connection() {
     let second = Discovery::start(settings(Some(&bootstrap), LanScope::None)).unwrap();
     second.announce(sale.topic(), relay.local_addr().unwrap().port(), true);
     announced(&second, sale.topic()).await;
-    let port = sale.port;
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = relay.accept().await {
-            tokio::spawn(async move {
-                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
+    let _passing = pass_on(relay, sale.port);
     let key = sale.seller.key().to_string();
     let mut buyer = Js::start("swarm-buyer.js", &["--seller", &key, "--bootstrap", &bootstrap, "--lan"]);
     buyer.process.wait_until("the second connection to be ended", |event| {
@@ -430,4 +442,45 @@ async fn a_seller_on_loopback_is_not_announced_to_the_network() {
     outside.announce(topic, 80, true);
     assert_eq!(announced(&outside, topic).await, 0);
     assert_eq!(node.status().await.records, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_purchase_moves_to_a_better_address_and_back_when_that_is_gone() {
+    let (_node, bootstrap) = entrance().await;
+    let sale = Sale::new(settings(None, LanScope::None)).await;
+    let [far, near] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [far, near] = [far, near].map(|listener| {
+        listener.set_nonblocking(true).unwrap();
+        TcpListener::from_std(listener).unwrap()
+    });
+    let near_port = near.local_addr().unwrap().port();
+    // By its name, the place might be anywhere.
+    let link_address: Address = format!("localhost:{}", far.local_addr().unwrap().port()).parse().unwrap();
+    let (_far, near) = (pass_on(far, sale.port), pass_on(near, sale.port));
+    let link = Link { addresses: vec![link_address.clone()], ..Link::new(sale.seller.key()) };
+    let mut purchase = Purchase::of(link, settings(Some(&bootstrap), LanScope::None));
+    assert_eq!(purchase.connected().await, link_address);
+    purchase.holds(3).await;
+
+    let announcer = Discovery::start(settings(Some(&bootstrap), LanScope::None)).unwrap();
+    announcer.announce(sale.topic(), near_port, true);
+    // No end of a connection is told on the way.
+    let moved = timeout(DEADLINE, async {
+        loop {
+            match purchase.notices.recv().await.unwrap() {
+                BuyerNotice::Connected { address, .. } => return address,
+                BuyerNotice::Disconnected { reason, .. } => panic!("{reason}"),
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(moved.await.expect("a move in time").to_string(), format!("127.0.0.1:{near_port}"));
+    let log = sale.market.own_feed("ticks").unwrap();
+    log.append(&["four"]).unwrap();
+    purchase.holds(4).await;
+
+    drop(near);
+    assert_eq!(purchase.connected().await, link_address);
+    log.append(&["five"]).unwrap();
+    purchase.holds(5).await;
 }

@@ -58,11 +58,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     payment: PaymentArguments,
 
-    /// Of a feed that is free for everybody, serve other buyers and ask them too, who are found as sellers are
-    #[arg(long)]
-    share: bool,
+    /// Of a feed that is free for everybody, neither serve other buyers nor ask them: they would see this machine's address
+    #[arg(long, env = "DAZAAR_NO_SHARE", hide_env_values = true)]
+    no_share: bool,
 
-    /// The same, at this address [default: 0.0.0.0, any free port]
+    /// Where to serve other buyers of such a feed, who are found as sellers are [default: 0.0.0.0, any free port]
     #[arg(long, value_name = "IP:PORT", env = "DAZAAR_SHARE_ON", hide_env_values = true)]
     share_on: Option<SocketAddr>,
 
@@ -109,7 +109,7 @@ impl Arguments {
     /// Where to serve other buyers.
     fn share(&self) -> Option<SocketAddr> {
         let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        self.share_on.or_else(|| self.share.then_some(anywhere))
+        (!self.no_share).then(|| self.share_on.unwrap_or(anywhere))
     }
 
     fn download(&self) -> Download {

@@ -8,7 +8,7 @@ use dazaar::Market;
 use dazaar::discovery::{DiscoverySettings, LanScope, Mode};
 use dazaar::transport::{Proxy, Tcp};
 
-use super::iroh::beside_a_proxy;
+use super::iroh::{IrohArguments, beside_a_proxy};
 use super::network::NetworkArguments;
 use crate::failure::{Failure, Kind};
 use crate::secrets;
@@ -44,6 +44,11 @@ impl DialArguments {
             market.discover_by(DiscoverySettings { lan: LanScope::None, ..DiscoverySettings::default() });
         }
         Ok(proxy)
+    }
+
+    /// Whether iroh is used, and with whose help.
+    pub(super) const fn iroh(&self) -> &IrohArguments {
+        &self.network.iroh
     }
 
     /// Has a market dial sellers as the options say, but find none.

@@ -1,6 +1,7 @@
 //! `dazaar doctor`: what is wrong with a feed's folder, and what can be done about it; or with the way to a seller.
 
 mod network;
+mod relays;
 
 use std::io;
 use std::path::Path;
@@ -17,7 +18,8 @@ use crate::failure::{Failure, Kind};
 
 /// Look at every file of a feed, and repair what the others prove; or look for the way to a seller
 ///
-/// With a link or a card every way to the seller is tried, and what is wrong with each is told.
+/// With a link or a card every way to the seller is tried, and what is wrong with each is told; also what kind of router is in between,
+/// as far as nodes of the DHT (two or more hosts) tell, and whether relays of iroh are reached.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dazaar doctor prices

@@ -52,9 +52,15 @@ impl IrohArguments {
         dialer.map(|dialer| Some(Arc::new(dialer) as _)).map_err(Failure::input)
     }
 
+    /// URLs of the relays that help.
+    #[cfg(feature = "iroh")]
+    pub(super) fn relays(&self) -> impl Iterator<Item = &str> {
+        self.relay.iter().map(String::as_str)
+    }
+
     /// Who may vouch for relays.
     #[cfg(feature = "iroh")]
-    fn authorities(&self) -> Result<dazaar_iroh::Authorities, Failure> {
+    pub(super) fn authorities(&self) -> Result<dazaar_iroh::Authorities, Failure> {
         let read = self.relay_ca.as_deref().map(dazaar_iroh::Authorities::read).transpose();
         read.map(Option::unwrap_or_default).map_err(Failure::input)
     }

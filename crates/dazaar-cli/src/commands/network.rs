@@ -6,12 +6,9 @@ use std::str::FromStr;
 use clap::Args;
 use dazaar::Market;
 use dazaar::cards::{AddressError, HostPort};
-use dazaar::discovery::{DEFAULT_BOOTSTRAP, DiscoverySettings, LanScope, Mode};
+use dazaar::discovery::{DiscoverySettings, LanScope, Mode, bootstrap_nodes};
 
 use super::iroh::IrohArguments;
-
-/// The word for the bootstrap nodes of npm hyperswarm.
-const DEFAULT: &str = "default";
 
 /// Where to look, besides at addresses that are known.
 #[derive(Debug, Clone, Args)]
@@ -67,20 +64,12 @@ impl NetworkArguments {
 
 /// Nodes to begin with.
 #[derive(Debug, Clone)]
-pub(super) enum Bootstrap {
-    /// Those of npm hyperswarm.
-    Default,
-    /// One.
-    At(HostPort),
-}
+pub(super) struct Bootstrap(Vec<HostPort>);
 
 impl Bootstrap {
     /// Where they are.
     pub(super) fn addresses(&self) -> Vec<HostPort> {
-        match self {
-            Self::Default => DEFAULT_BOOTSTRAP.iter().filter_map(|address| address.parse().ok()).collect(),
-            Self::At(address) => vec![address.clone()],
-        }
+        self.0.clone()
     }
 }
 
@@ -88,6 +77,6 @@ impl FromStr for Bootstrap {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        if text == DEFAULT { Ok(Self::Default) } else { text.parse().map(Self::At) }
+        bootstrap_nodes(text).map(Self)
     }
 }

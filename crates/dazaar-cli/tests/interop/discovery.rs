@@ -77,6 +77,7 @@ fn the_doctor_tells_which_ways_lead_to_a_seller() {
         ways.iter().find(|way| way["part"] == part).unwrap_or_else(|| panic!("{part}: {ways:?}"))
     };
     assert_eq!(way("DHT")["fine"], true);
+    assert!(text(way("NAT"), "detail").contains("others see our own address, 127.0.0.1:"), "{ways:?}");
     assert_eq!(way(&format!("dht {}", place.address))["fine"], true);
     assert_eq!(way(&format!("link {}", impostor.address))["fine"], false);
 

@@ -58,7 +58,22 @@ fn a_relay_of_our_own_is_enough() {
     buy(&scene, &link, &["--iroh"]);
     let mut doctor = scene.dazaar("nobody", &["doctor", &link, "--iroh"]);
     doctor.succeed();
+    let told = told_of(&doctor, &url);
+    assert!(told["fine"] == true && text(&told, "detail").contains("it speaks HTTP"), "{told}");
     assert!(relay.is_running());
+
+    relay.interrupt();
+    let mut doctor = scene.dazaar("nobody", &["doctor", &link, "--relay", &url]);
+    doctor.fail_with(5);
+    let told = told_of(&doctor, &url);
+    assert!(told["fine"] == false && text(&told, "detail").contains("refused"), "{told}");
+}
+
+/// What the doctor said of a relay.
+fn told_of(doctor: &Process, url: &str) -> Value {
+    let part = format!("relay {url}");
+    let told = doctor.seen().iter().find(|event| event["event"] == "way" && event["part"] == part.as_str());
+    told.unwrap_or_else(|| panic!("nothing of {url}: {doctor}")).clone()
 }
 
 #[test]

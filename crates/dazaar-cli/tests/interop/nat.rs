@@ -36,8 +36,12 @@ impl Stage {
 
     /// Runs a node of the DHT; its address.
     fn node(&self) -> (Process, String) {
-        let host = self.lab.host("node");
-        let mut process = host.dazaar(&self.scene, "node", &["node"]);
+        self.node_named("node")
+    }
+
+    fn node_named(&self, name: &str) -> (Process, String) {
+        let host = self.lab.host(name);
+        let mut process = host.dazaar(&self.scene, name, &["node"]);
         process.wait_for("node");
         (process, format!("{}:{PORT}", host.address))
     }
@@ -179,7 +183,41 @@ fn the_doctor_says_that_a_router_keeps_buyers_out() {
         assert_eq!(way["fine"], false);
     }
     assert!(text(way(&format!("dht {}:{PORT}", near.outside)), "detail").contains("timed out"), "{ways:?}");
+    // One node cannot tell what others see.
+    assert!(text(way("NAT"), "detail").contains("to the one host that was asked"), "{ways:?}");
     assert!(text(doctor.last("error"), "hint").contains("--relay"), "{doctor}");
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask nat"]
+fn the_doctor_names_the_kind_of_router() {
+    let stage = Stage::new();
+    let ((_one, one), (_other, other)) = (stage.node_named("node"), stage.node_named("node2"));
+    let relay = stage.relay();
+    let near = stage.lab.host("seller");
+    let (_seller, link) = stage.sell(&near, &[]);
+    let options = [&["--bootstrap", &one, "--bootstrap", &other][..], &relay.options()].concat();
+    for (router, name, fine, kind) in [
+        (None, "open", true, "others see our own address"),
+        (Some(Router::PortRestricted), "restricted", true, "to everybody: iroh can punch holes"),
+        (Some(Router::FullCone), "cone", true, "to everybody: iroh can punch holes"),
+        (Some(Router::Symmetric), "symmetric", false, "symmetric"),
+    ] {
+        let far = match router {
+            None => stage.lab.host(name),
+            Some(router) => stage.lab.host_behind(router, name),
+        };
+        let (mut doctor, ways) = stage.examine(&far, &link, &options);
+        doctor.succeed();
+        let nat = find(&ways, "NAT");
+        assert_eq!(nat["fine"], fine, "{nat}");
+        for told in [kind, &far.outside] {
+            assert!(text(nat, "detail").contains(told), "{told}: {nat}");
+        }
+        let relayed = find(&ways, &format!("relay {}", relay.url));
+        assert_eq!(relayed["fine"], true, "{relayed}");
+        assert!(text(relayed, "detail").contains(&format!("seen as {}", far.outside)), "{relayed}");
+    }
 }
 
 #[test]
@@ -187,10 +225,15 @@ fn the_doctor_says_that_a_router_keeps_buyers_out() {
 fn the_doctor_says_that_no_udp_passes() {
     let stage = Stage::new();
     let (_node, node) = stage.node();
+    let relay = stage.relay();
     let (near, far) = (stage.lab.host("seller"), stage.lab.host_behind(Router::NoUdp, "buyer"));
     let (_seller, link) = stage.sell(&near, &["--iroh"]);
-    let (mut doctor, ways) = stage.examine(&far, &link, &["--bootstrap", &node, "--iroh"]);
+    let options = [&["--bootstrap", &node][..], &relay.options()].concat();
+    let (mut doctor, ways) = stage.examine(&far, &link, &options);
     doctor.succeed();
+    assert!(ways.iter().all(|way| way["part"] != "NAT"), "{ways:?}");
+    let relayed = find(&ways, &format!("relay {}", relay.url));
+    assert!(text(relayed, "detail").contains("UDP does not go there and back"), "{relayed}");
     assert_eq!(find(&ways, "DHT")["fine"], false);
     assert!(text(find(&ways, "DHT"), "detail").contains("no bootstrap node answers"), "{ways:?}");
     assert_eq!(find(&ways, &format!("link {}:{PORT}", near.address))["fine"], true);

@@ -33,10 +33,17 @@ _WAIT_SECONDS = 0.25
 
 
 class Market:
-    """A market folder: who I am, what I sell, what I buy. By default the one that the program `dazaar` uses."""
+    """A market folder: who I am, what I sell, what I buy. By default the one that the program `dazaar` uses.
 
-    def __init__(self, dir=None, *, passphrase=None):
-        self._native = _dazaar.Market(dir, passphrase=passphrase)
+    Sellers are found and reached as the program does it, and its environment variables count for what is not said: `bootstrap` is a
+    node of the DHT to begin with ("host:port", or "default" for those of npm hyperswarm), or a list of them; without one the DHT is not
+    used. `lan=False` leaves the local network out. With a `proxy` ("socks5://host:port") sellers are dialled through it only, and looked
+    for neither in the DHT nor on the local network. What is sold here is found in the same ways.
+    """
+
+    def __init__(self, dir=None, *, passphrase=None, bootstrap=None, lan=None, proxy=None):
+        nodes = None if bootstrap is None else _list(bootstrap)
+        self._native = _dazaar.Market(dir, passphrase=passphrase, bootstrap=nodes, lan=lan, proxy=proxy)
 
     @property
     def buyer(self) -> str:
@@ -210,9 +217,17 @@ class Live:
                 return Batch(batch)
 
 
-def open(table, *, market=None, **how) -> Table:
-    """Opens a table with the market of the program `dazaar`, or with another; see `Market.open`."""
-    return (market or Market()).open(table, **how)
+def open(table, *, market=None, bootstrap=None, lan=None, proxy=None, **how) -> Table:
+    """Opens a table with the market of the program `dazaar`, or with another; see `Market.open`.
+
+    How the seller is found and reached (see `Market`) is said here, unless the market says it.
+    """
+    network = {"bootstrap": bootstrap, "lan": lan, "proxy": proxy}
+    if market is None:
+        market = Market(**network)
+    elif any(setting is not None for setting in network.values()):
+        raise TypeError("a market has its own bootstrap, lan and proxy")
+    return market.open(table, **how)
 
 
 def _list(values) -> list:

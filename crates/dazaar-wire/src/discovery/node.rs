@@ -60,6 +60,7 @@ use super::Topic;
 use super::id::NodeId;
 use super::limits::{DATAGRAM_BYTES_MAX, OUTGOING_MAX};
 use super::message::{Kind, Message};
+use super::nat::Sighting;
 use super::random::Random;
 use super::rate::Rates;
 use super::reach::Reach;
@@ -217,6 +218,11 @@ impl Node {
     /// The address from which others see it, if they agree.
     pub fn public_address(&self) -> Option<SocketAddrV4> {
         self.upkeep.public_address()
+    }
+
+    /// By whom it was seen lately, and under which address.
+    pub fn sightings(&self) -> Vec<Sighting> {
+        self.upkeep.sightings()
     }
 
     /// Learns of bootstrap nodes whose addresses were not known before, and enters the DHT through them. They don't change how far

@@ -150,15 +150,17 @@ fn a_wrong_seller_hears_no_third_message() {
 fn who_is_not_wanted_hears_no_third_message() {
     let unwanted = identity(SELLER).public();
     let secrets = Secrets { ephemeral: bytes(BUYER_EPHEMERAL), nonce: [0x12; NONCE_BYTES] };
-    let expected = Expected::AllBut(unwanted);
-    let (mut buyer, first) =
-        Handshake::new(Role::Initiator, &identity(BUYER), expected, SecurityPolicy::Offer, &secrets);
-    let (mut seller, _) = start(Role::Responder, SecurityPolicy::Offer, None);
-    let (second, _) = hand(&mut seller, &first, 1000).unwrap();
-    let mut out = Vec::new();
-    let result = buyer.handle_bytes(&mut &second[..], &mut out).map(|_| ());
-    assert_eq!(result, Err(PeerFault::UnwantedIdentity { actual: unwanted }));
-    assert!(out.is_empty());
+    let other = identity(BUYER).public();
+    for expected in [[unwanted, other], [other, unwanted]].map(Expected::AllBut) {
+        let (mut buyer, first) =
+            Handshake::new(Role::Initiator, &identity(BUYER), expected, SecurityPolicy::Offer, &secrets);
+        let (mut seller, _) = start(Role::Responder, SecurityPolicy::Offer, None);
+        let (second, _) = hand(&mut seller, &first, 1000).unwrap();
+        let mut out = Vec::new();
+        let result = buyer.handle_bytes(&mut &second[..], &mut out).map(|_| ());
+        assert_eq!(result, Err(PeerFault::UnwantedIdentity { actual: unwanted }));
+        assert!(out.is_empty());
+    }
 }
 
 #[test]

@@ -135,6 +135,7 @@ impl Replication {
         peer.remote.handle_have(blocks.start, blocks.end - blocks.start)?;
         peer.handle_heard();
         self.requested.remove(blocks.clone());
+        self.doubled.remove(blocks.clone());
         self.store_range(id, range, log).inspect_err(|_| self.release(std::iter::once(blocks)))
     }
 
@@ -246,9 +247,9 @@ impl Replication {
         let unheard = (self.selection.download() == Download::Sparse)
             .then(|| peer.poll_unheard(&self.selection, log.have(), &self.requested, alone))
             .flatten();
-        let blocks =
-            unheard.or_else(|| peer.poll_range(&self.selection, log.have(), &self.requested, alone))?;
-        peer.fetches.request(blocks.clone(), now);
+        let blocks = unheard.or_else(|| peer.poll_range(&self.selection, log.have(), &self.requested, alone));
+        let blocks = blocks.or_else(|| self.poll_owed_elsewhere(id, log))?;
+        self.peers.get_mut(&id)?.fetches.request(blocks.clone(), now);
         self.requested.insert(blocks.clone());
         Some(Message::Fetch { start: blocks.start, length: Some(blocks.end - blocks.start) })
     }
@@ -266,7 +267,7 @@ impl Replication {
     }
 
     /// Whether nobody else serves us.
-    fn is_alone(&self) -> bool {
+    pub(super) fn is_alone(&self) -> bool {
         self.peers.values().filter(|peer| peer.switches.downloads()).count() <= 1
     }
 
@@ -282,10 +283,12 @@ impl Replication {
         self.release(owed);
     }
 
-    /// Blocks that nobody owes us any more.
+    /// Blocks that a peer owes us no more, and nobody else, unless two did.
     fn release(&mut self, blocks: impl IntoIterator<Item = Range<u64>>) {
         for blocks in blocks {
+            let doubled = self.take_doubled(&blocks);
             self.requested.remove(blocks.clone());
+            doubled.into_iter().for_each(|owed| self.requested.insert(owed));
             self.peers.values_mut().for_each(|peer| peer.wake(blocks.clone()));
         }
     }

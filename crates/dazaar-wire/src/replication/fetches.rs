@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::limits::{
     BLOCK_BYTES_GUESS, FETCH_BLOCKS_START, FETCH_BYTES, FETCHED_BYTES_MAX, FETCHES_MAX, REQUEST_TIMEOUT,
+    SLOW_AFTER,
 };
 use super::ranges::RangeSet;
 
@@ -26,6 +27,9 @@ pub(super) struct Fetches {
     mean_bytes: Option<u64>,
     /// When the peer last did what we are waiting for, or we began to wait.
     progress: Duration,
+    /// When it began with the first range that it owes, and whether that takes it long.
+    began: Duration,
+    slow: bool,
 }
 
 /// Everything from a block on.
@@ -55,8 +59,33 @@ impl Fetches {
     pub(super) fn request(&mut self, blocks: Range<u64>, now: Duration) {
         if self.owed.is_empty() {
             self.progress = now;
+            self.handle_begun(now);
         }
         self.owed.push_back(blocks);
+    }
+
+    const fn handle_begun(&mut self, now: Duration) {
+        (self.began, self.slow) = (now, false);
+    }
+
+    /// The single ranges that it owes.
+    pub(super) fn owed(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.owed.iter()
+    }
+
+    /// Whether the first of them takes it long.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow && !self.owed.is_empty()
+    }
+
+    /// When it does, unless it does already.
+    pub(super) fn slow_at(&self) -> Option<Duration> {
+        (!self.slow && !self.owed.is_empty()).then(|| self.began + SLOW_AFTER)
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        self.slow |= self.slow_at().is_some_and(|at| at <= now);
     }
 
     /// Everything from a block on is being asked for.
@@ -101,6 +130,7 @@ impl Fetches {
             first.start = blocks.end;
             if first.is_empty() {
                 self.owed.pop_front();
+                self.handle_begun(now);
             }
         } else if let Some(onward) = self.onward.as_mut().filter(|onward| onward.next == blocks.start) {
             onward.next = blocks.end;

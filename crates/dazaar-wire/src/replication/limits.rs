@@ -77,6 +77,10 @@ pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(200);
 /// while it sent later ones, is lost, and asked for anew.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A peer of our own kind that takes so long for about [`FETCH_BYTES`] is slow: what it owes is asked of others too, once they have
+/// nothing else to do.
+pub const SLOW_AFTER: Duration = Duration::from_secs(2);
+
 /// When so many blocks were asked for after an unanswered one, and half of them came, it is lost, and asked for anew.
 pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
 

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use dazaar_market::{Address, HostPort};
@@ -25,8 +26,8 @@ const HEARSAY_MAX: usize = 8;
 /// Impostors that are kept in mind.
 const IMPOSTORS_MAX: usize = 4096;
 
-/// Addresses that are dialled at once.
-const DIALLED_MAX: usize = 6;
+/// Addresses of a seller that are dialled at once.
+pub(super) const DIALLED_MAX: usize = 6;
 
 /// Head start of an address before the next one is dialled as well.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -36,6 +37,15 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 
 /// The longest pause between attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection goes on before a better address is tried, and pause from one such attempt to the next.
+const BETTER_PAUSE: Duration = Duration::from_secs(5);
+
+/// Pause before an address that was not better is tried as one again; each further one is twice as long.
+const BETTER_PAUSE_FIRST: Duration = Duration::from_secs(20);
+
+/// The longest of them.
+const BETTER_PAUSE_MAX: Duration = Duration::from_secs(600);
 
 /// Who named an address: the sooner in this list, the sooner it is dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +78,20 @@ struct Candidate {
     failures: u32,
     not_before: Instant,
     is_dialled: bool,
+    /// Attempts to move there that have come to nothing since it last served, and when to make another.
+    moves: u32,
+    no_move_before: Instant,
+}
+
+/// How good a connection is. The smaller one is the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// In our own network.
+    Near,
+    /// By TCP.
+    Direct,
+    /// Through iroh, which may mean a relay.
+    Iroh,
 }
 
 /// All addresses.
@@ -76,18 +100,29 @@ pub(super) struct Candidates {
     candidates: Vec<Candidate>,
     impostors: BTreeSet<Address>,
     lookup: Option<Lookup>,
+    /// Addresses that may be dialled, or in use, at once.
+    places: usize,
     last_dialled: Option<Instant>,
+    /// When a better address may be tried, as long as we are connected.
+    next_move: Instant,
 }
 
 impl Candidates {
-    /// The addresses of a link, and those that a lookup finds.
+    /// The addresses of a link, and those that a lookup finds; so many at once.
     pub(super) fn new<'a>(
         now: Instant,
         addresses: impl IntoIterator<Item = &'a Address>,
         lookup: Option<Lookup>,
+        places: usize,
     ) -> Self {
-        let mut candidates =
-            Self { candidates: Vec::new(), impostors: BTreeSet::new(), lookup, last_dialled: None };
+        let mut candidates = Self {
+            candidates: Vec::new(),
+            impostors: BTreeSet::new(),
+            lookup,
+            places,
+            last_dialled: None,
+            next_move: now,
+        };
         for address in addresses {
             candidates.add(now, address.clone(), Origin::Link);
         }
@@ -134,8 +169,16 @@ impl Candidates {
         if !self.make_room(&address, origin) {
             return;
         }
-        let (votes, failures, is_dialled) = (1, 0, false);
-        self.candidates.push(Candidate { address, origin, votes, failures, not_before: now, is_dialled });
+        self.candidates.push(Candidate {
+            address,
+            origin,
+            votes: 1,
+            failures: 0,
+            not_before: now,
+            is_dialled: false,
+            moves: 0,
+            no_move_before: now,
+        });
     }
 
     /// Gives up the least promising address that a new one competes with, if there is no room for both. False if there still is
@@ -176,7 +219,7 @@ impl Candidates {
     /// When to dial next.
     pub(super) fn due(&self) -> Option<Instant> {
         let dialled = self.candidates.iter().filter(|known| known.is_dialled).count();
-        if dialled >= DIALLED_MAX {
+        if dialled >= self.places {
             return None;
         }
         let idle = self.candidates.iter().filter(|known| !known.is_dialled);
@@ -197,7 +240,7 @@ impl Candidates {
     /// The seller was reached at an address, and it was good while it lasted.
     pub(super) fn handle_served(&mut self, now: Instant, address: &Address) {
         if let Some(known) = self.find(address) {
-            known.failures = 0;
+            (known.failures, known.moves) = (0, 0);
             known.rest(now, PAUSE_FIRST);
         }
     }
@@ -211,10 +254,40 @@ impl Candidates {
     }
 
     /// No attempt goes on any more: one of them has won.
-    pub(super) fn handle_connected(&mut self) {
+    pub(super) fn handle_connected(&mut self, now: Instant) {
         for known in &mut self.candidates {
             known.is_dialled = false;
         }
+        self.next_move = now + BETTER_PAUSE;
+    }
+
+    /// An address to move to, because it is better than the one at which we are connected. Until the next attempt it takes a while.
+    pub(super) fn dial_better(&mut self, now: Instant, present: &Address) -> Option<Address> {
+        if self.better_due(present).is_none_or(|due| due > now) {
+            return None;
+        }
+        let rank = self.rank(present);
+        let better =
+            self.candidates.iter_mut().filter(|known| known.is_better(rank) && known.no_move_before <= now);
+        let next = better.min_by_key(|known| (known.moves, known.rank(), Reverse(known.votes)))?;
+        // Until it has served, it counts as an attempt that came to nothing.
+        let pause = BETTER_PAUSE_MAX.min(BETTER_PAUSE_FIRST * 2u32.saturating_pow(next.moves.min(16)));
+        next.moves = next.moves.saturating_add(1);
+        next.no_move_before = now + pause.mul_f64(rand::random_range(0.75..1.25));
+        self.next_move = now + BETTER_PAUSE;
+        Some(next.address.clone())
+    }
+
+    /// When to look for a better address next; none if there is none.
+    pub(super) fn better_due(&self, present: &Address) -> Option<Instant> {
+        let rank = self.rank(present);
+        let better = self.candidates.iter().filter(|known| known.is_better(rank));
+        Some(better.map(|known| known.no_move_before).min()?.max(self.next_move))
+    }
+
+    fn rank(&self, address: &Address) -> Rank {
+        let known = self.candidates.iter().find(|known| known.address == *address);
+        known.map_or_else(|| rank(address), Candidate::rank)
     }
 
     /// Whether there is no address left, and none will be found.
@@ -228,11 +301,31 @@ impl Candidates {
 }
 
 impl Candidate {
+    fn rank(&self) -> Rank {
+        if self.origin == Origin::Lan { Rank::Near } else { rank(&self.address) }
+    }
+
+    /// Whether it is worth leaving a connection of this rank. Strangers may name what they like in our own network, so it is not for
+    /// their word.
+    fn is_better(&self, than: Rank) -> bool {
+        self.origin != Origin::Hearsay && self.rank() < than
+    }
+
     /// Sellers that come back must not be stormed by all their buyers at the same moment.
     fn rest(&mut self, now: Instant, pause: Duration) {
         self.is_dialled = false;
         self.not_before = now + pause.mul_f64(rand::random_range(0.5..1.0));
     }
+}
+
+fn rank(address: &Address) -> Rank {
+    let Some(place) = address.tcp() else { return Rank::Iroh };
+    let is_near = match place.host().parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Err(_) => false,
+    };
+    if is_near { Rank::Near } else { Rank::Direct }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dazaar_log::{IdentityKey, IdentityKeyPair};
 use dazaar_market::Address;
 use dazaar_wire::PeerFault;
 use dazaar_wire::session::{Expected, Role};
@@ -23,11 +24,14 @@ use super::candidates::Candidates;
 use super::session::expired;
 use crate::connection::ConnectionError;
 use crate::discovery::{Discovery, Topic};
-use crate::peer::replicate_with_helper;
+use crate::peer::{new_identity, replicate_with_helper};
 use crate::replicator::Replicator;
 
 /// Buyers who are served at once, besides those whom we dialled.
 const SERVED_MAX: usize = 32;
+
+/// Buyers whom we dial, or have dialled, at once: those who only hold a place are not to keep out the others.
+const ASKED_MAX: usize = 16;
 
 /// Pause after the system refused to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -62,7 +66,9 @@ impl Shared {
         let topic = feed.key().discovery_key();
         discovery.announce(topic, bound.port(), address.ip().is_loopback());
         let _announced = Announced { discovery: discovery.clone(), topic };
-        let mut candidates = Candidates::new(Instant::now(), &[], Some(discovery.look_up(topic)));
+        let mut candidates = Candidates::new(Instant::now(), &[], Some(discovery.look_up(topic)), ASKED_MAX);
+        // By which we know ourselves, should an address lead back to us in a way that this machine does not know.
+        let us = new_identity();
         let mut peers: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
         let (mut served, mut not_before) = (0, None);
         loop {
@@ -70,7 +76,7 @@ impl Shared {
                 if is_ourselves(bound, &address) {
                     candidates.handle_impostor(&address);
                 } else {
-                    peers.push(Box::pin(self.join(address)));
+                    peers.push(Box::pin(self.join(address, us.public())));
                 }
             }
             let due = candidates.due();
@@ -82,7 +88,7 @@ impl Shared {
                 accepted = listener.accept(), if served < SERVED_MAX && not_before.is_none() => match accepted {
                     Ok((stream, _)) => {
                         served += 1;
-                        peers.push(Box::pin(self.welcome(stream)));
+                        peers.push(Box::pin(self.welcome(stream, &us)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept another buyer");
@@ -117,21 +123,21 @@ impl Shared {
         }
     }
 
-    /// Replicates with whoever is at an address, unless that is the seller.
-    async fn join(&self, address: Address) -> Ended {
-        let expected = Expected::AllBut(self.order.link.seller);
+    /// Replicates with whoever is at an address, unless that is the seller, or `us`.
+    async fn join(&self, address: Address, us: IdentityKey) -> Ended {
+        let expected = Expected::AllBut([self.order.link.seller, us]);
         let joined = async {
             let stream = self.market.dial(&address).await?;
-            replicate_with_helper(stream, Role::Initiator, expected, &self.feeds).await
+            replicate_with_helper(stream, (Role::Initiator, &new_identity()), expected, &self.feeds).await
         };
         let ended = joined.await;
         (Some(address), ended)
     }
 
-    async fn welcome(&self, stream: TcpStream) -> Ended {
+    async fn welcome(&self, stream: TcpStream, us: &IdentityKeyPair) -> Ended {
         // Small messages must not wait for more; a socket that cannot be told works all the same.
         let _ = stream.set_nodelay(true);
-        (None, replicate_with_helper(stream, Role::Responder, Expected::Anybody, &self.feeds).await)
+        (None, replicate_with_helper(stream, (Role::Responder, us), Expected::Anybody, &self.feeds).await)
     }
 }
 

@@ -191,10 +191,14 @@ fn networks() -> Vec<Network> {
     networks.collect()
 }
 
+/// All addresses of this machine.
+pub(super) fn own_addresses() -> Vec<Ipv4Addr> {
+    networks().into_iter().map(|network| network.address).collect()
+}
+
 /// The addresses of this machine in its local networks.
 pub(super) fn local_addresses() -> Vec<Ipv4Addr> {
-    let addresses = networks().into_iter().map(|network| network.address);
-    addresses.filter(|address| !address.is_loopback()).collect()
+    own_addresses().into_iter().filter(|address| !address.is_loopback()).collect()
 }
 
 #[cfg(test)]

@@ -5,12 +5,26 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use dazaar_market::HostPort;
+use dazaar_market::{AddressError, HostPort};
 use dazaar_wire::discovery::Mode;
 
 /// The bootstrap nodes that npm hyperswarm 2 uses by default. We use them only if we are told to.
 pub const DEFAULT_BOOTSTRAP: [&str; 3] =
     ["bootstrap1.hyperdht.org:49737", "bootstrap2.hyperdht.org:49737", "bootstrap3.hyperdht.org:49737"];
+
+/// The word for them.
+const DEFAULT: &str = "default";
+
+/// Nodes of the DHT to begin with, as people name them: a host and a port, or `default` for those of npm hyperswarm.
+///
+/// # Errors
+/// It is neither.
+pub fn bootstrap_nodes(text: &str) -> Result<Vec<HostPort>, AddressError> {
+    if text == DEFAULT {
+        return DEFAULT_BOOTSTRAP.iter().map(|address| address.parse()).collect();
+    }
+    Ok(vec![text.parse()?])
+}
 
 /// Which local networks are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use dazaar_wire::discovery::{Announcement, NodeEvent};
+use dazaar_wire::discovery::{Announcement, Mapping, NodeEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::dht::Dht;
-use super::lan::{Lan, local_addresses};
+use super::lan::{Lan, local_addresses, own_addresses};
 use super::settings::{DiscoveryError, DiscoverySettings, LanScope};
 use super::{DiscoveryStatus, Found, Topic, Via};
 
@@ -239,6 +239,7 @@ impl Task {
             records: node.map_or(0, |node| node.records()),
             bound: self.dht.as_ref().and_then(Dht::bound),
             public: node.and_then(|node| node.public_address()),
+            mapping: node.map_or(Mapping::Unknown, |node| Mapping::of(&own_addresses(), &node.sightings())),
             interfaces: self.lan.as_ref().map_or(0, Lan::interfaces),
         }
     }

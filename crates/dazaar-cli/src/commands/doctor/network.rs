@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dazaar::cards::{Address, Link};
-use dazaar::discovery::{Discovery, Found, Via};
+use dazaar::discovery::{Discovery, Found, Mapping, Via};
 use dazaar::{Buyer, BuyerNotice, BuyerOptions, Market, explain};
 use dazaar_data::find_seller;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::Context;
+use super::{Context, relays};
 use crate::commands::dialling::DialArguments;
 use crate::event::Event;
 use crate::failure::{Failure, Kind};
@@ -40,6 +40,7 @@ pub(super) async fn examine(
         tell(context, "proxy", true, format!("sellers are dialled through {} only", proxy.address()))?;
     }
     let link = find_seller(&market, seller, &[])?.link;
+    relays::tell(context, dialling.iroh(), &link).await?;
     let mut ways: BTreeMap<String, (Address, &'static str)> = BTreeMap::new();
     for address in &link.addresses {
         ways.insert(address.to_string(), (address.clone(), "link"));
@@ -97,8 +98,41 @@ async fn search(context: &Context, discovery: &Discovery, link: &Link) -> Result
             nodes => format!("{nodes} nodes known; {public}; {} addresses named", count(Via::Dht)),
         };
         tell(context, "DHT", status.nodes > 0, detail)?;
+        if let Some((fine, detail)) = router(status.mapping) {
+            tell(context, "NAT", fine, detail)?;
+        }
     }
     Ok(found)
+}
+
+/// What a router makes of our UDP address, and what follows for who is behind it.
+fn router(mapping: Mapping) -> Option<(bool, String)> {
+    let (fine, detail) = match mapping {
+        Mapping::Unknown => return None,
+        Mapping::None { seen } => (
+            true,
+            format!(
+                "none: others see our own address, {seen}; what is listened for is reached, unless a firewall keeps it out"
+            ),
+        ),
+        Mapping::SeenOnce { seen } => (
+            true,
+            format!(
+                "a router shows {seen} for us to the one host that was asked; with a bootstrap node on another host, its kind is found out"
+            ),
+        ),
+        Mapping::Same { seen } => {
+            (true, format!("a router shows {seen} for us to everybody: iroh can punch holes into it"))
+        }
+        Mapping::Differs { seen, other } => (
+            false,
+            format!(
+                "a router shows another address to everybody (symmetric), as {seen} and {other}: iroh gets through to who lets everybody \
+                 in, and else by a relay"
+            ),
+        ),
+    };
+    Some((fine, detail))
 }
 
 /// Whether the seller is at an address, or why not.
@@ -134,6 +168,6 @@ async fn probe(
     Ok(timeout(patience, probing).await.unwrap_or_else(|_| Err("no answer in time".to_owned())))
 }
 
-fn tell(context: &Context, part: &str, fine: bool, detail: String) -> Result<(), Failure> {
+pub(super) fn tell(context: &Context, part: &str, fine: bool, detail: String) -> Result<(), Failure> {
     Ok(context.output.event(&Event::Way { part: part.to_owned(), fine, detail })?)
 }

@@ -12,6 +12,7 @@ use crate::discovery::Topic;
 use crate::discovery::limits::{
     CHECK_INTERVAL, CHECKED_NODES, PERSISTENT_AFTER, REFRESH_EMPTY_INTERVAL, REFRESH_INTERVAL,
 };
+use crate::discovery::nat::Sighting;
 use crate::discovery::random::Random;
 
 /// Nodes whose word about our address counts (classic).
@@ -36,7 +37,7 @@ pub(super) struct Upkeep {
     /// Strangers that are being asked whether they are who they say, with the numbers of the requests.
     pub(super) verifications: BTreeMap<SocketAddrV4, u64>,
     /// By whom we were seen under which address, the latest last.
-    witnesses: VecDeque<(SocketAddrV4, SocketAddrV4)>,
+    sightings: VecDeque<Sighting>,
 }
 
 impl Upkeep {
@@ -50,7 +51,7 @@ impl Upkeep {
             is_ready: false,
             checks: BTreeSet::new(),
             verifications: BTreeMap::new(),
-            witnesses: VecDeque::new(),
+            sightings: VecDeque::new(),
         }
     }
 
@@ -61,22 +62,27 @@ impl Upkeep {
     }
 
     /// A node says under which address it sees us.
-    pub(super) fn seen_as(&mut self, witness: SocketAddrV4, address: SocketAddrV4) {
-        self.witnesses.retain(|(other, _)| *other != witness);
-        if self.witnesses.len() == WITNESSES_MAX {
-            self.witnesses.pop_front();
+    pub(super) fn seen_as(&mut self, witness: SocketAddrV4, seen: SocketAddrV4) {
+        self.sightings.retain(|known| known.witness != witness);
+        if self.sightings.len() == WITNESSES_MAX {
+            self.sightings.pop_front();
         }
-        self.witnesses.push_back((witness, address));
+        self.sightings.push_back(Sighting { witness, seen });
+    }
+
+    /// By whom we were seen, and under which address.
+    pub(super) fn sightings(&self) -> Vec<Sighting> {
+        self.sightings.iter().copied().collect()
     }
 
     /// Our address as others see it, if they agree.
     pub(super) fn public_address(&self) -> Option<SocketAddrV4> {
         let mut votes: BTreeMap<SocketAddrV4, usize> = BTreeMap::new();
-        for (_, address) in &self.witnesses {
-            *votes.entry(*address).or_default() += 1;
+        for Sighting { seen, .. } in &self.sightings {
+            *votes.entry(*seen).or_default() += 1;
         }
         let (address, agreed) = votes.into_iter().max_by_key(|(_, votes)| *votes)?;
-        let others = self.witnesses.len() - agreed;
+        let others = self.sightings.len() - agreed;
         (agreed >= WITNESSES_AGREED_MIN && others <= WITNESSES_OTHERS_MAX).then_some(address)
     }
 }

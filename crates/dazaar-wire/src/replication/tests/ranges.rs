@@ -1,8 +1,10 @@
 //! Ranges between peers of our own kind.
 
+use std::time::Duration;
+
 use super::jar::*;
 use crate::message::Message;
-use crate::replication::limits::{FETCH_BLOCKS_START, REQUEST_TIMEOUT};
+use crate::replication::limits::{FETCH_BLOCKS_START, REQUEST_TIMEOUT, SLOW_AFTER};
 use crate::replication::{Download, PeerId, ReplicationEvent};
 
 /// What one end has to say.
@@ -275,4 +277,68 @@ fn a_peer_that_owes_and_is_silent_is_given_up() {
     let (mut jar, [_, _, link]) = begun(11);
     jar.sleep(2 * REQUEST_TIMEOUT);
     assert_eq!(jar.links[link].fault.as_deref(), Some("no requested block within 20 s"));
+}
+
+/// Blocks of ranges that are owed to a host on a link.
+fn owed(jar: &Jar, host: usize, link: usize) -> u64 {
+    let fetches = &jar.hosts[host].feeds[0].peers[&PeerId(link as u64)].fetches;
+    fetches.owed().map(|range| range.end - range.start).sum()
+}
+
+/// A buyer of two who have everything, of whom one has been asked for a part and is silent from then on; and the links to them.
+fn half_silent(seed: u64) -> (Jar, usize, [usize; 2]) {
+    let mut jar = Jar::of_ranges(seed);
+    let (silent, buyer) = (jar.writer(3000), jar.reader(Download::All));
+    let other = jar.writer(3000);
+    // Only one of several is asked for a part.
+    let empty = jar.reader(Download::All);
+    jar.connect(empty, buyer);
+    jar.settle();
+    let silent = jar.connect(silent, buyer);
+    while owed(&jar, buyer, silent) == 0 {
+        jar.sleep(Duration::from_millis(1));
+    }
+    jar.links[silent].deaf = Some(1);
+    let other = jar.connect(other, buyer);
+    jar.settle();
+    assert_eq!(jar.hosts[buyer].log.downloaded(), 3000 - owed(&jar, buyer, silent));
+    (jar, buyer, [silent, other])
+}
+
+#[test]
+fn what_a_slow_peer_owes_is_asked_of_an_idle_one_too() {
+    for seed in 0..20 {
+        let (mut jar, buyer, links) = half_silent(seed);
+        jar.sleep(SLOW_AFTER + Duration::from_millis(500));
+        jar.assert_holds(buyer, 0..3000);
+        assert!(links.iter().all(|link| jar.links[*link].fault.is_none()));
+        // What comes after all is nothing new, and no fault.
+        let events = jar.hosts[buyer].events.len();
+        jar.links[links[0]].deaf = None;
+        jar.settle();
+        assert_eq!(jar.hosts[buyer].events.len(), events);
+        assert_eq!(jar.links[links[0]].fault, None);
+        // From then on they share the work again.
+        jar.hosts[0].append(50);
+        jar.hosts[2].append(50);
+        jar.settle();
+        jar.assert_holds(buyer, 0..3050);
+    }
+}
+
+#[test]
+fn what_two_owe_is_asked_anew_when_both_are_gone() {
+    for seed in 0..20 {
+        let (mut jar, buyer, links) = half_silent(seed);
+        jar.links[links[1]].deaf = Some(1);
+        jar.sleep(SLOW_AFTER + Duration::from_millis(100));
+        assert_eq!(jar.hosts[buyer].log.downloaded(), 3000 - owed(&jar, buyer, links[0]));
+        assert_eq!(owed(&jar, buyer, links[1]), owed(&jar, buyer, links[0]));
+        let third = jar.writer(3000);
+        jar.cut(links[(seed % 2) as usize]);
+        jar.cut(links[1 - (seed % 2) as usize]);
+        jar.connect(third, buyer);
+        jar.settle();
+        jar.assert_holds(buyer, 0..3000);
+    }
 }

@@ -10,7 +10,7 @@ fn found(text: &str, via: Via) -> Found {
 
 fn candidates(link: &[&str]) -> (Candidates, Instant) {
     let (now, link) = (Instant::now(), link.iter().map(|text| address(text)).collect::<Vec<_>>());
-    (Candidates::new(now, &link, None), now)
+    (Candidates::new(now, &link, None, DIALLED_MAX), now)
 }
 
 #[test]
@@ -108,4 +108,72 @@ fn a_host_of_the_local_network_gets_a_few_places_and_the_network_not_all() {
     }
     assert_eq!(candidates.count(Origin::Lan), LAN_MAX);
     assert!(candidates.find(&address("8.0.0.1:1")).is_some());
+}
+
+/// What is dialled while we are connected at an address, until nothing is left to wait for or so many attempts were made; and when.
+fn moves(candidates: &mut Candidates, now: Instant, present: &str, most: usize) -> Vec<(Duration, Address)> {
+    let (mut dialled, present) = (Vec::new(), address(present));
+    while let Some(due) = candidates.better_due(&present).filter(|_| dialled.len() < most) {
+        dialled.push((due - now, candidates.dial_better(due, &present).unwrap()));
+        assert_eq!(candidates.dial_better(due, &present), None, "one at a time");
+    }
+    dialled
+}
+
+#[test]
+fn only_a_better_address_is_worth_a_move() {
+    let iroh = format!("iroh:{}", "ab".repeat(32));
+    for (link, found_at, present, better) in [
+        (&["8.0.0.1:1", "8.0.0.2:1"][..], None, "8.0.0.1:1", None),
+        (&["8.0.0.1:1"], Some(("192.168.0.2:1", Via::Lan)), "8.0.0.1:1", Some("192.168.0.2:1")),
+        (&["8.0.0.1:1", "192.168.0.2:1"], None, "8.0.0.1:1", Some("192.168.0.2:1")),
+        // Somebody on the local network says that they are at a public address.
+        (&["8.0.0.1:1"], Some(("8.0.0.2:1", Via::Lan)), "8.0.0.1:1", Some("8.0.0.2:1")),
+        (&["8.0.0.1:1"], Some(("192.168.0.2:1", Via::DhtNear)), "8.0.0.1:1", None),
+        (&["8.0.0.1:1", &iroh], None, "8.0.0.1:1", None),
+        (&["8.0.0.1:1", &iroh], None, &iroh, Some("8.0.0.1:1")),
+        (&[&iroh], Some(("8.0.0.1:1", Via::Dht)), &iroh, Some("8.0.0.1:1")),
+        (&["192.168.0.2:1", "192.168.0.3:1", "8.0.0.1:1"], None, "192.168.0.2:1", None),
+    ] {
+        let (mut candidates, now) = candidates(link);
+        if let Some((found_at, via)) = found_at {
+            candidates.handle_found(now, found(found_at, via));
+        }
+        candidates.handle_connected(now);
+        let dialled = moves(&mut candidates, now, present, 1);
+        let expected = better.map(|better| (BETTER_PAUSE, address(better)));
+        assert_eq!(dialled, expected.into_iter().collect::<Vec<_>>(), "{link:?} {found_at:?} {present}");
+    }
+}
+
+#[test]
+fn whoever_is_not_better_is_tried_less_and_less() {
+    let (mut candidates, now) = candidates(&["8.0.0.1:1"]);
+    for host in [2, 3] {
+        candidates.handle_found(now, found(&format!("192.168.0.{host}:1"), Via::Lan));
+    }
+    candidates.handle_connected(now);
+    let dialled = moves(&mut candidates, now, "8.0.0.1:1", 20);
+    let of = |host: u8| {
+        let host = address(&format!("192.168.0.{host}:1"));
+        let mut times = dialled.iter().filter(|(_, dialled)| *dialled == host).map(|(at, _)| *at);
+        let mut last = times.next().unwrap();
+        let pauses: Vec<_> = times.map(|at| at - std::mem::replace(&mut last, at)).collect();
+        pauses
+    };
+    for pauses in [of(2), of(3)] {
+        assert_eq!(pauses.len(), 9);
+        for (nth, pause) in pauses.into_iter().enumerate() {
+            let whole = BETTER_PAUSE_MAX.min(BETTER_PAUSE_FIRST * 2u32.pow(nth as u32));
+            // The other one may be in the way for a moment.
+            assert!(whole.mul_f64(0.75) <= pause && pause <= whole.mul_f64(1.25) + BETTER_PAUSE, "{pause:?}");
+        }
+    }
+    // None of that keeps an address from being dialled when the connection has ended.
+    let end = now + dialled.last().unwrap().0;
+    assert_eq!(candidates.due(), Some(now));
+    assert!(candidates.dial(end).is_some_and(|next| next != address("8.0.0.1:1")));
+    // One that has served is as good as new.
+    candidates.handle_served(end, &address("192.168.0.2:1"));
+    assert_eq!(moves(&mut candidates, end, "8.0.0.1:1", 1)[0].1, address("192.168.0.2:1"));
 }
