@@ -256,7 +256,7 @@ impl SellerConnection {
         Ok(())
     }
 
-    fn set_limits(&mut self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
+    fn set_limits(&self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
         let allowance = self.seller.buyers.allowance(buyer);
         if (limits.of_rows || limits.counts_rows) && allowance.lacks_rows() {
             allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
