@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dazaar::SharedLog;
 use dazaar::cards::price::TimeRange;
 use dazaar::contents::{BlockRows, Contents, RangeSet, RowBlocks};
+use dazaar::maps::db::is_header;
 use dazaar::maps::hypertrie::Header;
 use dazaar_table::index::Entry;
 use dazaar_table::read::{self, Query};
@@ -16,7 +17,7 @@ pub fn contents_of(log: &SharedLog) -> Option<Arc<dyn Contents>> {
     if header::decode(&first).is_ok() {
         return Some(Arc::new(TableBlocks::default()));
     }
-    let is_map = Header::decode(&first).is_ok();
+    let is_map = Header::decode(&first).is_ok() || is_header(&first);
     (!is_map).then(|| Arc::new(RowBlocks) as Arc<dyn Contents>)
 }
 

@@ -227,7 +227,9 @@ impl Buyer {
             given_up: Mutex::default(),
         }));
         buyer.0.resume_payments()?;
-        buyer.0.is_free.send_replace(buyer.0.market.database().is_purchase_free(&seller)?);
+        // Who accepted terms passes nothing on, whatever was so before.
+        let is_free = buyer.0.acceptance.is_none() && buyer.0.market.database().is_purchase_free(&seller)?;
+        buyer.0.is_free.send_replace(is_free);
         if let Some(feed) = purchase.and_then(|purchase| purchase.feed) {
             buyer.0.begin_feed(&feed)?;
             for member in buyer.0.market.database().purchase_members(&seller)? {
@@ -385,6 +387,7 @@ impl Buyer {
                 // What was under way is asked for again at the other address.
                 std::mem::replace(&mut session, better.1).finish().await;
                 address = better.0;
+                candidates.handle_moved(Instant::now(), &address);
             };
             let was_served = session.was_served();
             session.finish().await;

@@ -11,7 +11,8 @@ pub(crate) struct Expected(AtomicUsize);
 impl Expected {
     /// A question was asked: its answers name so many blocks at most, those of all peers together.
     pub(crate) fn ask(&self, most: usize) {
-        self.0.store(most.min(MAX_EXTENSION_BLOCKS), Ordering::Relaxed);
+        // A smaller question takes nothing off a larger one that is not answered yet.
+        self.0.fetch_max(most.min(MAX_EXTENSION_BLOCKS), Ordering::Relaxed);
     }
 
     /// What is believed of blocks that a peer names.

@@ -367,9 +367,10 @@ impl HyperDb {
     /// What is wrong with the map.
     pub fn parts(&self) -> Result<Vec<StoredFeed>, HyperDbError> {
         self.add_writers()?;
+        let source = self.key();
         let keys: Vec<FeedKey> = match self.db().view() {
             Ok(view) => view.writers().keys().collect(),
-            Err(DbError::Missing { .. }) => vec![self.key()],
+            Err(DbError::Missing { .. }) => vec![source],
             Err(error) => return Err(error.into()),
         };
         let part = |feed| {

@@ -207,21 +207,22 @@ impl Market {
         )
     }
 
-    /// Where a feed lies that I sell, alone or with others.
+    /// The listings with which I sell a feed, alone or with others, and where it lies.
     ///
     /// # Errors
     /// The records cannot be read.
-    pub fn listed_folder(&self, feed: &FeedKey) -> Result<Option<PathBuf>, DatabaseError> {
+    pub fn listed(&self, feed: &FeedKey) -> Result<Vec<(Listing, PathBuf)>, DatabaseError> {
+        let mut listed = Vec::new();
         for listing in self.database.listings()? {
-            if listing.feed == *feed {
-                return Ok(Some(listing.folder));
-            }
             let members = self.database.listing_members(&listing.feed)?;
-            if let Some(member) = members.into_iter().find(|member| member.feed == *feed) {
-                return Ok(Some(member.folder));
-            }
+            let folder = match members.into_iter().find(|member| member.feed == *feed) {
+                _ if listing.feed == *feed => listing.folder.clone(),
+                Some(member) => member.folder,
+                None => continue,
+            };
+            listed.push((listing, folder));
         }
-        Ok(None)
+        Ok(listed)
     }
 
     /// Takes a log that is open already for that of a folder, as long as somebody uses it.

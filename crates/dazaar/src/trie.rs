@@ -10,7 +10,7 @@ use dazaar_trie::hypertrie::{
     Along, Batch, EXTENSION, ExtensionMessage, Header, Iter, IterOptions, Lack, Node, Options, Query,
     Responder, Trie, TrieError, Watch, wanted_blocks,
 };
-use dazaar_trie::limits::MAX_EXTENSION_BLOCKS;
+use dazaar_trie::limits::{MAX_EXTENSION_BLOCKS, MAX_HELD_RANGES};
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
@@ -312,7 +312,11 @@ impl FeedExtension for Core {
 pub(crate) fn question(question: &ExtensionMessage, log: &SharedLog) -> Vec<u8> {
     let mut payload = question.encode();
     let log = log.lock();
-    Along::all_but(log.have().runs(0..log.length())).append_to(&mut payload);
+    let held: Vec<_> = log.have().runs(0..log.length()).collect();
+    // What is not said might come again, and be paid again: then nothing comes along.
+    if held.len() <= MAX_HELD_RANGES {
+        Along::all_but(held).append_to(&mut payload);
+    }
     payload
 }
 

@@ -48,10 +48,11 @@ pub enum Mapping {
 impl Mapping {
     /// The mapping of the socket that `sightings` are of, on a machine with these addresses.
     pub fn of(own: &[Ipv4Addr], sightings: &[Sighting]) -> Self {
-        let is_own = |sighting: &&Sighting| own.contains(sighting.seen.ip());
+        let is_own = |seen: &SocketAddrV4| own.contains(seen.ip());
+        // Whoever sees a private address of ours is on our side of the router.
+        let is_near = |sighting: &&Sighting| is_own(&sighting.seen) && sighting.seen.ip().is_private();
         let mut witnesses: BTreeMap<SocketAddrV4, BTreeSet<Ipv4Addr>> = BTreeMap::new();
-        // Whoever sees our own address is on our side of the router.
-        for Sighting { witness, seen } in sightings.iter().filter(|sighting| !is_own(sighting)) {
+        for Sighting { witness, seen } in sightings.iter().filter(|sighting| !is_near(sighting)) {
             // Some routers go by the host only: two witnesses there are one.
             witnesses.entry(*seen).or_default().insert(*witness.ip());
         }
@@ -60,6 +61,7 @@ impl Mapping {
         by_votes.sort_unstable_by(|one, other| other.cmp(one));
         match by_votes.as_slice() {
             [] => sightings.first().map_or(Self::Unknown, |sighting| Self::None { seen: sighting.seen }),
+            [(votes, seen), ..] if is_own(seen) && 2 * votes >= hosts => Self::None { seen: *seen },
             [(_, seen)] if hosts == 1 => Self::SeenOnce { seen: *seen },
             [(votes, seen), others @ ..] => match others.first() {
                 Some((_, other)) if *votes < 2 || 2 * votes <= hosts => {
@@ -91,6 +93,10 @@ mod tests {
         assert_eq!(mapping(&[]), Mapping::Unknown);
         let seen = address("203.0.113.9:7");
         assert_eq!(mapping(&[("8.0.0.1:1", "203.0.113.9:7")]), Mapping::None { seen });
+        // One liar is outvoted here, too.
+        let lie =
+            [("8.0.0.1:1", "203.0.113.9:7"), ("8.0.0.2:1", "203.0.113.9:7"), ("8.0.0.3:1", "6.6.6.6:6")];
+        assert_eq!(mapping(&lie), Mapping::None { seen });
         // A neighbour sees us as we are; a node outside does not.
         let beyond = [("192.168.1.3:1", "192.168.1.2:7"), ("8.0.0.1:1", "8.9.9.9:70")];
         assert_eq!(mapping(&beyond), Mapping::SeenOnce { seen: address("8.9.9.9:70") });

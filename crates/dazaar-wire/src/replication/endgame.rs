@@ -14,7 +14,8 @@ impl Replication {
             return None;
         }
         let others = self.peers.iter().filter(|(other, peer)| **other != id && peer.fetches.is_slow());
-        let mut owed = others.flat_map(|(_, other)| other.fetches.owed());
+        // What a slow peer is to send first; the rest may come in time.
+        let mut owed = others.filter_map(|(_, other)| other.fetches.owed().next());
         let blocks = owed.find_map(|owed| self.first_to_double(peer, owed, room, log))?;
         self.doubled.insert(blocks.clone());
         Some(blocks)
@@ -37,7 +38,7 @@ impl Replication {
                 let end = end.min(peer.remote.blocks().next_clear(at));
                 return Some(at..self.doubled.next(at).map_or(end, |doubled| end.min(doubled.start)));
             }
-            at = at.max(missing + 1);
+            at = peer.remote.blocks().next_set(at.max(missing + 1))?;
         }
         None
     }

@@ -44,6 +44,12 @@ const BETTER_PAUSE: Duration = Duration::from_secs(5);
 /// Pause before an address that was not better is tried as one again; each further one is twice as long.
 const BETTER_PAUSE_FIRST: Duration = Duration::from_secs(20);
 
+/// How long a connection to which we moved has to last, or else the move was in vain.
+const MOVED_MIN: Duration = Duration::from_secs(10 * 60);
+
+/// As how many attempts such a move counts.
+const MOVES_IN_VAIN: u32 = 8;
+
 /// The longest of them.
 const BETTER_PAUSE_MAX: Duration = Duration::from_secs(600);
 
@@ -105,6 +111,8 @@ pub(super) struct Candidates {
     last_dialled: Option<Instant>,
     /// When a better address may be tried, as long as we are connected.
     next_move: Instant,
+    /// Where we moved last, and when.
+    moved: Option<(Address, Instant)>,
 }
 
 impl Candidates {
@@ -122,6 +130,7 @@ impl Candidates {
             places,
             last_dialled: None,
             next_move: now,
+            moved: None,
         };
         for address in addresses {
             candidates.add(now, address.clone(), Origin::Link);
@@ -239,10 +248,23 @@ impl Candidates {
 
     /// The seller was reached at an address, and it was good while it lasted.
     pub(super) fn handle_served(&mut self, now: Instant, address: &Address) {
+        // Where we moved and were cut off soon, it was not better: a line may let the first bytes through and no more.
+        let moved = self.moved.take_if(|(to, _)| to == address);
+        let is_worse = moved.is_some_and(|(_, since)| now.saturating_duration_since(since) < MOVED_MIN);
         if let Some(known) = self.find(address) {
-            (known.failures, known.moves) = (0, 0);
+            known.failures = 0;
+            known.moves = if is_worse { known.moves.saturating_add(MOVES_IN_VAIN) } else { 0 };
+            if is_worse {
+                known.no_move_before = now + BETTER_PAUSE_MAX;
+            }
             known.rest(now, PAUSE_FIRST);
         }
+    }
+
+    /// We left a connection for this address.
+    pub(super) fn handle_moved(&mut self, now: Instant, address: &Address) {
+        self.moved = Some((address.clone(), now));
+        self.next_move = now + BETTER_PAUSE;
     }
 
     /// Somebody else is at an address.
@@ -305,10 +327,11 @@ impl Candidate {
         if self.origin == Origin::Lan { Rank::Near } else { rank(&self.address) }
     }
 
-    /// Whether it is worth leaving a connection of this rank. Strangers may name what they like in our own network, so it is not for
-    /// their word.
+    /// Whether it is worth leaving a connection of this rank. Not for the word of strangers: who passes on what the seller says, slowly,
+    /// is the seller as far as anybody can prove. So it must be the link's or card's address, or in our own network.
     fn is_better(&self, than: Rank) -> bool {
-        self.origin != Origin::Hearsay && self.rank() < than
+        let is_near = self.origin == Origin::Lan && rank(&self.address) == Rank::Near;
+        (self.origin == Origin::Link || is_near) && self.rank() < than
     }
 
     /// Sellers that come back must not be stormed by all their buyers at the same moment.

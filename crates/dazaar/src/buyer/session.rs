@@ -220,6 +220,10 @@ impl BuyerConnection {
                 BuyerAction::Notify(event) => {
                     match &event {
                         BuyerEvent::FeedChanged { .. } => self.is_other_feed = true,
+                        // It may be sold from now on.
+                        BuyerEvent::Invalid { .. } => {
+                            self.buyer.set_free(false).map_err(MarketError::from)?
+                        }
                         BuyerEvent::Valid { info } => {
                             let is_free = is_free(info) && !self.is_other_feed;
                             self.buyer.set_free(is_free).map_err(MarketError::from)?;

@@ -9,6 +9,7 @@ use dazaar_trie::hyperdrive::{DriveError, DrivePath, View};
 use dazaar_trie::hypertrie::Trie;
 
 use super::{Drive, DriveAccessError};
+use crate::database::Listing;
 use crate::folder::Folder;
 use crate::market::{Market, MarketError};
 use crate::shared_log::SharedLog;
@@ -32,12 +33,17 @@ struct Found {
 }
 
 impl Drive {
-    /// Finds the feeds of all that is mounted in the drive, and in that, however deep: those that lie in the drive's folder, and those that
-    /// the market sells as well. What was bought from others is theirs to sell.
+    /// Finds the feeds of all that is mounted in the drive, and in that, however deep: those that lie in the drive's folder, and those of
+    /// listings for which `may_give` says that they may go along: they may be for sale at another price. What was bought from others is
+    /// theirs to sell.
     ///
     /// # Errors
     /// The records or the drive itself cannot be read.
-    pub async fn mounted_feeds(&self, market: &Market) -> Result<MountedFeeds, DriveAccessError> {
+    pub async fn mounted_feeds(
+        &self,
+        market: &Market,
+        may_give: impl Fn(&Listing) -> bool,
+    ) -> Result<MountedFeeds, DriveAccessError> {
         let [own, content] = self.parts().await?;
         let mut known = BTreeSet::from([own.feed, content.feed]);
         let (mut waiting, mut found) = (vec![own.log], MountedFeeds::default());
@@ -47,7 +53,7 @@ impl Drive {
                     continue;
                 }
                 let mut feeds = Vec::new();
-                feeds.extend(self.to_sell(market, key)?);
+                feeds.extend(self.to_sell(market, key, &may_give)?);
                 let named = match feeds.first() {
                     Some(feed) if is_drive => {
                         let first = feed.log.lock().block(0).ok().flatten();
@@ -56,7 +62,7 @@ impl Drive {
                     _ => None,
                 };
                 if let Some(named) = named {
-                    feeds.extend(self.to_sell(market, named)?);
+                    feeds.extend(self.to_sell(market, named, &may_give)?);
                 }
                 let is_whole = feeds.len() == if is_drive { 2 } else { 1 };
                 if !is_whole || found.feeds.len() + feeds.len() >= MEMBERS_MAX {
@@ -74,15 +80,21 @@ impl Drive {
     }
 
     /// A feed that is ours to sell: here, or among what the market sells.
-    fn to_sell(&self, market: &Market, feed: FeedKey) -> Result<Option<StoredFeed>, DriveAccessError> {
+    fn to_sell(
+        &self,
+        market: &Market,
+        feed: FeedKey,
+        may_give: impl Fn(&Listing) -> bool,
+    ) -> Result<Option<StoredFeed>, DriveAccessError> {
         let folder = self.store.folder_of(feed);
         if Folder::is_begun(&folder) {
             let log = self.store.feed(feed)?;
             return Ok(Some(StoredFeed { feed, folder, log }));
         }
-        let listed = market.listed_folder(&feed).map_err(MarketError::from)?;
+        let listed = market.listed(&feed).map_err(MarketError::from)?;
+        let given = listed.into_iter().find(|(listing, _)| may_give(listing));
         // One that somebody else is using now cannot be sold by us.
-        Ok(listed.and_then(|folder| Some(StoredFeed { feed, log: market.log(&folder).ok()?, folder })))
+        Ok(given.and_then(|(_, folder)| Some(StoredFeed { feed, log: market.log(&folder).ok()?, folder })))
     }
 }
 

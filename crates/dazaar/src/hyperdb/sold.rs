@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use super::{HyperDb, HyperDbError};
+use crate::database::DatabaseError;
 use crate::market::{Market, MarketError};
 use crate::seller::Seller;
 
@@ -19,12 +20,18 @@ impl HyperDb {
     /// Sells the feeds of all writers along with the owner's, and those of each who is let in, as soon as that is known here.
     ///
     /// # Errors
-    /// What is wrong with the map, or there are more writers than can be sold along.
+    /// What is wrong with the map. Writers beyond those that can be sold along are left out.
     pub async fn sell_along(&self, seller: &Seller) -> Result<Infallible, SellAlongError> {
         let changed = self.shelf.listen();
         loop {
             for part in self.parts()? {
-                seller.add_member(&part)?;
+                match seller.add_member(&part) {
+                    // Those that fit are sold all the same.
+                    Err(MarketError::Database(DatabaseError::TooManyMembers { max })) => {
+                        tracing::warn!(writer = %part.feed, max, "a writer is not sold along: there are too many");
+                    }
+                    added => drop(added?),
+                }
             }
             changed.notified().await;
         }

@@ -153,9 +153,10 @@ impl HyperDb {
     /// How many blocks there are here of each writer's feed.
     fn has(&self) -> Result<BTreeMap<FeedKey, u64>, HyperDbError> {
         self.add_writers()?;
+        let source = self.key();
         let keys: Vec<FeedKey> = match self.db().view() {
             Ok(view) => view.writers().keys().collect(),
-            Err(DbError::Missing { .. }) => vec![self.key()],
+            Err(DbError::Missing { .. }) => vec![source],
             Err(error) => return Err(error.into()),
         };
         Ok(keys.into_iter().map(|key| (key, self.shelf.length(&key))).collect())
@@ -163,9 +164,10 @@ impl HyperDb {
 
     /// Whether a feed's writer may write, as far as is known here.
     fn is_writer(&self, feed: &FeedKey) -> Result<bool, HyperDbError> {
+        let source = self.key();
         match self.db().view() {
             Ok(view) => Ok(view.writers().is_authorized(feed)),
-            Err(DbError::Missing { .. }) => Ok(*feed == self.key()),
+            Err(DbError::Missing { .. }) => Ok(*feed == source),
             Err(error) => Err(error.into()),
         }
     }

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
-use dazaar::Market;
 use dazaar::hyperdb::HyperDb;
 use dazaar::log::FeedKey;
+use dazaar::{Market, now_ms};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -42,7 +42,9 @@ pub(super) async fn ask(
     let is_it = |listed: &Path| HyperDb::folder_of_source(listed).is_some_and(|listed| listed == folder);
     let Some(listing) = listings.into_iter().find(|listing| is_it(&listing.folder)) else { return Err(busy) };
     let name = names(&listing.feed) + &writer.to_string();
-    market.database().set_setting(&name, &json!({ "wanted": change.name() }))?;
+    // Who asks may be stopped: nobody is let in by a wish that nobody waits for any more.
+    let until_ms = now_ms().saturating_add(i64::try_from(PATIENCE.as_millis()).unwrap_or(0));
+    market.database().set_setting(&name, &json!({ "wanted": change.name(), "until_ms": until_ms }))?;
     let until = Instant::now() + PATIENCE;
     let outcome = loop {
         sleep(LOOK_INTERVAL).await;
@@ -67,6 +69,12 @@ pub(crate) async fn grant(market: &Market, map: &HyperDb) -> Result<Infallible, 
     let prefix = names(&map.key());
     loop {
         for (name, value) in market.database().settings_below(&prefix)? {
+            if value["until_ms"].as_i64().is_none_or(|until_ms| until_ms < now_ms()) {
+                if value.get("wanted").is_some() {
+                    market.database().remove_setting(&name)?;
+                }
+                continue;
+            }
             let change = value["wanted"].as_str().and_then(Change::by_name);
             let writer = name.strip_prefix(&prefix).and_then(|writer| writer.parse().ok());
             if let Some((change, writer)) = change.zip(writer) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar::cards::extension::printable;
+use dazaar::database::{Admission, Listing};
 use dazaar::drive::{Drive, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Entry, Kind as EntryKind, Reach};
 use dazaar::{Market, Offer, now_ms};
@@ -56,15 +57,20 @@ pub(super) async fn run(
     let [first, content] = drive.parts().await?;
     market.adopt(&first.folder, &first.log);
     market.adopt(&content.folder, &content.log);
-    let mounted = drive.mounted_feeds(market).await?;
+    let offer = arguments.offer(first.feed, name.to_owned(), first.folder.clone());
+    let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
+    // What is sold for itself goes along only for the same.
+    let may_give = |listing: &Listing| listing.admission == Admission::Free || is_same_sale(listing, &offer);
+    let mounted = drive.mounted_feeds(market, may_give).await?;
     for (path, key) in &mounted.missing {
         let path = printable(&format!("/{}", path.as_str()));
-        context
-            .output
-            .remark(&format!("Not sold along: {key}, mounted at {path}: it is not here, nor sold by you"));
+        context.output.remark(&format!(
+            "Not sold along: {key}, mounted at {path}: it is not here, nor sold by you for the same"
+        ));
     }
     let mut members = vec![content.listed()];
     for feed in &mounted.feeds {
+        context.output.remark(&format!("Sold along: {}", feed.feed));
         market.adopt(&feed.folder, &feed.log);
         members.push(feed.listed());
     }
@@ -72,8 +78,6 @@ pub(super) async fn run(
         // They may mount this one again, by its key.
         members.push(first.listed());
     }
-    let offer = arguments.offer(first.feed, name.to_owned(), first.folder.clone());
-    let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
     let is_described = card_describes(&offer);
     let mut listing = market.draft(offer, now_ms())?;
     if !is_described {
@@ -217,4 +221,14 @@ impl Arguments {
             () => Ok(()),
         }
     }
+}
+
+/// Whether a listing asks what an offer asks.
+fn is_same_sale(listing: &Listing, offer: &Offer) -> bool {
+    let card: Value = serde_json::from_str(&listing.card).unwrap_or_default();
+    let asked = |field: &str| offer.card.as_ref().and_then(|card| card.get(field)).unwrap_or(&Value::Null);
+    let is_same = |field: &str| card[field] == *asked(field);
+    listing.admission == offer.admission
+        && listing.terms == offer.terms
+        && ["payment", "prices"].into_iter().all(is_same)
 }

@@ -176,4 +176,11 @@ fn whoever_is_not_better_is_tried_less_and_less() {
     // One that has served is as good as new.
     candidates.handle_served(end, &address("192.168.0.2:1"));
     assert_eq!(moves(&mut candidates, end, "8.0.0.1:1", 1)[0].1, address("192.168.0.2:1"));
+    // But not if we moved there, and were cut off soon.
+    let better = address("192.168.0.2:1");
+    candidates.handle_moved(end, &better);
+    candidates.handle_served(end + Duration::from_secs(25), &better);
+    let next = moves(&mut candidates, end + Duration::from_secs(25), "8.0.0.1:1", 40);
+    let back = next.iter().find(|(_, dialled)| *dialled == better);
+    assert!(back.is_none_or(|(after, _)| *after >= BETTER_PAUSE_MAX), "{back:?}");
 }

@@ -61,6 +61,8 @@ fn postgresql_answers_what_sqlite_answers() {
             let (ours, theirs) = (ask_sqlite(&sqlite, statement), ask_postgres(&mut postgres, statement));
             match (ours, theirs) {
                 (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{statement}"),
+                // Nobody has the same voucher twice.
+                (Err(ours), Err(theirs)) if ours.contains("UNIQUE") && theirs.contains("23505") => {}
                 (ours, theirs) => panic!("{statement}\nSQLite: {ours:?}\nPostgreSQL: {theirs:?}"),
             }
         }
