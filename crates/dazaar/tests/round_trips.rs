@@ -238,6 +238,9 @@ async fn a_lookup_at_a_seller_takes_one_round_trip_and_no_block_comes_twice() {
     let version = feed.progress().length;
     assert_eq!(version, ENTRIES as u64 + 1);
     let trie = Trie::new(Claimed(Arc::clone(feed.log())));
+    // The header comes first, and nothing has to settle before the lookup.
+    feed.want(0..1);
+    line.trips_until(|| feed.log().lock().has(0)).await;
     let mut asked_often = 0;
     for nth in [5, 1234, 17, 333, 801, 1500] {
         let key = key(nth);

@@ -38,7 +38,8 @@ impl Replication {
         if downloads {
             peer.handle_claim(&claimed);
             peer.wake(claimed);
-        } else {
+        } else if !peer.uploads.was_sent(&claimed) {
+            // What it took from us tells nothing of another history.
             peer.watch.handle_claim(&claimed);
         }
         Ok(())

@@ -105,6 +105,11 @@ impl Uploads {
         Some(along)
     }
 
+    /// Whether all of these blocks were sent in ranges, as far as that is not forgotten.
+    pub(super) fn was_sent(&self, blocks: &Range<u64>) -> bool {
+        self.sent.range_of(blocks.start).is_some_and(|sent| sent.end >= blocks.end)
+    }
+
     /// Whether a block that comes into the log is sent without being asked for.
     pub(super) fn pushes(&self, block: u64) -> bool {
         self.onward.as_ref().is_some_and(|onward| onward.next <= block)
