@@ -446,7 +446,6 @@ async fn a_seller_on_loopback_is_not_announced_to_the_network() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_purchase_moves_to_a_better_address_and_back_when_that_is_gone() {
-    let (_node, bootstrap) = entrance().await;
     let sale = Sale::new(settings(None, LanScope::None)).await;
     let [far, near] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let [far, near] = [far, near].map(|listener| {
@@ -458,11 +457,11 @@ async fn a_purchase_moves_to_a_better_address_and_back_when_that_is_gone() {
     let link_address: Address = format!("localhost:{}", far.local_addr().unwrap().port()).parse().unwrap();
     let (_far, near) = (pass_on(far, sale.port), pass_on(near, sale.port));
     let link = Link { addresses: vec![link_address.clone()], ..Link::new(sale.seller.key()) };
-    let mut purchase = Purchase::of(link, settings(Some(&bootstrap), LanScope::None));
+    let mut purchase = Purchase::of(link, settings(None, LAN));
     assert_eq!(purchase.connected().await, link_address);
     purchase.holds(3).await;
 
-    let announcer = Discovery::start(settings(Some(&bootstrap), LanScope::None)).unwrap();
+    let announcer = Discovery::start(settings(None, LAN)).unwrap();
     announcer.announce(sale.topic(), near_port, true);
     // No end of a connection is told on the way.
     let moved = timeout(DEADLINE, async {
