@@ -119,6 +119,7 @@ fn drives_that_are_mounted_are_sold_along() {
     let (photos, music, deep) =
         (drive("photos", "harbour", "blue"), drive("music", "song", "la"), drive("deep", "deeper", "down"));
     let foreign = drive("foreign", "theirs", "not ours");
+    let dear = drive("dear", "secret", "for who pays");
     let mount = |of: &str, path: &str, key: &str| {
         scene.dazaar("nobody", &["drive", "mount", of, path, key]).succeed();
     };
@@ -126,10 +127,15 @@ fn drives_that_are_mounted_are_sold_along() {
     mount("music.drive", "/deep", &deep);
     mount("deep.drive", "/around", &photos);
     scene.init("seller");
-    for name in ["music", "deep"] {
-        let listed = ["sell", &format!("{name}.drive"), "--name", name, "--no-serve"].map(str::to_owned);
-        scene.dazaar("seller", &listed.each_ref().map(String::as_str)).succeed();
-    }
+    let list = |name: &str, how: &[&str]| {
+        let source = format!("{name}.drive");
+        let listed = [&["sell", &source, "--name", name, "--no-serve"], how].concat();
+        scene.dazaar("seller", &listed).succeed();
+    };
+    list("music", &["--admit-all"]);
+    list("deep", &["--admit-all"]);
+    // One that is not for everybody is not given away with one that is.
+    list("dear", &[]);
     let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
     let mut buyer = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
     buyer.succeed();
@@ -149,19 +155,20 @@ fn drives_that_are_mounted_are_sold_along() {
 
     // Served anew, with one that is not the seller's to sell; its place in the copy stays empty, and that is told.
     mount("photos.drive", "/theirs", &foreign);
+    mount("photos.drive", "/dear", &dear);
     let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
-    assert!(seller.complaints().contains(&foreign), "{seller}");
+    assert!(seller.complaints().contains(&foreign) && seller.complaints().contains(&dear), "{seller}");
     let mut again = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
     again.fail_with(3);
-    assert_eq!(again.last("drive-done")["failed"], 1);
-    assert!(!scene.path("copy/theirs/theirs").exists());
+    assert_eq!(again.last("drive-done")["failed"], 2);
+    assert!(!scene.path("copy/theirs/theirs").exists() && !scene.path("copy/dear/secret").exists());
     assert_eq!(scene.read("copy/music/song"), "la");
     seller.interrupt();
     seller.succeed();
 
     // A market that opens all of them anew, each by itself and with the others.
     let mut serving = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
-    let places = [(); 3].map(|()| Place::of_ours(&serving.wait_for("listening")));
+    let places = [(); 4].map(|()| Place::of_ours(&serving.wait_for("listening")));
     let place = places.iter().find(|found| found.seller == place.seller).expect("it is served");
     buy(&scene, "other", place, &["--to", &scene.text_path("other-copy")]).fail_with(3);
     assert_eq!(scene.read("other-copy/music/deep/deeper"), "down");
