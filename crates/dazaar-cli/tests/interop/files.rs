@@ -157,7 +157,8 @@ fn drives_that_are_mounted_are_sold_along() {
     mount("photos.drive", "/theirs", &foreign);
     mount("photos.drive", "/dear", &dear);
     let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
-    assert!(seller.complaints().contains(&foreign) && seller.complaints().contains(&dear), "{seller}");
+    seller.wait_for_complaint(&foreign);
+    seller.wait_for_complaint(&dear);
     let mut again = buy(&scene, "buyer", &place, &["--to", &scene.text_path("copy")]);
     again.fail_with(3);
     assert_eq!(again.last("drive-done")["failed"], 2);

@@ -14,8 +14,7 @@ impl Replication {
             return None;
         }
         let others = self.peers.iter().filter(|(other, peer)| **other != id && peer.fetches.is_slow());
-        // What a slow peer is to send first; the rest may come in time.
-        let mut owed = others.filter_map(|(_, other)| other.fetches.owed().next());
+        let mut owed = others.flat_map(|(_, other)| other.fetches.owed());
         let blocks = owed.find_map(|owed| self.first_to_double(peer, owed, room, log))?;
         self.doubled.insert(blocks.clone());
         Some(blocks)

@@ -226,8 +226,10 @@ impl Arguments {
 /// Whether a listing asks what an offer asks.
 fn is_same_sale(listing: &Listing, offer: &Offer) -> bool {
     let card: Value = serde_json::from_str(&listing.card).unwrap_or_default();
-    let asked = |field: &str| offer.card.as_ref().and_then(|card| card.get(field)).unwrap_or(&Value::Null);
-    let is_same = |field: &str| card[field] == *asked(field);
+    let entries = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let asked =
+        |field: &str| offer.card.as_ref().and_then(|card| card.get(field)).map(entries).unwrap_or_default();
+    let is_same = |field: &str| entries(&card[field]) == asked(field);
     listing.admission == offer.admission
         && listing.terms == offer.terms
         && ["payment", "prices"].into_iter().all(is_same)

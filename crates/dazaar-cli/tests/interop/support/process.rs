@@ -136,6 +136,15 @@ impl Process {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has complained of this.
+    pub(crate) fn wait_for_complaint(&self, text: &str) {
+        let started = Instant::now();
+        while !self.complaints().contains(text) {
+            assert!(started.elapsed() < DEADLINE, "no `{text}` in time from {self}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The most memory that it ever had, in bytes; `None` if it has ended.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
         let path = format!("/proc/{}/status", self.child.id());

@@ -128,11 +128,12 @@ fn only_a_better_address_is_worth_a_move() {
         (&["8.0.0.1:1"], Some(("192.168.0.2:1", Via::Lan)), "8.0.0.1:1", Some("192.168.0.2:1")),
         (&["8.0.0.1:1", "192.168.0.2:1"], None, "8.0.0.1:1", Some("192.168.0.2:1")),
         // Somebody on the local network says that they are at a public address.
-        (&["8.0.0.1:1"], Some(("8.0.0.2:1", Via::Lan)), "8.0.0.1:1", Some("8.0.0.2:1")),
+        (&["8.0.0.1:1"], Some(("8.0.0.2:1", Via::Lan)), "8.0.0.1:1", None),
         (&["8.0.0.1:1"], Some(("192.168.0.2:1", Via::DhtNear)), "8.0.0.1:1", None),
         (&["8.0.0.1:1", &iroh], None, "8.0.0.1:1", None),
         (&["8.0.0.1:1", &iroh], None, &iroh, Some("8.0.0.1:1")),
-        (&[&iroh], Some(("8.0.0.1:1", Via::Dht)), &iroh, Some("8.0.0.1:1")),
+        // Anybody may say in the DHT that they are the seller, and pass on what it says.
+        (&[&iroh], Some(("8.0.0.1:1", Via::Dht)), &iroh, None),
         (&["192.168.0.2:1", "192.168.0.3:1", "8.0.0.1:1"], None, "192.168.0.2:1", None),
     ] {
         let (mut candidates, now) = candidates(link);
