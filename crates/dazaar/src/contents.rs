@@ -18,8 +18,7 @@ pub trait Contents: fmt::Debug + Send + Sync {
     fn has_times(&self) -> bool;
 
     /// Blocks that have no row of these ranges, as far as that can be known without reading each. It may take a while.
-    fn outside(&self, log: &SharedLog, ranges: &[TimeRange]) -> RangeSet<u64> {
-        let (_, _) = (log, ranges);
+    fn outside(&self, _log: &SharedLog, _ranges: &[TimeRange]) -> RangeSet<u64> {
         RangeSet::new()
     }
 }

@@ -361,18 +361,24 @@ impl HyperDb {
         Ok(())
     }
 
+    /// The keys of all who write or did once, as far as they are known, the owner's first.
+    fn known_writers(&self) -> Result<Vec<FeedKey>, HyperDbError> {
+        self.add_writers()?;
+        // Asked first: the view holds what this asks.
+        let source = self.key();
+        match self.db().view() {
+            Ok(view) => Ok(view.writers().keys().collect()),
+            Err(DbError::Missing { .. }) => Ok(vec![source]),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The feeds of all who write or did once, as far as they are known, the owner's first.
     ///
     /// # Errors
     /// What is wrong with the map.
     pub fn parts(&self) -> Result<Vec<StoredFeed>, HyperDbError> {
-        self.add_writers()?;
-        let source = self.key();
-        let keys: Vec<FeedKey> = match self.db().view() {
-            Ok(view) => view.writers().keys().collect(),
-            Err(DbError::Missing { .. }) => vec![source],
-            Err(error) => return Err(error.into()),
-        };
+        let keys = self.known_writers()?;
         let part = |feed| {
             let folder = match feed {
                 feed if feed == self.key() => self.shelf.folder.join(SOURCE),

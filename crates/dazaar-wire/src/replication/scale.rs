@@ -17,8 +17,7 @@ pub trait Scale: fmt::Debug + Send + Sync {
     }
 
     /// The end of the blocks from `block` on that have to be read to know that.
-    fn open_until(&self, block: u64) -> u64 {
-        let _ = block;
+    fn open_until(&self, _block: u64) -> u64 {
         u64::MAX
     }
 }

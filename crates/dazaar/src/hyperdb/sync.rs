@@ -152,13 +152,7 @@ impl HyperDb {
 
     /// How many blocks there are here of each writer's feed.
     fn has(&self) -> Result<BTreeMap<FeedKey, u64>, HyperDbError> {
-        self.add_writers()?;
-        let source = self.key();
-        let keys: Vec<FeedKey> = match self.db().view() {
-            Ok(view) => view.writers().keys().collect(),
-            Err(DbError::Missing { .. }) => vec![source],
-            Err(error) => return Err(error.into()),
-        };
+        let keys = self.known_writers()?;
         Ok(keys.into_iter().map(|key| (key, self.shelf.length(&key))).collect())
     }
 

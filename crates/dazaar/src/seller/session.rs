@@ -236,8 +236,8 @@ impl SellerConnection {
         if let (Some(buyer), Verdict::Admit { info }) = (self.buyer(), &verdict) {
             let limits = info.as_ref().map(limits).unwrap_or_default();
             // Who has no rows left is sent what costs none. Who wants more hears what is asked.
-            let is_empty = limits.of_rows && limits.left == Some(0);
-            self.delivery.is_spent = is_empty && (self.delivery.is_spent || self.uploads.take_held());
+            let (is_empty, is_held) = (limits.of_rows && limits.left == Some(0), self.uploads.take_held());
+            self.delivery.is_spent = is_empty && (self.delivery.is_spent || is_held);
             if self.delivery.is_spent {
                 verdict = Verdict::Refuse { reason: "nothing left of what was paid".to_owned() };
             } else {
