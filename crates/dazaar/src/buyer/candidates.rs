@@ -254,9 +254,7 @@ impl Candidates {
         if let Some(known) = self.find(address) {
             known.failures = 0;
             known.moves = if is_worse { known.moves.saturating_add(MOVES_IN_VAIN) } else { 0 };
-            if is_worse {
-                known.no_move_before = now + BETTER_PAUSE_MAX;
-            }
+            known.no_move_before = if is_worse { now + BETTER_PAUSE_MAX } else { now };
             known.rest(now, PAUSE_FIRST);
         }
     }

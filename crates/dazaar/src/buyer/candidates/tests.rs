@@ -154,7 +154,8 @@ fn whoever_is_not_better_is_tried_less_and_less() {
         candidates.handle_found(now, found(&format!("192.168.0.{host}:1"), Via::Lan));
     }
     candidates.handle_connected(now);
-    let dialled = moves(&mut candidates, now, "8.0.0.1:1", 20);
+    // Pauses are drawn, so one of them may have an attempt or two more than the other.
+    let dialled = moves(&mut candidates, now, "8.0.0.1:1", 24);
     let of = |host: u8| {
         let host = address(&format!("192.168.0.{host}:1"));
         let mut times = dialled.iter().filter(|(_, dialled)| *dialled == host).map(|(at, _)| *at);
@@ -163,7 +164,7 @@ fn whoever_is_not_better_is_tried_less_and_less() {
         pauses
     };
     for pauses in [of(2), of(3)] {
-        assert_eq!(pauses.len(), 9);
+        assert!(pauses.len() >= 7, "{pauses:?}");
         for (nth, pause) in pauses.into_iter().enumerate() {
             let whole = BETTER_PAUSE_MAX.min(BETTER_PAUSE_FIRST * 2u32.pow(nth as u32));
             // The other one may be in the way for a moment.
