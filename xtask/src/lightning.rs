@@ -3,39 +3,79 @@
 //! Grade: tool. The Core that is built is a snapshot of its development: right for a chain of one's own, never for real money.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::run::{
-    Outcome, Report, build_program, cargo, cargo_command, complete, output, program, program_path, root,
-};
+use crate::run::{Outcome, Report, cargo, cargo_command, complete, output, program, root};
 use crate::setup::{install, make_environment, need};
 
-/// The node and its engine are built apart, without optimisation: that takes a third of the time, and the payments of tests are few.
-const APART: [&str; 4] =
-    ["--target-dir", "target/lightning", "--config", "profile.dev.package.\"*\".opt-level=0"];
+/// The node and its engine are built apart, without optimisation: that takes a third of the time, and the payments of tests are few. Each
+/// step names the same packages, so that they have the same features, and are built once.
+const APART: [&str; 12] = [
+    "--package",
+    "dazaar-ldk",
+    "--package",
+    "dazaar-pay",
+    "--package",
+    "dazaar-cli",
+    "--features",
+    "dazaar-cli/ldk",
+    "--target-dir",
+    "target/lightning",
+    "--config",
+    "profile.dev.package.\"*\".opt-level=0",
+];
+
+/// The Electrum server, with the lock file that it was published with.
+const ELECTRS: &str = "0.12.0";
 
 /// All steps.
 pub(crate) fn steps(report: &mut Report) {
     report.step("build bitcoind", bitcoind);
+    report.step("build electrs", electrs);
     report.step("install LNbits", lnbits);
     report.step("clippy, Lightning node", || {
-        let words = [&["clippy", "--package", "dazaar-ldk", "--all-targets"], &APART[..]].concat();
-        cargo(&[&words[..], &["--", "-D", "warnings"]].concat())
+        cargo(&[&["clippy", "--all-targets"], &APART[..], &["--", "-D", "warnings"]].concat())
+    });
+    report.step("the program, with a node", || {
+        let targets = ["--lib", "--bin", "dazaar", "--test", "regtest", "--test", "lnbits"];
+        cargo(&[&["build"], &APART[..], &targets].concat())
     });
     report.step("wallets on a chain of their own", || {
-        let words = [&["test", "--package", "dazaar-ldk"], &APART[..]].concat();
-        complete(cargo_command(&words).env("DAZAAR_BITCOIND", bitcoind_path()))
+        let mut test = test(&["--lib", "--test", "regtest"]);
+        complete(test.env("DAZAAR_BITCOIND", bitcoind_path()).env("DAZAAR_ELECTRS", electrs_path()))
     });
-    report.step("the program", build_program);
-    report.step("wallets in LNbits", || {
-        let words = [&["test", "--package", "dazaar-pay", "--test", "lnbits"], &APART[..]].concat();
-        complete(
-            cargo_command(&[&words[..], &["--", "--ignored"]].concat()).env("DAZAAR_PROGRAM", program_path()),
-        )
-    });
+    report.step("wallets in LNbits", || complete(&mut test(&["--test", "lnbits", "--", "--ignored"])));
+}
+
+/// Tests, of the program too.
+fn test(words: &[&str]) -> Command {
+    let mut command = cargo_command(&[&["test"], &APART[..], words].concat());
+    command.env("DAZAAR_PROGRAM", root().join("target/lightning/debug/dazaar"));
+    command
 }
 
 fn bitcoind_path() -> PathBuf {
     root().join("target/regtest/build/bin/bitcoind")
+}
+
+/// Installs Electrum, whose Lightning is its own, and the server that it needs.
+fn electrs() -> Outcome {
+    need(&["electrum"], &["electrum"])?;
+    need(&["clang"], &["clang", "libclang-dev"])?;
+    if electrs_path().exists() {
+        return Ok(());
+    }
+    let version = format!("electrs@{ELECTRS}");
+    let mut install = cargo_command(&["install", "--locked", "--no-default-features", "--root"]);
+    complete(install.arg(electrs_root()).arg(version))
+}
+
+fn electrs_path() -> PathBuf {
+    electrs_root().join("bin/electrs")
+}
+
+fn electrs_root() -> PathBuf {
+    root().join(format!("target/regtest/electrs-{ELECTRS}"))
 }
 
 /// Builds `bitcoind`, once for each version of the crate.

@@ -41,7 +41,7 @@ pub(crate) mod tail;
 pub(crate) mod wallet;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use dazaar::Market;
 use dazaar::database::Listing;
@@ -53,6 +53,7 @@ use crate::args::{Args, Command};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::secrets;
+use crate::wallets::Wallet;
 
 /// What every command has at hand.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub(crate) struct Context {
     pub(crate) dir: PathBuf,
     pub(crate) passphrase_file: Option<PathBuf>,
     pub(crate) output: Arc<Output>,
+    /// Wallets that have to be closed.
+    pub(crate) opened: Mutex<Vec<Arc<Wallet>>>,
 }
 
 impl Context {
@@ -95,39 +98,50 @@ pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure>
     };
     // Records name folders within it, and must mean the same wherever the program is started.
     let dir = std::path::absolute(dir)?;
-    let context = Context { dir, passphrase_file: args.passphrase_file, output: Arc::clone(output) };
-    match args.command {
-        Command::Init(arguments) => init::run(&context, &arguments),
-        Command::Key(command) => key::run(&context, &command),
-        Command::Sell(arguments) => sell::run(&context, arguments).await,
-        Command::Share(arguments) => sell::run(&context, arguments.free()?).await,
-        Command::Serve(arguments) => serve::run(&context, &arguments).await,
-        Command::Card(command) => card::run(&context, &command),
-        Command::Buy(arguments) => buy::run(&context, &arguments).await,
-        Command::Get(arguments) => get::run(&context, &arguments).await,
-        Command::Show(arguments) => show::run(&context, &arguments).await,
-        Command::Quote(arguments) => quote::run(&context, &arguments).await,
-        Command::Preview(arguments) => preview::run(&context, &arguments).await,
-        Command::Sql(arguments) => sql::run(&context, &arguments).await,
-        Command::Tail(arguments) => tail::run(&context, arguments).await,
-        Command::Doctor(arguments) => doctor::run(&context, &arguments).await,
-        Command::Status(arguments) => status::run(&context, &arguments),
-        Command::Grant(arguments) => grant::run(&context, &arguments),
-        Command::Credit(command) => credit::run(&context, &command),
-        Command::Wallet(command) => wallet::run(&context, &command).await,
-        Command::Ledger(arguments) => ledger::run(&context, &arguments),
-        Command::Report(arguments) => ledger::report(&context, &arguments),
-        Command::Receipt(command) => receipt::run(&context, &command),
-        Command::Refund(arguments) => refund::run(&context, &arguments).await,
-        Command::Revoke(arguments) => revoke::run(&context, &arguments),
-        Command::Sales(arguments) => sales::run(&context, &arguments),
-        Command::Node(arguments) => node::run(&context, &arguments).await,
-        Command::Relay(arguments) => relay::run(&context, &arguments).await,
-        Command::Drive(command) => drive::run(&context, &command).await,
-        Command::Map(command) => map::run(&context, &command).await,
-        Command::Import(arguments) => import::run(&context, &arguments),
-        Command::Demo(arguments) => demo::run(&context, &arguments).await,
-        Command::Bench(arguments) => bench::run(&context, &arguments).await,
+    let context = Context {
+        dir,
+        passphrase_file: args.passphrase_file,
+        output: Arc::clone(output),
+        opened: Mutex::default(),
+    };
+    let outcome = carry_out(&context, args.command).await;
+    context.close_wallets().await;
+    outcome
+}
+
+async fn carry_out(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init(arguments) => init::run(context, &arguments),
+        Command::Key(command) => key::run(context, &command),
+        Command::Sell(arguments) => sell::run(context, arguments).await,
+        Command::Share(arguments) => sell::run(context, arguments.free()?).await,
+        Command::Serve(arguments) => serve::run(context, &arguments).await,
+        Command::Card(command) => card::run(context, &command),
+        Command::Buy(arguments) => buy::run(context, &arguments).await,
+        Command::Get(arguments) => get::run(context, &arguments).await,
+        Command::Show(arguments) => show::run(context, &arguments).await,
+        Command::Quote(arguments) => quote::run(context, &arguments).await,
+        Command::Preview(arguments) => preview::run(context, &arguments).await,
+        Command::Sql(arguments) => sql::run(context, &arguments).await,
+        Command::Tail(arguments) => tail::run(context, arguments).await,
+        Command::Doctor(arguments) => doctor::run(context, &arguments).await,
+        Command::Status(arguments) => status::run(context, &arguments),
+        Command::Grant(arguments) => grant::run(context, &arguments),
+        Command::Credit(command) => credit::run(context, &command),
+        Command::Wallet(command) => wallet::run(context, &command).await,
+        Command::Ledger(arguments) => ledger::run(context, &arguments),
+        Command::Report(arguments) => ledger::report(context, &arguments),
+        Command::Receipt(command) => receipt::run(context, &command),
+        Command::Refund(arguments) => refund::run(context, &arguments).await,
+        Command::Revoke(arguments) => revoke::run(context, &arguments),
+        Command::Sales(arguments) => sales::run(context, &arguments),
+        Command::Node(arguments) => node::run(context, &arguments).await,
+        Command::Relay(arguments) => relay::run(context, &arguments).await,
+        Command::Drive(command) => drive::run(context, &command).await,
+        Command::Map(command) => map::run(context, &command).await,
+        Command::Import(arguments) => import::run(context, &arguments),
+        Command::Demo(arguments) => demo::run(context, &arguments).await,
+        Command::Bench(arguments) => bench::run(context, &arguments).await,
     }
 }
 

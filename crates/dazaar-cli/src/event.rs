@@ -3,6 +3,8 @@
 //! The field names are a contract with scripts: they are added to, never changed.
 
 mod drives;
+#[cfg(feature = "ldk")]
+mod lightning;
 mod line;
 mod maps;
 mod words;
@@ -109,8 +111,8 @@ pub(crate) enum Event {
     Due { methods: Vec<String>, offers: Vec<String> },
     /// How a person can pay what was ordered.
     Pay { method: String, amount: String, request: String, expires: Option<String> },
-    /// Coins came into a wallet.
-    #[cfg(feature = "cashu")]
+    /// Money came into a wallet.
+    #[cfg(any(feature = "cashu", feature = "ldk"))]
     Received { name: String, asset: String, units: u64 },
     /// Our wallet has paid; the seller is to say that it counts.
     Sent { method: String, asset: String, units: u64, fee: u64 },
@@ -125,6 +127,41 @@ pub(crate) enum Event {
     },
     /// What a wallet holds; none if it does not say.
     Balance { name: String, asset: Option<String>, units: Option<u64> },
+    /// How a Lightning node in this program is doing; amounts in units of the asset.
+    #[cfg(feature = "ldk")]
+    LightningNode {
+        name: String,
+        id: String,
+        listening: Vec<String>,
+        /// The last block that it has seen.
+        height: u32,
+        asset: String,
+        on_chain: u64,
+        spendable: u64,
+    },
+    /// One of its channels.
+    #[cfg(feature = "ldk")]
+    LightningChannel {
+        channel: String,
+        peer: String,
+        state: &'static str,
+        asset: String,
+        capacity: u64,
+        outbound: u64,
+        inbound: u64,
+    },
+    /// Where bitcoins can be sent.
+    #[cfg(feature = "ldk")]
+    BitcoinAddress { address: String },
+    /// Bitcoins were sent on the chain.
+    #[cfg(feature = "ldk")]
+    BitcoinSent { transaction: String },
+    /// The transaction of a channel was sent.
+    #[cfg(feature = "ldk")]
+    ChannelOpened { channel: String },
+    /// A channel is closed.
+    #[cfg(feature = "ldk")]
+    ChannelClosed { channel: String },
     /// How much may be spent, in units of the asset.
     Budget { asset: String, for_order: Option<u64>, for_seller: Option<u64>, for_day: Option<u64> },
     /// What is left at a seller of what I paid, and the ways that it can come back.

@@ -13,6 +13,7 @@ use crate::output::Output;
 use dazaar::database::DatabaseError;
 use dazaar::keystore::KeystoreError;
 use dazaar::log::LogError;
+use dazaar::payment::PaymentError;
 use dazaar::{MarketError, PublishError, WalletError};
 use dazaar_table::ResumeError;
 use dazaar_table::export::ExportError;
@@ -162,6 +163,15 @@ impl From<DatabaseError> for Failure {
             }
             DatabaseError::NameTaken { .. } => Self::input(error).hint("choose another with --name"),
             _ => failure,
+        }
+    }
+}
+
+impl From<PaymentError> for Failure {
+    fn from(error: PaymentError) -> Self {
+        match error {
+            PaymentError::Refused { .. } => Self::input(error),
+            error => Self::new(Kind::Unreachable, error),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The wallets of a market: what they can do, whatever they are.
 
+#[cfg(feature = "ldk")]
+pub(crate) mod node;
 mod settings;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dazaar::cards::{Asset, Method, Money};
@@ -15,7 +17,9 @@ use dazaar_evm::{DepositPayee, PayerSettings, TokenPayee, TokenPayer};
 use dazaar_pay::Hook;
 use dazaar_pay::lightning::{Bolt11, Purpose};
 
+use crate::commands::Context;
 use crate::failure::{Failure, Kind};
+use crate::output::Output;
 
 pub(crate) use settings::Settings;
 
@@ -35,6 +39,8 @@ pub(crate) struct Wallet {
 pub(crate) enum Inner {
     Hook(Arc<Hook>),
     Lightning(Arc<Bolt11>),
+    #[cfg(feature = "ldk")]
+    Node(Arc<Bolt11>, dazaar_ldk::LdkNode),
     #[cfg(feature = "cashu")]
     Cashu(dazaar_cashu::Ecash),
     #[cfg(feature = "erc20")]
@@ -52,23 +58,45 @@ fn lightning(wallet: Bolt11) -> Halves {
     (Some(Arc::clone(&wallet) as _), Some(Arc::clone(&wallet) as _), Inner::Lightning(wallet))
 }
 
-impl Wallet {
+impl Context {
     /// All wallets of a market, by name.
-    pub(crate) fn all(market: &Market) -> Result<Vec<Self>, Failure> {
-        market.wallets()?.into_iter().map(|name| Self::named(market, name)).collect()
+    pub(crate) fn wallets(&self, market: &Market) -> Result<Vec<Arc<Wallet>>, Failure> {
+        market.wallets()?.into_iter().map(|name| self.wallet(market, name)).collect()
     }
 
     /// The wallet of this name. Nobody is asked anything yet.
-    pub(crate) fn named(market: &Market, name: String) -> Result<Self, Failure> {
+    pub(crate) fn wallet(&self, market: &Market, name: String) -> Result<Arc<Wallet>, Failure> {
         let settings: Settings = serde_json::from_value(market.wallet(&name)?).map_err(|_| {
             Failure::input(format!("wallet `{name}` has settings that this build does not know"))
                 .hint("another version of the program, or one with more features, wrote them")
         })?;
-        Self::open(market, name, settings)
+        self.open_wallet(market, name, settings)
     }
 
+    /// The wallet of these settings. It is closed when the command ends.
+    pub(crate) fn open_wallet(
+        &self,
+        market: &Market,
+        name: String,
+        settings: Settings,
+    ) -> Result<Arc<Wallet>, Failure> {
+        let wallet = Arc::new(Wallet::open(market, name, settings)?);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&wallet));
+        Ok(wallet)
+    }
+
+    /// Closes all wallets that were opened: a node that runs in this program wants to end before it.
+    pub(crate) async fn close_wallets(&self) {
+        let opened = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
+        for wallet in opened {
+            wallet.close().await;
+        }
+    }
+}
+
+impl Wallet {
     /// The wallet of these settings.
-    pub(crate) fn open(market: &Market, name: String, settings: Settings) -> Result<Self, Failure> {
+    fn open(market: &Market, name: String, settings: Settings) -> Result<Self, Failure> {
         let kind = settings.kind();
         // Only some wallets keep anything in the market's folder.
         let _ = market;
@@ -81,6 +109,14 @@ impl Wallet {
             Settings::Lightning(settings) => lightning(settings.open().map_err(|error| wrong(&error))?),
             #[cfg(feature = "nwc")]
             Settings::Nwc(settings) => lightning(settings.open().map_err(|error| wrong(&error))?),
+            #[cfg(feature = "ldk")]
+            Settings::Ldk(settings) => {
+                // A market can be moved: only its own folder is known.
+                let folder = market.wallets_folder()?.join(format!("{name}.node"));
+                let node = dazaar_ldk::LdkNode::new(settings, folder, market.master().lightning(&name));
+                let bolt11 = Arc::new(node.bolt11());
+                (Some(Arc::clone(&bolt11) as _), Some(Arc::clone(&bolt11) as _), Inner::Node(bolt11, node))
+            }
             #[cfg(feature = "cashu")]
             Settings::Cashu(settings) => {
                 let path = market.wallets_folder()?.join(format!("{name}.coins"));
@@ -117,17 +153,9 @@ impl Wallet {
     pub(crate) async fn check(&self) -> Result<String, Failure> {
         match &self.inner {
             Inner::Hook(hook) => hook.check().await.map(|()| "it answers".to_owned()),
-            Inner::Lightning(wallet) => {
-                let about = match wallet.check(Purpose::Receive).await {
-                    // A key that may only pay is a buyer's.
-                    Err(PaymentError::Refused { .. }) => wallet.check(Purpose::Pay).await,
-                    about => about,
-                };
-                about.map(|about| {
-                    let pays = if about.can_pay { "may pay" } else { "can only be paid" };
-                    format!("{}, {pays}", about.name)
-                })
-            }
+            Inner::Lightning(wallet) => check_lightning(wallet).await,
+            #[cfg(feature = "ldk")]
+            Inner::Node(wallet, _) => check_lightning(wallet).await,
             #[cfg(feature = "cashu")]
             Inner::Cashu(wallet) => wallet.check().await.map_err(PaymentError::from).map(|mints| {
                 let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
@@ -148,9 +176,9 @@ impl Wallet {
             // Each buyer pays to another address.
             #[cfg(feature = "erc20")]
             Inner::Deposits(_) => Ok(Vec::new()),
-            Inner::Lightning(wallet) => {
-                wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
-            }
+            Inner::Lightning(wallet) => lightning_balance(wallet).await,
+            #[cfg(feature = "ldk")]
+            Inner::Node(wallet, _) => lightning_balance(wallet).await,
             #[cfg(feature = "cashu")]
             Inner::Cashu(wallet) => wallet.balance().await.map_err(PaymentError::from).map(|mints| {
                 let sat: u64 = mints.iter().map(|mint| mint.own_sat + mint.earned_sat).sum();
@@ -163,8 +191,8 @@ impl Wallet {
     }
 
     /// What a payment of mine remembers of it, if it pays.
-    pub(crate) fn named_payer(self) -> Option<NamedPayer> {
-        Some(NamedPayer { name: self.name, payer: self.payer? })
+    pub(crate) fn named_payer(&self) -> Option<NamedPayer> {
+        Some(NamedPayer { name: self.name.clone(), payer: self.payer.clone()? })
     }
 
     /// What an order remembers of it, if it takes payments.
@@ -173,8 +201,11 @@ impl Wallet {
         Some(NamedPayee { name: self.name.clone(), payee })
     }
 
-    /// Does, for as long as it is awaited, what wallets must do now and then.
-    pub(crate) async fn upkeep_of(wallets: &[Self]) -> Infallible {
+    /// Does, for as long as it is awaited, what wallets must do to be paid, and now and then.
+    pub(crate) async fn upkeep_of(wallets: &[Arc<Self>], output: &Output) -> Infallible {
+        for wallet in wallets {
+            wallet.wake(output).await;
+        }
         loop {
             tokio::time::sleep(UPKEEP_EVERY).await;
             for wallet in wallets {
@@ -187,10 +218,39 @@ impl Wallet {
     pub(crate) async fn settle(&self) {
         match &self.inner {
             Inner::Hook(_) | Inner::Lightning(_) => {}
+            #[cfg(feature = "ldk")]
+            Inner::Node(..) => {}
             #[cfg(feature = "erc20")]
             Inner::Erc20(_) | Inner::Deposits(_) => {}
             #[cfg(feature = "cashu")]
             Inner::Cashu(wallet) => redeem(wallet).await,
+        }
+    }
+
+    /// Starts what can only be paid while it runs, and tells about it.
+    #[cfg(feature = "ldk")]
+    async fn wake(&self, output: &Output) {
+        let Inner::Node(_, node) = &self.inner else { return };
+        match node.wallet().await {
+            Ok(running) => {
+                if let Err(failure) = node::tell(output, &self.name, &running).await {
+                    tracing::warn!(wallet = self.name, %failure, "a wallet does not say how it is doing");
+                }
+            }
+            // Whoever orders something makes it try again.
+            Err(error) => tracing::warn!(wallet = self.name, %error, "nobody can pay to a wallet now"),
+        }
+    }
+
+    #[cfg(not(feature = "ldk"))]
+    async fn wake(&self, _: &Output) {}
+
+    async fn close(&self) {
+        #[cfg(feature = "ldk")]
+        if let Inner::Node(_, node) = &self.inner
+            && let Err(error) = node.stop().await
+        {
+            tracing::warn!(wallet = self.name, %error, "a wallet does not close");
         }
     }
 
@@ -202,6 +262,29 @@ impl Wallet {
     pub(crate) fn failed(&self, error: &impl fmt::Display) -> Failure {
         Failure::new(Kind::Unreachable, format!("wallet `{}`: {error}", self.name))
     }
+}
+
+impl fmt::Debug for Wallet {
+    /// What is in it is secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wallet").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+async fn check_lightning(wallet: &Bolt11) -> Result<String, PaymentError> {
+    let about = match wallet.check(Purpose::Receive).await {
+        // A key that may only pay is a buyer's.
+        Err(PaymentError::Refused { .. }) => wallet.check(Purpose::Pay).await,
+        about => about,
+    };
+    about.map(|about| {
+        let pays = if about.can_pay { "may pay" } else { "can only be paid" };
+        format!("{}, {pays}", about.name)
+    })
+}
+
+async fn lightning_balance(wallet: &Bolt11) -> Result<Vec<Money>, PaymentError> {
+    wallet.balance().await.map(|units| vec![Money { asset: Asset::Bitcoin, units }])
 }
 
 /// Redeems coins that were earned, and takes back those that no seller redeemed.

@@ -1,32 +1,33 @@
-//! Settings of the node, as they are stored. There are secrets in them.
+//! Settings of the node, as they are stored, and how it is started. A password may be in them.
 
-use std::path::{Path, PathBuf};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
 use dazaar::payment::PaymentError;
-use dazaar_pay::Secret;
-use dazaar_pay::lightning::{Bolt11, FeeLimit, Network};
+use dazaar_pay::lightning::{FeeLimit, Network};
+use ldk_node::config::{AnchorChannelsConfig, Config};
 use ldk_node::lightning::ln::msgs::SocketAddress;
 use ldk_node::{Builder, bitcoin};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::LdkWallet;
 use crate::log::Log;
+use crate::{Chain, LdkWallet, Peer};
 
-/// Bytes of a seed.
-const SEED_BYTES: usize = 64;
+/// The secret from which a node's keys grow.
+pub type Seed = Zeroizing<[u8; 64]>;
 
-/// All that makes a node.
+/// Who holds this file's lock runs the node.
+const LOCK: &str = "lock";
+
+/// All that makes a node, but for its folder and its seed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LdkSettings {
-    /// The node's folder. It must belong to one node at a time, and never be restored from a backup: whoever publishes an old state of a
-    /// channel loses what is in it.
-    pub folder: PathBuf,
-    /// The secret from which its keys grow: 64 bytes in hex.
-    pub seed: Secret,
     /// Which bitcoins: the real ones if nothing is said.
     #[serde(default)]
     pub network: Network,
@@ -35,73 +36,56 @@ pub struct LdkSettings {
     /// Addresses at which others may connect, `host:port`. A buyer needs none.
     #[serde(default)]
     pub listen: Vec<String>,
+    /// Who opens a channel when a payment is more than all channels can take.
+    #[serde(default)]
+    pub provider: Option<Provider>,
     /// What the way to a payee may cost.
     #[serde(default)]
     pub fee: FeeLimit,
 }
 
-/// Where a node learns what is on the chain. Whoever answers there learns which transactions are its own, and can hide some.
+/// Who sells channels at the moment that a payment needs one (LSPS2, bLIP 52). It is trusted not to take back the transaction that makes
+/// such a channel, before that is on the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Chain {
-    /// An Esplora server.
-    Esplora {
-        /// Its address, `https://host/api`.
-        url: String,
-    },
-    /// An Electrum server.
-    Electrum {
-        /// Its address, `ssl://host:port` or `tcp://host:port`.
-        url: String,
-    },
-    /// A Bitcoin Core of one's own.
-    Bitcoind {
-        /// Its host.
-        host: String,
-        /// Its port for RPC.
-        port: u16,
-        /// Its name for RPC.
-        user: String,
-        /// Its password for RPC.
-        password: Secret,
-    },
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Who, and where.
+    pub peer: Peer,
+    /// The most that it may keep of a payment, in thousandths.
+    pub permille: u16,
 }
 
 impl LdkSettings {
-    /// A new seed.
-    pub fn new_seed() -> Secret {
-        let seed: Zeroizing<[u8; SEED_BYTES]> = Zeroizing::new(rand::random());
-        Secret::new(&Zeroizing::new(hex::encode(*seed)))
-    }
-
-    /// Starts the node. It runs until the wallet, and what was made of it, is dropped.
+    /// Starts the node in a folder, which must belong to it alone, and never be restored from a backup: whoever publishes an old state of a
+    /// channel loses what is in it. It runs until it is [stopped](LdkWallet::stop).
     ///
     /// # Errors
-    /// [`PaymentError::Refused`] if a setting cannot be right, [`PaymentError::Unavailable`] if the node does not start.
-    pub async fn start(&self) -> Result<LdkWallet, PaymentError> {
-        let settings = self.clone();
+    /// [`PaymentError::Refused`] if a setting cannot be right, [`PaymentError::Unavailable`] if the node does not start, or runs already.
+    pub async fn start(&self, folder: &Path, seed: &Seed) -> Result<LdkWallet, PaymentError> {
+        let (settings, folder, seed) = (self.clone(), folder.to_owned(), seed.clone());
         // It waits for the disk and for the chain.
-        let started = tokio::task::spawn_blocking(move || settings.start_blocking()).await;
+        let started = tokio::task::spawn_blocking(move || settings.start_blocking(&folder, &seed)).await;
         started.unwrap_or_else(|error| Err(PaymentError::unavailable(error.to_string())))
     }
 
-    /// The way to pay with a node that runs.
-    pub fn bolt11(&self, wallet: &LdkWallet) -> Bolt11 {
-        Bolt11::new(Box::new(wallet.clone()), self.network, self.fee)
-    }
-
-    fn start_blocking(&self) -> Result<LdkWallet, PaymentError> {
-        let node = self.builder()?.build().map_err(|error| unavailable("cannot be opened", &error))?;
+    fn start_blocking(&self, folder: &Path, seed: &Seed) -> Result<LdkWallet, PaymentError> {
+        let builder = self.builder(folder, seed)?;
+        let lock = lock(folder)?;
+        let node = builder.build().map_err(|error| unavailable("cannot be opened", &error))?;
         node.start().map_err(|error| unavailable("does not start", &error))?;
-        Ok(LdkWallet::new(node))
+        Ok(LdkWallet::new(node, lock, self.provider.as_ref().map(|provider| provider.permille)))
     }
 
-    fn builder(&self) -> Result<Builder, PaymentError> {
-        let mut builder = Builder::new();
+    fn builder(&self, folder: &Path, seed: &Seed) -> Result<Builder, PaymentError> {
+        let mut anchors = AnchorChannelsConfig::default();
+        // A seller who was never paid has nothing to keep on the chain for a channel that is given up.
+        anchors.trusted_peers_no_reserve.extend(self.provider.as_ref().map(|provider| provider.peer.id));
+        let config = Config { anchor_channels_config: Some(anchors), ..Config::default() };
+        let mut builder = Builder::from_config(config);
         builder
             .set_network(network(self.network))
-            .set_storage_dir_path(text(&self.folder)?)
-            .set_entropy_seed_bytes(*self.seed()?)
+            .set_storage_dir_path(text(folder)?)
+            .set_entropy_seed_bytes(**seed)
             .set_custom_logger(Arc::new(Log));
         let listen: Vec<SocketAddress> = self
             .listen
@@ -119,14 +103,26 @@ impl LdkSettings {
                 builder.set_chain_source_bitcoind_rpc(host, port, user, password.reveal().to_owned())
             }
         };
+        if let Some(Provider { peer, .. }) = &self.provider {
+            builder.set_liquidity_source_lsps2(peer.id, peer.address.clone(), None);
+        }
         Ok(builder)
     }
+}
 
-    fn seed(&self) -> Result<Zeroizing<[u8; SEED_BYTES]>, PaymentError> {
-        let mut seed = Zeroizing::new([0; SEED_BYTES]);
-        hex::decode_to_slice(self.seed.reveal(), &mut *seed)
-            .map_err(|_| PaymentError::refused("the node's seed must be 64 bytes in hex"))?;
-        Ok(seed)
+/// Two programs with one node would each publish what the other has replaced, and lose the money in its channels.
+fn lock(folder: &Path) -> Result<File, PaymentError> {
+    let failed = |error: &io::Error| unavailable("cannot use its folder", error);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(&error))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(folder.join(LOCK));
+    let file = file.map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+        Err(TryLockError::WouldBlock) => {
+            Err(PaymentError::unavailable("another program runs this Lightning node now"))
+        }
     }
 }
 

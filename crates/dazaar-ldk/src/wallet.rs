@@ -1,8 +1,9 @@
 //! The node as a wallet.
 
 use std::fmt;
+use std::fs::File;
 use std::str::FromStr as _;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use dazaar::payment::{Answer, PaymentError};
@@ -11,30 +12,50 @@ use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::routing::router::RouteParametersConfig;
 use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
 use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
-use ldk_node::{Node, NodeError};
-use tokio::sync::Notify;
+use ldk_node::{ChannelDetails, Event, Node, NodeError};
+use tokio::sync::broadcast;
 
-/// How long a payment is waited for. What takes longer goes on by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long what others take part in is waited for. What takes longer goes on by itself.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Lightning node that runs as long as somebody has this. [Stop](Self::stop) it before the runtime of tokio ends, which it runs on.
+/// Events of a node that somebody who waits may be late by. Whoever is later looks again: events say only that there is something new.
+const EVENTS: usize = 64;
+
+/// Pause from one look whether others have come back to the next.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// A Lightning node that runs. [Stop](Self::stop) it before the runtime of tokio ends, which it runs on.
 #[derive(Clone)]
 pub struct LdkWallet {
-    node: Arc<Node>,
-    news: Arc<Notify>,
+    running: Arc<Running>,
+    events: broadcast::Sender<Event>,
+    /// Thousandths of a payment that a provider of channels may keep, if there is one.
+    provider_permille: Option<u16>,
+}
+
+/// The node, and what keeps everybody else from running it.
+struct Running {
+    node: Node,
+    lock: Mutex<Option<File>>,
 }
 
 impl LdkWallet {
     /// Follows what happens to a node that was started. Must be called within tokio.
-    pub(crate) fn new(node: Node) -> Self {
-        let wallet = Self { node: Arc::new(node), news: Arc::default() };
-        tokio::spawn(follow(Arc::downgrade(&wallet.node), Arc::clone(&wallet.news)));
+    pub(crate) fn new(node: Node, lock: File, provider_permille: Option<u16>) -> Self {
+        let running = Arc::new(Running { node, lock: Mutex::new(Some(lock)) });
+        let wallet = Self { running, events: broadcast::channel(EVENTS).0, provider_permille };
+        tokio::spawn(follow(Arc::downgrade(&wallet.running), wallet.events.clone()));
         wallet
     }
 
-    /// The node itself: its channels, its address for bitcoins.
+    /// The node itself.
     pub fn node(&self) -> &Node {
-        &self.node
+        &self.running.node
+    }
+
+    /// What happens to the node from now on.
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
     }
 
     /// Stops the node, and waits until it has.
@@ -43,7 +64,7 @@ impl LdkWallet {
     /// [`PaymentError::Unavailable`] if it was stopped already.
     pub async fn stop(self) -> Result<(), PaymentError> {
         // It waits for everything that is going on.
-        let stopped = tokio::task::spawn_blocking(move || self.node.stop()).await;
+        let stopped = tokio::task::spawn_blocking(move || self.running.stop()).await;
         let error = match stopped {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
@@ -52,8 +73,24 @@ impl LdkWallet {
         Err(PaymentError::unavailable(format!("the Lightning node does not stop: {error}")))
     }
 
+    /// Waits until everybody in the channels is reached, but not for ever: without them nothing is paid, and nobody can be told how to.
+    pub(crate) async fn wait_for_channels(&self, patience: Duration) {
+        let is_waiting = || {
+            let channels = self.node().list_channels();
+            channels.iter().any(|channel| is_on_chain(channel) && !channel.is_usable)
+        };
+        let all = async {
+            while is_waiting() {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("somebody in a Lightning channel of ours is not reached now");
+        }
+    }
+
     fn payment(&self, hash: &PaymentHash, direction: PaymentDirection) -> Option<PaymentDetails> {
-        self.node.payment(&PaymentId(*hash)).filter(|payment| payment.direction == direction)
+        self.node().payment(&PaymentId(*hash)).filter(|payment| payment.direction == direction)
     }
 
     fn state(&self, hash: &PaymentHash) -> Outgoing {
@@ -75,7 +112,7 @@ impl LdkWallet {
             max_total_routing_fee_msat: Some(spend.fee_max_msat),
             ..RouteParametersConfig::default()
         };
-        match self.node.bolt11_payment().send(&invoice, Some(route)) {
+        match self.node().bolt11_payment().send(&invoice, Some(route)) {
             Ok(_) => Ok(Outgoing::Pending),
             // The node remembers more than it tells: a payment that it was about to record when it was killed.
             Err(NodeError::DuplicatePayment) => Ok(match self.state(&spend.hash) {
@@ -89,37 +126,66 @@ impl LdkWallet {
         }
     }
 
+    /// What all channels together can take.
+    fn receivable_msat(&self) -> u64 {
+        let channels = self.node().list_channels();
+        let usable = channels.iter().filter(|channel| channel.is_usable);
+        usable.map(|channel| channel.inbound_capacity_msat).fold(0, u64::saturating_add)
+    }
+
     /// Waits until a payment has come to an end, but not for ever.
     async fn end(&self, hash: &PaymentHash) -> Outgoing {
+        let mut events = self.events();
         let wait = async {
             loop {
-                let news = self.news.notified();
                 let state = self.state(hash);
                 if state != Outgoing::Pending && state != Outgoing::Unknown {
                     return state;
                 }
-                news.await;
+                if matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                    return state;
+                }
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.unwrap_or(Outgoing::Pending)
     }
 }
 
-/// Takes the events of a node, as long as there is one. What they say is recorded already: that something happened is all the news.
-async fn follow(node: Weak<Node>, news: Arc<Notify>) {
-    while let Some(node) = node.upgrade() {
+impl Running {
+    fn stop(&self) -> Result<(), NodeError> {
+        let stopped = self.node.stop();
+        // Whoever takes its events may still have it for a moment.
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        stopped
+    }
+}
+
+/// Takes the events of a node, as long as there is one. What they say is recorded already.
+async fn follow(running: Weak<Running>, events: broadcast::Sender<Event>) {
+    while let Some(running) = running.upgrade() {
         // A node that is dropped in the meantime must not be kept alive by whoever waits for its events.
-        let event = tokio::time::timeout(Duration::from_secs(1), node.next_event_async()).await;
+        let event = tokio::time::timeout(Duration::from_secs(1), running.node.next_event_async()).await;
         if let Ok(event) = event {
             tracing::debug!(?event, "event of the Lightning node");
-            if let Err(error) = node.event_handled() {
+            if let Event::ChannelClosed { channel_id, reason, .. } = &event {
+                let reason = reason.as_ref().map(ToString::to_string);
+                tracing::info!(channel = %channel_id, reason, "a Lightning channel is closed");
+            }
+            if let Err(error) = running.node.event_handled() {
                 tracing::error!(%error, "the Lightning node cannot write down that an event was handled");
             }
-            news.notify_waiters();
+            // Nobody may be waiting.
+            let _ = events.send(event);
         }
         // The last one to go stops the node, which waits.
-        let _ = tokio::task::spawn_blocking(move || drop(node)).await;
+        let _ = tokio::task::spawn_blocking(move || drop(running)).await;
     }
+}
+
+/// Whether only the other side can keep a channel from being used.
+fn is_on_chain(channel: &ChannelDetails) -> bool {
+    let needed = channel.confirmations_required.unwrap_or(u32::MAX);
+    channel.is_channel_ready || channel.confirmations.is_some_and(|blocks| blocks >= needed)
 }
 
 fn preimage(kind: &PaymentKind) -> Option<[u8; 32]> {
@@ -131,14 +197,24 @@ fn preimage(kind: &PaymentKind) -> Option<[u8; 32]> {
     }
 }
 
+/// What a provider of channels kept of a payment. The payer has paid it: the channel is the payee's affair.
+fn kept_msat(kind: &PaymentKind) -> u64 {
+    match kind {
+        PaymentKind::Bolt11Jit { counterparty_skimmed_fee_msat, .. } => {
+            counterparty_skimmed_fee_msat.unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
 impl LightningWallet for LdkWallet {
     fn about(&self) -> Answer<'_, About> {
-        let name = format!("Lightning node {}", self.node.node_id());
+        let name = format!("Lightning node {}", self.node().node_id());
         Box::pin(async { Ok(About { name, can_pay: true }) })
     }
 
     fn balance(&self) -> Answer<'_, u64> {
-        let channels = self.node.list_channels();
+        let channels = self.node().list_channels();
         let usable = channels.iter().filter(|channel| channel.is_usable);
         let msat = usable.map(|channel| channel.outbound_capacity_msat).fold(0, u64::saturating_add);
         Box::pin(async move { Ok(msat) })
@@ -151,10 +227,25 @@ impl LightningWallet for LdkWallet {
             })?;
             let seconds = u32::try_from(wanted.expiry.as_secs()).unwrap_or(u32::MAX);
             let memo = Bolt11InvoiceDescription::Direct(memo);
-            let invoice = self.node.bolt11_payment().receive(wanted.msat, &memo, seconds);
-            let invoice =
-                invoice.map_err(|error| PaymentError::unavailable(format!("the Lightning node: {error}")))?;
-            Ok(invoice.to_string())
+            let permille = self.provider_permille.filter(|_| self.receivable_msat() < wanted.msat);
+            let wallet = self.clone();
+            let msat = wanted.msat;
+            let make = move || {
+                let payments = wallet.node().bolt11_payment();
+                let Some(permille) = permille else { return payments.receive(msat, &memo, seconds) };
+                let kept = u128::from(msat) * u128::from(permille) / 1000;
+                let kept = u64::try_from(kept).unwrap_or(u64::MAX);
+                payments.receive_via_jit_channel(msat, &memo, seconds, Some(kept))
+            };
+            // A provider of channels is asked over the network.
+            let made = tokio::task::spawn_blocking(make).await;
+            let made = made.map_err(|error| PaymentError::unavailable(error.to_string()))?;
+            made.map(|invoice| invoice.to_string()).map_err(|error| match error {
+                NodeError::LiquidityFeeTooHigh => PaymentError::unavailable(
+                    "the provider of Lightning channels would keep more of this payment than is allowed",
+                ),
+                error => PaymentError::unavailable(format!("the Lightning node: {error}")),
+            })
         })
     }
 
@@ -162,7 +253,7 @@ impl LightningWallet for LdkWallet {
         let payment = self.payment(hash, PaymentDirection::Inbound);
         let settled = payment.filter(|payment| payment.status == PaymentStatus::Succeeded);
         let incoming = settled.map_or(Incoming::Nothing, |payment| Incoming::Settled {
-            msat: payment.amount_msat.unwrap_or(0),
+            msat: payment.amount_msat.unwrap_or(0).saturating_add(kept_msat(&payment.kind)),
             preimage: preimage(&payment.kind),
         });
         Box::pin(async { Ok(incoming) })
@@ -185,6 +276,6 @@ impl LightningWallet for LdkWallet {
 
 impl fmt::Debug for LdkWallet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LdkWallet").field("node", &self.node.node_id()).finish_non_exhaustive()
+        f.debug_struct("LdkWallet").field("node", &self.node().node_id()).finish_non_exhaustive()
     }
 }

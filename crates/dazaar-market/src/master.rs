@@ -62,6 +62,15 @@ impl MasterKey {
         self.seed("wallets")
     }
 
+    /// The seed of the Lightning node that is the wallet called `name`.
+    pub fn lightning(&self, name: &str) -> Zeroizing<[u8; 2 * KEY_BYTES]> {
+        let mut seed = Zeroizing::new([0; 2 * KEY_BYTES]);
+        for (part, half) in seed.chunks_exact_mut(KEY_BYTES).enumerate() {
+            half.copy_from_slice(&*self.seed(&format!("wallets/{name}/lightning/{part}")));
+        }
+        seed
+    }
+
     fn seed(&self, name: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         derive_seed(NAMESPACE, &self.0, name)
     }
@@ -118,6 +127,14 @@ mod tests {
         let endpoint = hex::encode(*sevens().endpoint(&sold()));
         assert_eq!(endpoint, "37e12757ca412d41216c3e74a6939467da76c84ad9f74a9d71730e0d926d146e");
         assert_ne!(*sevens().endpoint(&sold()), *sevens().endpoint(&FeedKey([1; KEY_BYTES])));
+    }
+
+    #[test]
+    fn every_lightning_node_has_a_seed_of_its_own() {
+        let seed = sevens().lightning("mine");
+        assert_eq!(hex::encode(*seed), "");
+        assert_ne!(seed[..KEY_BYTES], seed[KEY_BYTES..]);
+        assert_ne!(*seed, *sevens().lightning("yours"));
     }
 
     #[test]

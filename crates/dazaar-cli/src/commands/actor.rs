@@ -61,6 +61,17 @@ impl Actor {
         self.wait_for(name, |_| true).await
     }
 
+    /// Waits for an event of this name, and for the end of the process.
+    #[cfg(feature = "ldk")]
+    pub(super) async fn answer(mut self, name: &str) -> Result<Value, Failure> {
+        let event = self.wait(name).await?;
+        self.input = None;
+        match timeout(PATIENCE, self.child.wait()).await {
+            Ok(ended) => ended.map(|_| event).map_err(Failure::from),
+            Err(_) => Err(Failure::new(Kind::General, format!("a process goes on after `{name}`"))),
+        }
+    }
+
     /// Waits for an event of this name that fits.
     pub(super) async fn wait_for(
         &mut self,

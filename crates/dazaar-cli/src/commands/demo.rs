@@ -2,12 +2,16 @@
 
 #[cfg(feature = "cashu")]
 mod ecash;
+#[cfg(feature = "ldk")]
+mod lightning;
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+#[cfg(any(feature = "cashu", feature = "ldk"))]
+use dazaar::cards::{Asset, Money};
 use serde_json::Value;
 
 use super::Context;
@@ -34,6 +38,8 @@ pub(crate) struct Arguments {
 enum Way {
     /// Ecash, of a mint that the demo starts: the program `dazaar-mint` of `tools/mint`
     Cashu,
+    /// Lightning, on a chain that the demo starts with Bitcoin Core: `bitcoind`, or what DAZAAR_BITCOIND names
+    Lightning,
 }
 
 pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
@@ -45,6 +51,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
         Some(Way::Cashu) => ecash::play(&demo).await,
         #[cfg(not(feature = "cashu"))]
         Some(Way::Cashu) => Err(super::wallet::not_built("ecash", "cashu")),
+        #[cfg(feature = "ldk")]
+        Some(Way::Lightning) => lightning::play(&demo).await,
+        #[cfg(not(feature = "ldk"))]
+        Some(Way::Lightning) => Err(super::wallet::not_built("Lightning node", "ldk")),
     }
 }
 
@@ -209,6 +219,11 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
+}
+
+#[cfg(any(feature = "cashu", feature = "ldk"))]
+fn bitcoin(units: &Value) -> Money {
+    Money { asset: Asset::Bitcoin, units: units.as_u64().unwrap_or(0) }
 }
 
 fn text(value: &Value) -> &str {

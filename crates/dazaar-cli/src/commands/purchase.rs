@@ -22,7 +22,6 @@ use super::money::wished_money;
 use super::paying::{Paying, Plan};
 use crate::failure::{Failure, Kind};
 use crate::secrets;
-use crate::wallets::Wallet;
 
 /// How to deal with a seller.
 #[derive(Debug, Args)]
@@ -140,7 +139,8 @@ impl<'a> Purchase<'a> {
         (download, share): (Download, Option<SocketAddr>),
     ) -> Result<Self, Failure> {
         let plan = payment.plan()?;
-        let wallets = Wallet::all(market)?.into_iter().filter_map(Wallet::named_payer);
+        let wallets = context.wallets(market)?;
+        let wallets = wallets.iter().filter_map(|wallet| wallet.named_payer());
         let methods = [Method::Bolt11, Method::Transfer, Method::Ether, Method::Erc20];
         let by_hand = methods.map(|method| NamedPayer {
             // No wallet has a name with a space in it.

@@ -122,8 +122,8 @@ pub(super) async fn serve(
     file_limit::raise();
     serving.network.join(market, Mode::Adaptive);
     let interruption = Interruption::listen()?;
-    let wallets = Wallet::all(market)?;
-    let payees: Vec<_> = wallets.iter().filter_map(Wallet::named_payee).collect();
+    let wallets = context.wallets(market)?;
+    let payees: Vec<_> = wallets.iter().filter_map(|wallet| wallet.named_payee()).collect();
     let mut sellers = Vec::new();
     let mut tasks = JoinSet::new();
     let mut answering = JoinSet::new();
@@ -175,7 +175,7 @@ pub(super) async fn serve(
         tokio::select! {
             result = first_failure(&mut tasks) => result,
             result = failed => result,
-            never = Wallet::upkeep_of(&wallets) => match never {},
+            never = Wallet::upkeep_of(&wallets, &context.output) => match never {},
         }
     };
     let outcome = interruption.or(serving).await;

@@ -2,13 +2,16 @@
 
 mod add;
 mod coins;
+mod node;
+
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use dazaar::Market;
 use dazaar::cards::{Asset, Money};
 use dazaar::database::{Budget, Spending, SpendingState};
 
-#[cfg(not(feature = "cashu"))]
+#[cfg(not(all(feature = "cashu", feature = "ldk")))]
 pub(super) use add::not_built;
 
 use super::Context;
@@ -29,6 +32,7 @@ pub(crate) enum Command {
     Balance(NameArguments),
     #[command(flatten)]
     Coins(coins::Coins),
+    Node(node::NodeArguments),
     Remove(RemoveArguments),
     Budget(BudgetArguments),
     Spent(SpentArguments),
@@ -88,6 +92,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<(), Fail
         Command::Check(arguments) => check(context, arguments).await,
         Command::Balance(arguments) => balance(context, arguments).await,
         Command::Coins(command) => coins::run(context, command).await,
+        Command::Node(arguments) => node::run(context, arguments).await,
         Command::Remove(arguments) => remove(context, arguments),
         Command::Budget(arguments) => budget(context, arguments),
         Command::Spent(_) => spent(context),
@@ -100,8 +105,8 @@ fn list(context: &Context) -> Result<(), Failure> {
 }
 
 /// All wallets; if there is none, that is said.
-fn all(context: &Context, market: &Market) -> Result<Vec<Wallet>, Failure> {
-    let wallets = Wallet::all(market)?;
+fn all(context: &Context, market: &Market) -> Result<Vec<Arc<Wallet>>, Failure> {
+    let wallets = context.wallets(market)?;
     if wallets.is_empty() {
         context.output.remark("There is no wallet yet: dazaar wallet add");
     }
@@ -153,7 +158,7 @@ async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Fai
         // What is to come, comes now.
         wallet.settle().await;
         let balance = wallet.balance().await?;
-        let name = wallet.name;
+        let name = &wallet.name;
         if balance.is_empty() {
             context.output.event(&Event::Balance { name: name.clone(), asset: None, units: None })?;
         }
@@ -165,10 +170,10 @@ async fn balance(context: &Context, arguments: &NameArguments) -> Result<(), Fai
     Ok(())
 }
 
-fn chosen(context: &Context, arguments: &NameArguments) -> Result<Vec<Wallet>, Failure> {
+fn chosen(context: &Context, arguments: &NameArguments) -> Result<Vec<Arc<Wallet>>, Failure> {
     let market = context.market()?;
     match &arguments.name {
-        Some(name) => Ok(vec![Wallet::named(&market, name.clone())?]),
+        Some(name) => Ok(vec![context.wallet(&market, name.clone())?]),
         None => all(context, &market),
     }
 }

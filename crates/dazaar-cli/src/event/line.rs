@@ -5,6 +5,8 @@ use dazaar::cards::extension::{display_text, printable};
 use dazaar::cards::price::Shown;
 use serde_json::Value;
 
+#[cfg(feature = "ldk")]
+use super::lightning;
 use super::words::{amount, describe, described_receipt, due, duration, indented, qr_code, security, short};
 use super::{Event, drives, maps};
 use crate::commands::ledger::amount as money;
@@ -122,7 +124,7 @@ impl Event {
                 let code = (method == "bolt11").then(|| qr_code(request)).flatten().unwrap_or_default();
                 format!("Please pay {amount}{until}:\n{code}{}", indented(request))
             }
-            #[cfg(feature = "cashu")]
+            #[cfg(any(feature = "cashu", feature = "ldk"))]
             Self::Received { name, asset, units } => format!("{name}  + {}", money(Some(asset), *units)),
             Self::Sent { method, asset, units, fee } => {
                 let fee = match fee {
@@ -341,6 +343,13 @@ impl Event {
             | Self::MapSynced { .. } => return maps::line(self),
             #[cfg(feature = "fuse")]
             Self::Attached { .. } => return drives::line(self),
+            #[cfg(feature = "ldk")]
+            Self::LightningNode { .. }
+            | Self::LightningChannel { .. }
+            | Self::BitcoinAddress { .. }
+            | Self::BitcoinSent { .. }
+            | Self::ChannelOpened { .. }
+            | Self::ChannelClosed { .. } => return lightning::line(self),
             Self::Error { .. } => return None,
             Self::Note { text } => text.clone(),
         })

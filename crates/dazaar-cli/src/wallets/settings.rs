@@ -17,6 +17,9 @@ pub(crate) enum Settings {
     /// A Lightning wallet behind a Nostr relay.
     #[cfg(feature = "nwc")]
     Nwc(dazaar_nwc::NwcSettings),
+    /// A Lightning node in this program.
+    #[cfg(feature = "ldk")]
+    Ldk(dazaar_ldk::LdkSettings),
     /// Coins of mints.
     #[cfg(feature = "cashu")]
     Cashu(dazaar_cashu::Settings),
@@ -42,6 +45,8 @@ impl Settings {
             },
             #[cfg(feature = "nwc")]
             Self::Nwc(_) => "nwc",
+            #[cfg(feature = "ldk")]
+            Self::Ldk(_) => "ldk",
             #[cfg(feature = "cashu")]
             Self::Cashu(_) => "cashu",
             #[cfg(feature = "erc20")]

@@ -1,96 +1,67 @@
 //! A Bitcoin Core with a chain of its own, which ends with the test.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dazaar_ldk::Chain as ChainSource;
+use dazaar_ldk::ldk_node::Builder;
+use dazaar_ldk::regtest::{PASSWORD, Regtest, USER};
 use dazaar_pay::Secret;
-use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// Where mined coins go that nobody wants.
-const NOBODY: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
 /// The longest that anything here takes on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct Chain {
-    process: Child,
-    port: u16,
+    core: Regtest,
     _folder: TempDir,
 }
 
 impl Chain {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(options: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let program = std::env::var_os("DAZAAR_BITCOIND").map(PathBuf::from);
-        let process = Command::new(program.expect("DAZAAR_BITCOIND: run `cargo xtask lightning`"))
-            .arg(format!("-datadir={}", folder.path().display()))
-            .arg(format!("-rpcport={port}"))
-            .args([
-                "-regtest",
-                "-server",
-                "-txindex",
-                "-listen=0",
-                "-dnsseed=0",
-                "-fixedseeds=0",
-                "-natpmp=0",
-            ])
-            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-rpcuser=user", "-rpcpassword=password"])
-            .args(["-printtoconsole=0"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let chain = Self { process, port, _folder: folder };
-        until("bitcoind answers", || chain.call("getblockcount", json!([])).is_some()).await;
-        chain
+        let path = folder.path().to_owned();
+        let start = move || {
+            Regtest::start_with(&path, options).expect("DAZAAR_BITCOIND: run `cargo xtask lightning`")
+        };
+        let core = tokio::task::spawn_blocking(start).await.unwrap();
+        Self { core, _folder: folder }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.core.port()
     }
 
     /// Where nodes find it.
     pub(crate) fn source(&self) -> ChainSource {
         ChainSource::Bitcoind {
             host: "127.0.0.1".to_owned(),
-            port: self.port,
-            user: "user".to_owned(),
-            password: Secret::new("password"),
+            port: self.core.port(),
+            user: USER.to_owned(),
+            password: Secret::new(PASSWORD),
         }
     }
 
-    /// Mines `blocks`, and nobody gets the coins.
-    pub(crate) fn mine(&self, blocks: u32) {
-        self.mine_for(NOBODY, blocks);
+    /// Lets a node that is not ours look at it.
+    pub(crate) fn look_through(&self, builder: &mut Builder) {
+        let (user, password) = (USER.to_owned(), PASSWORD.to_owned());
+        builder.set_chain_source_bitcoind_rpc("127.0.0.1".to_owned(), self.core.port(), user, password);
     }
 
-    pub(crate) fn mine_for(&self, address: &str, blocks: u32) {
-        self.call("generatetoaddress", json!([blocks, address])).unwrap();
+    pub(crate) fn mine(&self, blocks: u32) {
+        self.core.mine(blocks).unwrap();
+    }
+
+    pub(crate) fn endow(&self, addresses: &[String]) {
+        self.core.endow(addresses).unwrap();
     }
 
     pub(crate) fn has_transactions_waiting(&self) -> bool {
-        self.call("getrawmempool", json!([])).is_some_and(|waiting| waiting != json!([]))
+        self.core.has_transactions_waiting().unwrap()
     }
-
-    fn call(&self, method: &str, params: Value) -> Option<Value> {
-        // user:password
-        let answer = ureq::post(format!("http://127.0.0.1:{}", self.port))
-            .header("authorization", "Basic dXNlcjpwYXNzd29yZA==")
-            .send_json(json!({ "id": 1, "method": method, "params": params }));
-        let answer: Value = answer.ok()?.body_mut().read_json().ok()?;
-        answer.get("result").filter(|result| !result.is_null()).cloned()
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until something is so.

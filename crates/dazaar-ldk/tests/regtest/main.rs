@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+mod channels;
+mod electrum;
 mod nodes;
+mod program;
 mod stub;
 mod trade;

@@ -1,49 +1,65 @@
-//! Two nodes with a channel between them, in which each has something.
+//! Nodes with channels between them.
 
-use dazaar_ldk::{LdkSettings, LdkWallet};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use dazaar_ldk::regtest::free_port;
+use dazaar_ldk::{Chain as ChainSource, LdkNode, LdkSettings, LdkWallet, Peer, Provider, Seed};
 use dazaar_pay::lightning::{Bolt11, FeeLimit, Network};
 use tempfile::TempDir;
 
-use super::chain::{Chain, free_port, until};
+use super::chain::{Chain, until};
 
 /// What each side has in the channel at first, in satoshis.
 const EACH_SAT: u64 = 1_000_000;
 
+/// Nodes so far: each has keys of its own.
+static NODES: AtomicU8 = AtomicU8::new(0);
+
 /// A node, and what makes it anew.
 pub(crate) struct Side {
-    pub(crate) settings: LdkSettings,
+    pub(crate) node: LdkNode,
     pub(crate) wallet: LdkWallet,
+    /// Another node of the same folder.
+    pub(crate) twin: LdkNode,
     _folder: TempDir,
 }
 
 impl Side {
-    async fn start(chain: &Chain) -> Self {
+    pub(crate) async fn start(chain: ChainSource, provider: Option<Provider>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = LdkSettings {
-            folder: folder.path().join("node"),
-            seed: LdkSettings::new_seed(),
             network: Network::Regtest,
-            chain: chain.source(),
-            listen: vec![format!("127.0.0.1:{}", free_port())],
+            chain,
+            listen: vec![format!("127.0.0.1:{}", free_port().unwrap())],
+            provider,
             fee: FeeLimit::default(),
         };
-        let wallet = settings.start().await.unwrap();
-        Self { settings, wallet, _folder: folder }
+        let seed = Seed::new([NODES.fetch_add(1, Ordering::Relaxed); 64]);
+        let make = || LdkNode::new(settings.clone(), folder.path().join("node"), seed.clone());
+        let (node, twin) = (make(), make());
+        let wallet = node.wallet().await.unwrap();
+        Self { node, wallet, twin, _folder: folder }
     }
 
     pub(crate) fn bolt11(&self) -> Bolt11 {
-        self.settings.bolt11(&self.wallet)
+        self.node.bolt11()
     }
 
     /// Ends the node, and begins it again from its folder.
     pub(crate) async fn restart(self) -> Self {
-        self.wallet.stop().await.unwrap();
-        Self { wallet: self.settings.start().await.unwrap(), ..self }
+        self.node.stop().await.unwrap();
+        Self { wallet: self.node.wallet().await.unwrap(), ..self }
     }
 
     /// A node that still runs when the test's runtime ends complains.
     pub(crate) async fn stop(self) {
-        self.wallet.stop().await.unwrap();
+        self.node.stop().await.unwrap();
+    }
+
+    /// Who and where it is.
+    pub(crate) fn peer(&self) -> Peer {
+        let node = self.wallet.node();
+        Peer { id: node.node_id(), address: node.listening_addresses().unwrap()[0].clone() }
     }
 
     /// Looks at the chain. It may be looking already: whoever waits for something asks again.
@@ -51,50 +67,38 @@ impl Side {
         let _ = tokio::task::block_in_place(|| self.wallet.node().sync_wallets());
     }
 
-    fn has_coins(&self) -> bool {
+    pub(crate) fn has_coins(&self) -> bool {
         self.sync();
         self.wallet.node().list_balances().spendable_onchain_balance_sats > 3 * EACH_SAT
     }
 
-    fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
+        self.sync();
         self.wallet.node().list_channels().iter().any(|channel| channel.is_usable)
     }
 }
 
-/// A seller and a buyer.
+/// A seller and a buyer, who have opened a channel in which both have something.
 pub(crate) async fn pair(chain: &Chain) -> (Side, Side) {
-    let (seller, buyer) = (Side::start(chain).await, Side::start(chain).await);
+    let (seller, buyer) = (Side::start(chain.source(), None).await, Side::start(chain.source(), None).await);
     // Both need something on the chain: channels keep a reserve there.
-    for side in [&seller, &buyer] {
-        let address = side.wallet.node().onchain_payment().new_address().unwrap();
-        chain.mine_for(&address.to_string(), 1);
-    }
-    chain.mine(101);
+    chain.endow(&[seller.wallet.address().await.unwrap(), buyer.wallet.address().await.unwrap()]);
     until("both have coins", || seller.has_coins() && buyer.has_coins()).await;
-    let peer = seller.wallet.node();
-    let address = peer.listening_addresses().unwrap()[0].clone();
-    let node = buyer.wallet.clone();
-    let peer = peer.node_id();
-    let open = move || node.node().open_channel(peer, address, 2 * EACH_SAT, Some(EACH_SAT * 1000), None);
+    let (Peer { id, address }, node) = (seller.peer(), buyer.wallet.clone());
+    let open = move || node.node().open_channel(id, address, 2 * EACH_SAT, Some(EACH_SAT * 1000), None);
     tokio::task::spawn_blocking(open).await.unwrap().unwrap();
     until("the channel is on its way to the chain", || chain.has_transactions_waiting()).await;
     chain.mine(6);
-    let is_open = || {
-        seller.sync();
-        buyer.sync();
-        seller.is_usable() && buyer.is_usable()
-    };
-    until("the channel is open", is_open).await;
+    until("the channel is open", || seller.is_usable() && buyer.is_usable()).await;
     (seller, buyer)
 }
 
 /// Connects two nodes that know each other, and waits for their channel.
 pub(crate) async fn reconnect(seller: &Side, buyer: &Side) {
-    let (node, peer) = (buyer.wallet.clone(), seller.wallet.node().node_id());
-    let address = seller.wallet.node().listening_addresses().unwrap()[0].clone();
+    let (node, Peer { id, address }) = (buyer.wallet.clone(), seller.peer());
     until("the channel is usable again", || {
         // The nodes connect by themselves too, some time.
-        let _ = tokio::task::block_in_place(|| node.node().connect(peer, address.clone(), true));
+        let _ = tokio::task::block_in_place(|| node.node().connect(id, address.clone(), true));
         seller.is_usable() && buyer.is_usable()
     })
     .await;

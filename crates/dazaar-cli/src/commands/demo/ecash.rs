@@ -4,11 +4,10 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
-use dazaar::cards::{Asset, Money};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Demo, lines, path, text, unpack};
+use super::{Demo, bitcoin, lines, path, text, unpack};
 use crate::failure::Failure;
 
 /// The program that runs the mint.
@@ -60,10 +59,6 @@ pub(super) async fn play(demo: &Demo<'_>) -> Result<(), Failure> {
     }
     seller.stop().await?;
     demo.compare(&csv, &copy)
-}
-
-fn bitcoin(units: &serde_json::Value) -> Money {
-    Money { asset: Asset::Bitcoin, units: units.as_u64().unwrap_or(0) }
 }
 
 /// A running mint. It ends with the demo.

@@ -1,5 +1,7 @@
 //! `dazaar wallet add`: each kind of wallet, and what it needs.
 
+mod ldk;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,13 +12,14 @@ use super::super::Context;
 use super::tell;
 use crate::failure::Failure;
 use crate::secrets;
-use crate::wallets::{Settings, Wallet};
+use crate::wallets::Settings;
 
 /// Add a wallet; its secrets are encrypted with the market's key
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  dazaar wallet add mine lnbits https://lnbits.example.org --secret-file key.txt
+  dazaar wallet add shop lnbits https://lnbits.example.org --secret-file key.txt
   dazaar wallet add phone nwc --secret-file connection.txt
+  dazaar wallet add mine ldk https://esplora.example.org/api
   dazaar wallet add coins cashu https://mint.example.org
   dazaar wallet add base erc20 https://node.example.org --chain 8453 --token 0x833589fcd6edb6e08f4c7c32d4f71b54bda02913
   dazaar wallet add bank command 'python3 bank-transfer.py statement.csv'")]
@@ -53,6 +56,8 @@ enum Kind {
         #[arg(long, value_enum, default_value_t = Bitcoins::Bitcoin)]
         network: Bitcoins,
     },
+    /// Lightning: a node in this program; what it needs is a look at the chain
+    Ldk(ldk::LdkArguments),
     /// Ecash: coins of Cashu mints that you trust
     Cashu {
         /// Addresses of mints, the preferred one first
@@ -138,7 +143,7 @@ pub(super) async fn run(context: &Context, arguments: &AddArguments) -> Result<(
     let settings = settings(arguments).await?;
     let value = serde_json::to_value(&settings).map_err(Failure::input)?;
     // What cannot be opened would stand in the way of every other command.
-    let wallet = Wallet::open(&market, arguments.name.clone(), settings)?;
+    let wallet = context.open_wallet(&market, arguments.name.clone(), settings)?;
     let detail = match wallet.check().await {
         Ok(detail) => Some(detail),
         Err(_) if arguments.unchecked => None,
@@ -177,6 +182,7 @@ async fn settings(arguments: &AddArguments) -> Result<Settings, Failure> {
             lightning(wallet, node.network)
         }
         Kind::Nwc { network } => nwc(file, *network)?,
+        Kind::Ldk(node) => ldk::settings(file, node)?,
         Kind::Cashu { mints } => cashu(mints)?,
         Kind::Erc20 { node, chain, token } => erc20(arguments, (node, *chain, token)).await?,
         Kind::Deposits { node, chain, public_key, token } => {
@@ -270,7 +276,7 @@ async fn erc20(_: &AddArguments, _: (&str, u64, &[String])) -> Result<Settings, 
     Err(not_built("stablecoins", "erc20"))
 }
 
-#[cfg(not(all(feature = "cashu", feature = "erc20", feature = "nwc")))]
+#[cfg(not(all(feature = "cashu", feature = "erc20", feature = "ldk", feature = "nwc")))]
 pub(crate) fn not_built(what: &str, feature: &str) -> Failure {
     Failure::input(format!("this build has no {what}"))
         .hint(format!("build the program with it: --features {feature}"))

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::secrets;
 use crate::signals::Interruption;
-use crate::wallets::{Inner, Wallet};
+use crate::wallets::Inner;
 
 /// Pause from one look whether an invoice is paid to the next.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
@@ -91,9 +91,9 @@ struct Purse {
 
 impl Purse {
     fn named(context: &Context, name: &str) -> Result<Self, Failure> {
-        let wallet = Wallet::named(&*context.market()?, name.to_owned())?;
-        match wallet.inner {
-            Inner::Cashu(ecash) => Ok(Self { name: wallet.name, ecash }),
+        let wallet = context.wallet(&*context.market()?, name.to_owned())?;
+        match &wallet.inner {
+            Inner::Cashu(ecash) => Ok(Self { name: wallet.name.clone(), ecash: ecash.clone() }),
             _ => Err(Failure::input(format!("`{name}` is no wallet of ecash"))),
         }
     }
