@@ -101,7 +101,8 @@ fn bitcoind() -> Outcome {
         ];
         complete(program("cmake", &options).arg("-S").arg(&source).arg("-B").arg(&build))?;
         let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-        complete(program("cmake", &["--target", "bitcoind", "--parallel", &jobs, "--build"]).arg(&build))
+        let targets = ["--target", "bitcoind", "--parallel", &jobs];
+        complete(program("cmake", &["--build"]).arg(&build).args(targets))
     })
 }
 
