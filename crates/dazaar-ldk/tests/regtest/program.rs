@@ -25,8 +25,16 @@ const PAID_UNITS: u64 = 10_000 * SAT;
 /// The exit code if somebody is not reached.
 const UNREACHABLE: i32 = 5;
 
-/// How often the seller is killed.
-const KILLS: u64 = 4;
+/// When the seller is killed. In the moment in which a payment passes, nodes of ldk close their channel when they come back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Connected,
+    Ordered,
+    Sent,
+    Paid,
+}
+
+const MOMENTS: [Moment; 4] = [Moment::Connected, Moment::Ordered, Moment::Sent, Moment::Paid];
 
 /// Markets of a seller and a buyer, with a node each.
 struct Scene {
@@ -76,8 +84,9 @@ impl Scene {
 
     /// A seller who asks one satoshi a second, and how it is reached.
     fn sell(&self) -> (Process, [String; 3]) {
-        let words = ["sell", "data.csv", "--blocks", "raw", "--listen", "127.0.0.1:0", "--interval", "50"];
-        let mut seller = self.dazaar("seller", &[&words[..], &["--price", "1 sat/second"]].concat());
+        let words = ["sell", "data.csv", "--blocks", "raw", "--follow", "--listen", "127.0.0.1:0"];
+        let terms = ["--interval", "50", "--price", "1 sat/second"];
+        let mut seller = self.dazaar("seller", &[&words[..], &terms[..]].concat());
         let listening = seller.wait_for("listening");
         let [key, address] = ["seller", "address"].map(|field| listening[field].as_str().unwrap().to_owned());
         (seller, [key, "--connect".to_owned(), address])
@@ -86,6 +95,10 @@ impl Scene {
     fn buy(&self, place: &[String; 3], rest: &[&str]) -> Process {
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
         self.dazaar("buyer", &[&["buy"], &place[..], rest].concat())
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap()
     }
 
     /// What the channel of `who` lets pay, with what must stay in it.
@@ -128,29 +141,41 @@ fn a_seller_who_is_killed_while_it_is_paid_is_paid_once_each_time() {
     scene.answer("buyer", &["wallet", "node", "mine", "open", &peer, &amount], "channel-opened");
     scene.chain.mine(6).unwrap();
 
-    for kill in 0..KILLS {
+    let key = scene.answer("buyer", &["key", "show"], "key")["buyer"].as_str().unwrap().to_owned();
+    for moment in MOMENTS {
         let mut buyer = scene.buy(&place, &["--pay", PAID]);
-        // Sooner and later: before the invoice is made, while it is paid, after that.
-        match kill {
-            0 => drop(seller.wait_for("buyer-connected")),
-            1 => drop(seller.wait_for("buyer-ordered")),
-            2 => drop(buyer.wait_for("sent")),
-            _ => drop(seller.wait_for("buyer-paid")),
+        match moment {
+            Moment::Connected => drop(seller.wait_for("buyer-connected")),
+            // The buyer's node only begins to look at the chain.
+            Moment::Ordered => drop(seller.wait_for("buyer-ordered")),
+            Moment::Sent => {
+                let has_sent = |event: &Value| event["event"] == "sent" || event["event"] == "paid";
+                drop(buyer.wait_until("sent", has_sent));
+            }
+            Moment::Paid => buyer.succeed(),
+        }
+        if moment == Moment::Sent {
+            buyer.interrupt();
         }
         seller.kill();
-        if kill % 2 == 0 {
-            buyer.kill();
+        if buyer.is_running() {
+            buyer.interrupt();
         }
-        drop(buyer);
         (seller, place) = scene.sell();
         seller.wait_for("lightning-node");
         // The same purchase goes on, whatever has become of it.
         let mut again = scene.buy(&place, &["--pay", PAID, "--to", "copy.csv"]);
         again.wait_for("done");
         again.succeed();
+        assert_eq!(scene.read("copy.csv"), scene.read("data.csv"));
+        // There is something new to pay for.
+        scene.answer("seller", &["revoke", &key], "revoked");
+        std::fs::write(
+            scene.folder.join("data.csv"),
+            scene.read("data.csv") + &format!("{},0\n", 10 + moment as u8),
+        )
+        .unwrap();
     }
-    let read = |name| std::fs::read_to_string(scene.folder.join(name)).unwrap();
-    assert_eq!(read("copy.csv"), read("data.csv"));
     seller.interrupt();
     seller.succeed();
 
@@ -164,7 +189,10 @@ fn a_seller_who_is_killed_while_it_is_paid_is_paid_once_each_time() {
         .sum();
     let report = scene.answer("seller", &["report"], "report");
     assert_eq!(report["paid"].as_u64(), Some(spent), "{report}");
-    assert!((PAID_UNITS..=2 * KILLS * PAID_UNITS).contains(&spent) && spent % PAID_UNITS == 0, "{spent}");
+    assert!(
+        (PAID_UNITS..=2 * MOMENTS.len() as u64 * PAID_UNITS).contains(&spent) && spent % PAID_UNITS == 0,
+        "{spent}"
+    );
     // What the seller has in the channel is what the buyer has lost: all that was paid, once.
     let inbound = scene.channel("buyer")["inbound"].as_u64().unwrap();
     let reserve = CHANNEL_SAT * SAT / 100;

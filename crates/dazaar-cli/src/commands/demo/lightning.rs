@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const CHANNEL: &str = "500000 sats";
 
 /// What the buyer pays for.
-const PAID: &str = "1000 sats";
+const PAID: &str = "20000 sats";
 
 /// Blocks after which a channel can be used.
 const CONFIRMATIONS: u32 = 6;
@@ -39,10 +39,10 @@ pub(super) async fn play(demo: &Demo<'_>) -> Result<(), Failure> {
     std::fs::write(&csv, &history)?;
     demo.introduce(&history)?;
     let sell = ["sell", path(&csv), "--blocks", "raw", "--listen", "127.0.0.1:0", "--interval", "100"];
-    let mut seller = demo.actor("seller", &[&sell[..], &["--price", "1 sat/second by bolt11"]].concat())?;
+    let mut seller = demo.actor("seller", &[&sell[..], &["--price", "20 sats/second by bolt11"]].concat())?;
     let listening = seller.wait("listening").await?;
     let link = text(&listening["link"]).to_owned();
-    demo.say(&format!("The seller asks 1 sat a second, and listens on {}", text(&listening["address"])))?;
+    demo.say(&format!("The seller asks 20 sats a second, and listens on {}", text(&listening["address"])))?;
     let node = seller.wait("lightning-node").await?;
     let peer = format!("{}@{listen}", text(&node["id"]));
     let open = ["wallet", "node", "mine", "open", &peer, CHANNEL];
@@ -51,7 +51,7 @@ pub(super) async fn play(demo: &Demo<'_>) -> Result<(), Failure> {
     demo.say(&format!("The buyer has opened a channel to the seller with {CHANNEL} in it"))?;
 
     let mut buyer = demo.actor("buyer", &["buy", &link, "--to", path(&copy), "--pay", PAID])?;
-    buyer.wait("sent").await?;
+    seller.wait("buyer-ordered").await?;
     demo.say(&format!("The buyer's node pays an invoice over {PAID}"))?;
     seller.wait("buyer-paid").await?;
     buyer.wait("paid").await?;
