@@ -92,7 +92,11 @@ mod tests {
             kept.flush().expect("it can be written");
             (fs::read_to_string(&path).expect("text"), shortest)
         };
-        assert_eq!(write("a\nb\n", &["a\n", "b\n", "c\n"]), ("a\nb\nc\n".to_owned(), 4), "it never was shorter");
+        assert_eq!(
+            write("a\nb\n", &["a\n", "b\n", "c\n"]),
+            ("a\nb\nc\n".to_owned(), 4),
+            "it never was shorter"
+        );
         assert_eq!(write("a\nb\nmine\n", &["a\n", "b\n", "c\n"]).0, "a\nb\nc\n");
         assert_eq!(write("a\nx\n", &["a\n", "b\n"]), ("a\nb\n".to_owned(), 2));
         assert_eq!(write("other\n", &["a\n"]).0, "a\n");

@@ -84,7 +84,16 @@ impl FilesDelivery {
         let folder = destination.folder.as_deref().filter(|_| destination.is_live);
         let copied = folder.map(|folder| destination.memory.recall(folder)).transpose();
         let copied = copied.map_err(MarketError::from)?.flatten();
-        Ok(Self { buyer, destination, export: None, needed: None, settled_at: None, silent_since: None, written: None, copied })
+        Ok(Self {
+            buyer,
+            destination,
+            export: None,
+            needed: None,
+            settled_at: None,
+            silent_since: None,
+            written: None,
+            copied,
+        })
     }
 
     /// Whether all is here that the files need, or is not to be had.
@@ -133,8 +142,7 @@ impl FilesDelivery {
             self.silent_since = None;
             return others.is_empty();
         }
-        others.is_empty()
-            || self.silent_since.get_or_insert_with(Instant::now).elapsed() >= NEWS_TIMEOUT
+        others.is_empty() || self.silent_since.get_or_insert_with(Instant::now).elapsed() >= NEWS_TIMEOUT
     }
 
     /// The blocks of content that the version which is here needs, counted once for each version.
