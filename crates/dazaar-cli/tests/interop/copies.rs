@@ -1,6 +1,7 @@
 //! Copies of drives that are followed: what their sellers delete goes from them too, also in what is mounted, and from one run to the next.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{Place, Process, Scene, eventually, text};
 
@@ -46,6 +47,12 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
     buyer.wait_for("drive-done");
     fs::write(scene.path("copy/music/changed"), "by the buyer").expect("a file");
 
+    // A copy that is exported from what was bought follows too.
+    let words = ["drive", "export", &place.seller, "exported", "--follow", "--delete"];
+    let mut exporting = scene.dazaar("buyer", &words);
+    exporting.wait_for("drive-done");
+    assert!(scene.path("exported/music/song").exists());
+
     // The mounted drive loses files; the drive that mounts it stays as it is.
     let sell_again = |seller: &mut Process| {
         seller.interrupt();
@@ -62,6 +69,9 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
     eventually("it is deleted", || !is_there("music/song"));
     assert_eq!(scene.read("copy/music/changed"), "by the buyer");
     assert!(is_there("music/other") && is_there("harbour"));
+    eventually("it is deleted from what is exported", || !scene.path("exported/music/song").exists());
+    exporting.interrupt();
+    exporting.succeed();
 
     // And while nobody follows: the copy is remembered.
     buyer.interrupt();
@@ -88,4 +98,68 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
     let _buyer = follow(&scene, &place);
     eventually("the mount is gone", || !is_there("music"));
     assert!(is_there("harbour"));
+}
+
+#[test]
+fn what_is_sold_while_the_drive_that_mounts_it_is_served_is_sold_along() {
+    let scene = Scene::new();
+    for folder in ["photos", "music", "dear"] {
+        fs::create_dir(scene.path(folder)).expect("a folder");
+    }
+    drive(&scene, "photos", &["harbour"]);
+    let (music, dear) = (drive(&scene, "music", &["song"]), drive(&scene, "dear", &["secret"]));
+    for (path, key) in [("/music", &music), ("/dear", &dear)] {
+        scene.dazaar("nobody", &["drive", "mount", "photos.drive", path, key]).succeed();
+    }
+    scene.init("seller");
+    let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
+    seller.wait_for_complaint(&music);
+    let mut buyer = follow(&scene, &place);
+    buyer.wait_for("drive-done");
+    assert!(scene.path("copy/harbour").exists() && !scene.path("copy/music/song").exists());
+
+    // One is listed for the same, one is not.
+    let list = |name: &str, how: &[&str]| {
+        let source = format!("{name}.drive");
+        scene.dazaar("seller", &[&["sell", &source, "--name", name, "--no-serve"], how].concat()).succeed();
+    };
+    list("dear", &["--price", "1 EUR/hour"]);
+    list("music", &["--admit-all"]);
+    eventually("it is copied, on the connection that there is", || scene.path("copy/music/song").exists());
+    assert!(!scene.path("copy/dear/secret").exists());
+    assert!(buyer.is_running() && seller.is_running());
+}
+
+/// Lays the feeds of a drive into the folder of another one, as if they had been fetched.
+fn lay(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            lay(&path, &target);
+        } else if !["master_key", "name", "secret_key"].iter().any(|name| entry.file_name() == *name) {
+            fs::copy(&path, &target).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn what_lies_in_the_folder_of_the_drive_goes_along_when_it_is_served_too() {
+    let scene = Scene::new();
+    for folder in ["photos", "music"] {
+        fs::create_dir(scene.path(folder)).expect("a folder");
+    }
+    drive(&scene, "photos", &["harbour"]);
+    let music = drive(&scene, "music", &["song"]);
+    lay(&scene.path("music.drive"), &scene.path("photos.drive"));
+    scene.dazaar("nobody", &["drive", "mount", "photos.drive", "/music", &music]).succeed();
+    scene.init("seller");
+    scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--no-serve"]).succeed();
+    let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
+    let place = Place::of_ours(&seller.wait_for("listening"));
+    let _buyer = follow(&scene, &place);
+    eventually("it is copied", || scene.path("copy/music/song").exists());
+    seller.interrupt();
+    seller.succeed();
+    assert!(!seller.complaints().contains("sold along:"), "nothing went wrong, and nothing was added: {seller}");
 }

@@ -154,7 +154,11 @@ impl Drive {
     ) -> Result<Option<StoredFeed>, DriveAccessError> {
         let folder = self.store.folder_of(feed);
         if Folder::is_begun(&folder) {
-            let log = self.store.feed(feed)?;
+            let log = match self.store.feed(feed) {
+                Ok(log) => log,
+                // The market may have it open.
+                Err(error) => market.log(&folder).map_err(|_| error)?,
+            };
             return Ok(Some(StoredFeed { feed, folder, log }));
         }
         let listed = market.listed(&feed).map_err(MarketError::from)?;
