@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use dazaar::cards::{Address, Link};
 use dazaar::database::Admission;
 use dazaar::folder::Folder;
-use dazaar::log::{FeedKey, Log, LogError};
+use dazaar::log::{Log, LogError};
 use dazaar::maps::Blocks;
 use dazaar::maps::hypertrie::{ExtensionMessage, Options, Query, Trie, TrieError};
 use dazaar::peer::{FeedSet, replicate};
@@ -90,7 +90,7 @@ async fn measure(case: Case) -> Outcome<()> {
     println!("{} entries written in {:.1} s", case.entries, began.elapsed().as_secs_f64());
     let round_trip = 2 * case.delay;
     println!(
-        "{:44} {:>14} {:>22} {:>14}",
+        "{:56} {:>14} {:>16} {:>14}",
         format!("a round trip of {} ms", round_trip.as_millis()),
         "median",
         "of round trips",
@@ -114,7 +114,7 @@ fn report(name: &str, round_trip: Duration, taken: Taken) {
         let (Some(&median), Some(slowest)) = (times.get(times.len() / 2), times.last()) else { continue };
         let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64().max(f64::EPSILON);
         println!(
-            "{:44} {:>11.1} ms {:>22.2} {:>11.1} ms",
+            "{:56} {:>11.1} ms {:>16.2} {:>11.1} ms",
             format!("{name}: {what}"),
             1e3 * median.as_secs_f64(),
             trips(median),

@@ -161,5 +161,8 @@ fn what_lies_in_the_folder_of_the_drive_goes_along_when_it_is_served_too() {
     eventually("it is copied", || scene.path("copy/music/song").exists());
     seller.interrupt();
     seller.succeed();
-    assert!(!seller.complaints().contains("sold along:"), "nothing went wrong, and nothing was added: {seller}");
+    assert!(
+        !seller.complaints().contains("sold along:"),
+        "nothing went wrong, and nothing was added: {seller}"
+    );
 }
