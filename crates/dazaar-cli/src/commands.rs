@@ -16,6 +16,7 @@ pub(crate) mod grant;
 pub(crate) mod import;
 pub(crate) mod init;
 mod iroh;
+mod kept;
 pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod map;

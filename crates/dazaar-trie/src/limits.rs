@@ -53,5 +53,8 @@ pub const MAX_MOUNT_DEPTH: usize = 16;
 /// Mounts that are entered for one list.
 pub const MAX_MOUNTS_ENTERED: usize = 1024;
 
+/// Places at which one drive is entered, or one feed seen as a file, for one list: whoever copies the list copies it so often.
+pub const MAX_MOUNTS_OF_ONE: usize = 16;
+
 /// Ranges of blocks that a question says are here already.
 pub const MAX_HELD_RANGES: usize = 512;

@@ -57,6 +57,16 @@ impl Channels {
         self.local.is_empty() && self.remote.is_empty()
     }
 
+    /// Feeds that we have opened.
+    pub(crate) fn local_len(&self) -> usize {
+        self.local.len()
+    }
+
+    /// Those of them that the remote has not.
+    pub(crate) fn unanswered_len(&self) -> usize {
+        self.local.values().filter(|local| local.remote.is_none()).count()
+    }
+
     /// A number that no feed has, to refuse one with.
     pub(crate) const fn unused_number(&self) -> u64 {
         self.last + 1

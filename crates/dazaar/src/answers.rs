@@ -35,7 +35,7 @@ impl Answers {
         if !self.allow_one() {
             return Ok(());
         }
-        let Reaction { answers, expected } = reaction();
+        let Reaction { answers, expected, .. } = reaction();
         if !expected.is_empty() {
             connection.expect(channel, &expected);
         }

@@ -292,7 +292,7 @@ impl Buyer {
     /// misses the question, or does not understand it, names none.
     pub fn ask_about_map(&self, question: &ExtensionMessage) {
         if let Some(feed) = self.feed() {
-            self.0.feeds.ask(feed.key(), &trie::question(question, feed.log()));
+            self.0.feeds.ask(feed.key(), &trie::question(question, feed.log(), None));
         }
     }
 

@@ -82,6 +82,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.feeds.insert(channel, Attached { replicator, peer });
     }
 
+    /// Ends the replication of a feed.
+    pub(crate) fn close_feed(&mut self, channel: Channel) {
+        self.detach(channel);
+        self.session.close(channel);
+    }
+
     /// Sends blocks of a feed that the other side did not ask for by number; which ones, if it takes any.
     pub(crate) fn send_along(&self, channel: Channel, blocks: &[u64]) -> Option<Vec<u64>> {
         let feed = self.feeds.get(&channel)?;

@@ -17,6 +17,7 @@ mod reader;
 mod sold;
 mod store;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,6 +70,8 @@ pub struct Drive {
     content: OnceCell<Arc<Content>>,
     feeds: Arc<FeedSet>,
     mounted: Mounted,
+    /// How many blocks are read of what is mounted; if none, all that there are.
+    lengths: Option<BTreeMap<FeedKey, u64>>,
     /// Held while a file is written, so that its blocks lie one after the other.
     writing: tokio::sync::Mutex<()>,
 }
@@ -161,6 +164,7 @@ impl Drive {
             content: OnceCell::new(),
             feeds,
             mounted: Mounted::default(),
+            lengths: None,
             writing: tokio::sync::Mutex::default(),
         }
     }
@@ -218,6 +222,20 @@ impl Drive {
             Err(_) => 0,
         };
         (self.metadata_log.lock().downloaded(), content)
+    }
+
+    /// The same, with the blocks of what is mounted, as far as that is here.
+    pub async fn held_with_mounts(&self) -> (u64, u64) {
+        let mut held = self.held().await;
+        let mounts = self.open_mounts().await.unwrap_or_default();
+        let keys: BTreeSet<FeedKey> = mounts.iter().map(|(_, mount)| mount.key).collect();
+        for key in keys {
+            if let Ok(drive) = self.mounted_drive(key) {
+                let more = drive.held().await;
+                held = (held.0 + more.0, held.1 + more.1);
+            }
+        }
+        held
     }
 
     /// Waits until a peer has told what there is, and returns the newest version.

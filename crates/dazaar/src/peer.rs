@@ -1,6 +1,8 @@
 //! Feeds replicated with a peer, no market between: what programs of npm hypercore do with `feed.replicate`.
 
-use std::collections::BTreeMap;
+mod askable;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +12,8 @@ use dazaar_wire::session::{Channel, Config, Event, Expected, Role, SecurityPolic
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
+
+pub(crate) use self::askable::{Askable, Chosen, Line};
 
 use crate::answers::Answers;
 use crate::connection::{Connection, ConnectionError};
@@ -27,6 +31,7 @@ pub struct FeedSet {
     members: Mutex<BTreeMap<FeedKey, Member>>,
     grown: watch::Sender<()>,
     questions: broadcast::Sender<Question>,
+    askable: Arc<Askable>,
     offers: OnceLock<Offers>,
 }
 
@@ -45,9 +50,11 @@ struct Member {
     extension: Option<Arc<dyn FeedExtension>>,
 }
 
-/// A message for every peer that has a feed open.
+/// A message for a peer that has a feed open.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
+    /// Which connection it is for.
+    pub(crate) line: u64,
     pub(crate) feed: FeedKey,
     pub(crate) payload: Arc<[u8]>,
 }
@@ -71,6 +78,8 @@ pub struct Reaction {
     pub answers: Vec<Answer>,
     /// Blocks that they said they send without being asked.
     pub expected: Vec<u64>,
+    /// Whether it answers a question of ours.
+    pub is_answer: bool,
 }
 
 /// A message that answers another.
@@ -96,7 +105,13 @@ impl FeedSet {
     pub fn new() -> Arc<Self> {
         let (grown, _) = watch::channel(());
         let (questions, _) = broadcast::channel(QUESTIONS_WAITING);
-        Arc::new(Self { members: Mutex::default(), grown, questions, offers: OnceLock::new() })
+        Arc::new(Self {
+            members: Mutex::default(),
+            grown,
+            questions,
+            askable: Arc::default(),
+            offers: OnceLock::new(),
+        })
     }
 
     /// From now on this is asked about feeds that peers open and that are not among these. What is set first stays.
@@ -112,13 +127,35 @@ impl FeedSet {
         self.grown.send_replace(());
     }
 
-    /// Asks all peers who have the feed open, now and not later.
-    pub fn ask(&self, feed: FeedKey, payload: &[u8]) {
+    /// Asks one of the peers who have the feed open, now and not later: who answers soonest. Whether there was any.
+    pub fn ask(&self, feed: FeedKey, payload: &[u8]) -> bool {
+        self.ask_another(feed, payload, &BTreeSet::new()).is_some()
+    }
+
+    /// The same, of those who were not asked before.
+    pub(crate) fn ask_another(
+        &self,
+        feed: FeedKey,
+        payload: &[u8],
+        before: &BTreeSet<u64>,
+    ) -> Option<Chosen> {
+        let chosen = self.askable.choose(&feed, before)?;
         if let Some(extension) = self.extension(&feed) {
             extension.handle_asked(payload);
         }
-        // Nobody to ask is no failure: blocks come without the question too.
-        let _ = self.questions.send(Question { feed, payload: payload.into() });
+        // A connection that ended meanwhile is no failure: blocks come without the question too.
+        let _ = self.questions.send(Question { line: chosen.line, feed, payload: payload.into() });
+        Some(chosen)
+    }
+
+    /// Who can be asked.
+    pub(crate) fn askable(&self) -> &Askable {
+        &self.askable
+    }
+
+    /// A connection that can be asked about feeds.
+    pub(crate) fn line(&self) -> Line {
+        Line::new(&self.askable)
     }
 
     /// Those who replicate look again at what there is to open, and to whom.
@@ -197,7 +234,11 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         while let Some(event) = peer.connection.poll_event()? {
             is_connected |= matches!(event, Event::Connected { .. });
+            let may_open = matches!(event, Event::Opened { .. }) && peer.is_full;
             peer.handle_event(event)?;
+            if may_open {
+                peer.open()?;
+            }
         }
         let turn = tokio::select! {
             turn = peer.connection.turn(None) => turn,
@@ -223,7 +264,10 @@ pub(crate) struct Peer<'a, S> {
     is_helper: bool,
     /// Whether a feed was ever open on both sides.
     is_open: bool,
+    /// Whether feeds wait until the other side has answered others.
+    is_full: bool,
     channels: BTreeMap<Channel, Member>,
+    line: Line,
     answers: Answers,
 }
 
@@ -236,7 +280,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             is_welcome: false,
             is_helper: false,
             is_open: false,
+            is_full: false,
             channels: BTreeMap::new(),
+            line: feeds.line(),
             answers: Answers::new(),
         }
     }
@@ -248,6 +294,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
 
     pub(crate) const fn is_welcome(&self) -> bool {
         self.is_welcome
+    }
+
+    /// Whether a feed was ever open on both sides: whoever knows its key has shown that.
+    pub(crate) const fn has_opened(&self) -> bool {
+        self.is_open
     }
 
     pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
@@ -278,15 +329,28 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
 
     pub(crate) fn handle_event(&mut self, event: Event) -> Result<(), ConnectionError> {
         match event {
-            Event::Connected { .. } if self.is_welcome => self.open()?,
-            Event::Opened { channel } => self.attach(channel),
+            Event::Connected { .. } => {
+                self.line.connected(self.connection.now());
+                if self.is_welcome {
+                    self.open()?;
+                }
+            }
+            Event::Opened { channel } => {
+                self.attach(channel);
+                self.is_full = false;
+            }
             Event::Closed { channel } | Event::Refused { channel, .. } => {
-                self.channels.remove(&channel);
+                self.forget(channel);
             }
             Event::ChannelExtension { channel, name, payload } => {
-                let extension = self.channels.get(&channel).and_then(|member| member.extension.as_ref());
-                if let Some(extension) = extension {
-                    let reaction = || extension.react(&payload);
+                if let Some(Member { replicator, extension: Some(extension) }) = self.channels.get(&channel) {
+                    let reaction = || {
+                        let reaction = extension.react(&payload);
+                        if reaction.is_answer {
+                            self.line.answered(&replicator.key());
+                        }
+                        reaction
+                    };
                     self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
@@ -294,7 +358,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             Event::Offered { discovery_key } if self.is_welcome => {
                 let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
                 if let Some(key) = keys.into_iter().find(|key| key.discovery_key() == discovery_key) {
-                    self.connection.session().open(key)?;
+                    if self.connection.session().channels_left() == 0 {
+                        self.connection.session().refuse(discovery_key);
+                    } else {
+                        self.connection.session().open(key)?;
+                    }
                 } else if let Some(Offers(handle)) = self.feeds.offers.get()
                     && !handle(&discovery_key)
                 {
@@ -312,10 +380,71 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
         self.open_those(|_| true)
     }
 
-    /// The same of these feeds.
+    /// The same of these feeds, as many as the other side takes.
     pub(crate) fn open_those(&mut self, wanted: impl Fn(&FeedKey) -> bool) -> Result<(), ConnectionError> {
         let keys: Vec<FeedKey> = self.feeds.members().keys().copied().filter(wanted).collect();
-        keys.into_iter().try_for_each(|key| Ok(self.connection.session().open(key).map(|_| ())?))
+        for key in keys {
+            if self.is_begun(&key) {
+                continue;
+            }
+            let session = self.connection.session();
+            let is_offered = session.is_offered(&key.discovery_key());
+            if session.channels_left() == 0 || !is_offered && session.offers_left() == 0 {
+                self.is_full = true;
+                continue;
+            }
+            session.open(key)?;
+        }
+        Ok(())
+    }
+
+    /// Opens those of the feeds that the other side has opened.
+    pub(crate) fn join(&mut self) -> Result<(), ConnectionError> {
+        let keys: Vec<FeedKey> = self.feeds.members().keys().copied().collect();
+        let session = self.connection.session();
+        let offered: BTreeSet<FeedKey> =
+            keys.into_iter().filter(|key| session.is_offered(&key.discovery_key())).collect();
+        self.open_those(|key| offered.contains(key))
+    }
+
+    /// Whether we have opened a feed, answered or not.
+    pub(crate) fn is_begun(&mut self, key: &FeedKey) -> bool {
+        self.connection.session().has_begun(key)
+    }
+
+    /// Whether another feed can be opened before one is closed.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.connection.session().channels_left() > 0
+    }
+
+    /// Whether the other side has to answer before another feed can be opened.
+    pub(crate) fn must_wait(&mut self) -> bool {
+        self.connection.session().offers_left() == 0
+    }
+
+    /// The feeds that both sides have open.
+    pub(crate) fn open_feeds(&self) -> impl Iterator<Item = FeedKey> {
+        self.channels.values().map(|member| member.replicator.key())
+    }
+
+    /// Closes a feed that both sides have open.
+    pub(crate) fn close(&mut self, key: &FeedKey) {
+        let open = self.channels.iter().find(|(_, member)| member.replicator.key() == *key);
+        if let Some((&channel, _)) = open {
+            self.forget(channel);
+            self.connection.close_feed(channel);
+        }
+    }
+
+    /// Whether the other side is a program of ours.
+    pub(crate) fn is_native(&mut self) -> bool {
+        self.connection.session().remote_authenticates()
+    }
+
+    fn forget(&mut self, channel: Channel) {
+        if let Some(member) = self.channels.remove(&channel) {
+            self.line.close(&member.replicator.key());
+        }
     }
 
     fn attach(&mut self, channel: Channel) {
@@ -332,12 +461,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
         }
         if let Some(extension) = &member.extension {
             self.connection.session().set_channel_extensions(channel, [extension.name()]);
+            self.line.open(member.replicator.key());
         }
         self.channels.insert(channel, member);
     }
 
     fn ask(&mut self, question: Result<Question, RecvError>) -> Result<(), ConnectionError> {
-        let Ok(Question { feed, payload }) = question else { return Ok(()) };
+        let Ok(Question { line, feed, payload }) = question else { return Ok(()) };
+        if line != self.line.number() {
+            return Ok(());
+        }
         let open = self.channels.iter().find(|(_, member)| member.replicator.key() == feed);
         if let Some((&channel, Member { extension: Some(extension), .. })) = open {
             let name = extension.name();

@@ -125,6 +125,11 @@ impl Replicator {
         self.state().is_informed
     }
 
+    /// Whether a connection carries it now.
+    pub fn is_connected(&self) -> bool {
+        !self.state().peers.is_empty()
+    }
+
     /// Wants these blocks, all of them or besides others.
     pub fn want(&self, blocks: Range<u64>) {
         let mut state = self.state();
@@ -255,6 +260,12 @@ impl Replicator {
         let message = state.replication.poll_message(peer, &log, self.origin.elapsed())?;
         state.count_events(&log);
         Ok(message)
+    }
+
+    /// Connections over which it is replicated.
+    #[cfg(test)]
+    pub(crate) fn peers(&self) -> usize {
+        self.state().peers.len()
     }
 
     /// Takes notice of blocks that were appended to the log, or cleared. Each peer hears of that from the log itself.

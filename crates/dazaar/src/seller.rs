@@ -266,17 +266,18 @@ impl Seller {
         &self.0.log
     }
 
-    /// Sells one more feed along with the listing, to those who are served already too. One that is sold along already stays.
+    /// Sells one more feed along with the listing, to those who are served already too; whether it was not sold along before.
     ///
     /// # Errors
     /// [`DatabaseError::TooManyMembers`](crate::database::DatabaseError::TooManyMembers).
-    pub fn add_member(&self, member: &StoredFeed) -> Result<(), MarketError> {
-        if member.feed != self.0.feed() && self.0.members.get(&member.feed).is_none() {
+    pub fn add_member(&self, member: &StoredFeed) -> Result<bool, MarketError> {
+        let is_new = member.feed != self.0.feed() && self.0.members.get(&member.feed).is_none();
+        if is_new {
             self.0.market.database().add_listing_member(&self.0.feed(), &member.listed())?;
             self.0.market.adopt(&member.folder, &member.log);
             self.0.members.add(member.feed, &member.log);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// What happens from now on.

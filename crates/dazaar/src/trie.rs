@@ -1,5 +1,7 @@
 //! Hypertries in feeds: one of our own in its folder, or somebody else's of which only some blocks are here.
 
+mod inquiry;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +16,7 @@ use dazaar_trie::limits::{MAX_EXTENSION_BLOCKS, MAX_HELD_RANGES};
 use dazaar_wire::replication::{self, Download};
 use tokio::sync::Notify;
 
+use self::inquiry::Inquiry;
 use crate::expected::Expected;
 use crate::peer::{self, Answer, FeedExtension, FeedSet, Reaction};
 use crate::replicator::Replicator;
@@ -108,7 +111,7 @@ impl TrieFeed {
         &self,
         ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, TrieError>,
     ) -> Result<T, TrieError> {
-        self.ask_peers(&mut None, ask).await
+        self.ask_peers(&mut Inquiry::default(), ask).await
     }
 
     /// The same, of what is in the trie.
@@ -116,7 +119,7 @@ impl TrieFeed {
         &self,
         ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.ask_peers(&mut None, ask).await
+        self.ask_peers(&mut Inquiry::default(), ask).await
     }
 
     /// Asks the trie once, whether or not every block that it takes is here.
@@ -124,25 +127,21 @@ impl TrieFeed {
         ask(&self.core.trie())
     }
 
-    /// The same. If a block is missing, `question` goes to the peers, so that they name the blocks that will be needed.
+    /// The same. If a block is missing, the question goes to a peer, so that it names the blocks that will be needed.
     async fn ask_peers<T, E: Lack>(
         &self,
-        question: &mut Option<ExtensionMessage>,
+        inquiry: &mut Inquiry,
         mut ask: impl FnMut(&Trie<FeedBlocks>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut listener = None;
         loop {
             let answer = ask(&self.core.trie());
             let Some(seq) = answer.as_ref().err().and_then(Lack::missing) else { return answer };
-            if let Some(question) = question.take() {
-                // Wanted before, so that it does not come along as well.
-                self.core.replicator.want(seq..seq + 1);
-                self.feeds.ask(self.key(), &self::question(&question, &self.core.log));
-            }
             let changed = listener.get_or_insert_with(|| self.core.listen());
             self.core.replicator.want(seq..seq + 1);
+            inquiry.begin(self, seq);
             while !self.core.log.lock().has(seq) {
-                changed.notified().await;
+                inquiry.wait(self, seq, changed).await;
             }
         }
     }
@@ -154,8 +153,9 @@ impl TrieFeed {
     pub async fn get(&self, query: Query<'_>) -> Result<Option<Arc<Node>>, TrieError> {
         let version = self.version();
         let question = version.checked_sub(1).filter(|_| !query.is_hidden);
-        let mut question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
-        self.ask_peers(&mut question, |trie| trie.checkout(version).get(query)).await
+        let question = question.map(|head| ExtensionMessage::Get { head, key: query.key.to_owned() });
+        let mut inquiry = question.map(Inquiry::about).unwrap_or_default();
+        self.ask_peers(&mut inquiry, |trie| trie.checkout(version).get(query)).await
     }
 
     /// The entries at and below a prefix, in the version that is here.
@@ -166,12 +166,12 @@ impl TrieFeed {
         let version = self.version();
         let Some(head) = version.checked_sub(1) else { return Ok(Vec::new()) };
         let mut iter = Iter::new(version, options);
-        let mut question = Some(ExtensionMessage::iterator(head, options));
+        let mut inquiry = Inquiry::about(ExtensionMessage::iterator(head, options));
         let mut entries = Vec::new();
-        while let Some(node) = self.ask_peers(&mut question, |trie| iter.next(trie)).await? {
+        while let Some(node) = self.ask_peers(&mut inquiry, |trie| iter.next(trie)).await? {
             entries.push(node);
             if entries.len().is_multiple_of(MAX_EXTENSION_BLOCKS) {
-                question = Some(ExtensionMessage::rest_of(&iter, head));
+                inquiry = Inquiry::about(ExtensionMessage::rest_of(&iter, head));
             }
         }
         Ok(entries)
@@ -294,30 +294,38 @@ impl FeedExtension for Core {
         // Hypertrie ignores what it does not understand, and so do we.
         let Some((message, along)) = decode(payload) else { return Reaction::default() };
         if !matches!(message, ExtensionMessage::Cache { .. }) {
-            return Reaction { answers: answers(&self.trie(), &message, &along), expected: Vec::new() };
+            return answering(answers(&self.trie(), &message, &along));
         }
         // What peers have told of may not have been proved yet.
         let told = self.replicator.progress().length;
         let length = self.log.lock().length().max(told);
         let named = self.expected.take(wanted_blocks(message, length));
         if along.is_sent {
-            return Reaction { answers: Vec::new(), expected: named };
+            return Reaction { expected: named, is_answer: true, ..Reaction::default() };
         }
         named.into_iter().for_each(|block| self.replicator.want(block..block + 1));
-        Reaction::default()
+        Reaction { is_answer: true, ..Reaction::default() }
     }
 }
 
-/// A question, and which blocks are here, so that the others come along.
-pub(crate) fn question(question: &ExtensionMessage, log: &SharedLog) -> Vec<u8> {
+/// A question, and which blocks are here, so that the others come along; but for one that was asked for by its number.
+pub(crate) fn question(question: &ExtensionMessage, log: &SharedLog, wanted: Option<u64>) -> Vec<u8> {
     let mut payload = question.encode();
     let log = log.lock();
-    let held: Vec<_> = log.have().runs(0..log.length()).collect();
+    let mut held: Vec<_> = log.have().runs(0..log.length()).collect();
+    if let Some(wanted) = wanted.filter(|wanted| !log.has(*wanted)) {
+        let place = held.partition_point(|range| range.start < wanted);
+        held.insert(place, wanted..wanted + 1);
+    }
     // What is not said might come again, and be paid again: then nothing comes along.
     if held.len() <= MAX_HELD_RANGES {
         Along::all_but(held).append_to(&mut payload);
     }
     payload
+}
+
+const fn answering(answers: Vec<Answer>) -> Reaction {
+    Reaction { answers, expected: Vec::new(), is_answer: false }
 }
 
 fn decode(payload: &[u8]) -> Option<(ExtensionMessage, Along)> {
@@ -367,9 +375,7 @@ impl ServedTries {
         // Whoever says what there is at the seller was not asked.
         match message {
             ExtensionMessage::Cache { .. } => Reaction::default(),
-            message if matches!(trie.header(), Ok(Some(_))) => {
-                Reaction { answers: answers(trie, &message, &along), expected: Vec::new() }
-            }
+            message if matches!(trie.header(), Ok(Some(_))) => answering(answers(trie, &message, &along)),
             _ => Reaction::default(),
         }
     }

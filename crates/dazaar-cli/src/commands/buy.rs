@@ -1,6 +1,7 @@
 //! `dazaar buy`: downloads a feed from its seller, verified, and keeps it up to date if wanted.
 
 mod choose;
+mod copied;
 mod deliver;
 mod destination;
 mod files;
@@ -15,6 +16,7 @@ use dazaar::wire::replication::Download;
 use dazaar::{Buyer, Market};
 
 use self::choose::Chosen;
+use self::copied::Memory;
 use self::destination::Destination;
 use super::Context;
 use super::purchase::{PaymentArguments, Purchase, SellerArguments};
@@ -91,7 +93,9 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     for (name, value) in messages {
         purchase.buyer().send(&name, &value);
     }
-    let destination = Destination::new(arguments, market.dir(), name_of(&market, purchase.buyer())?)?;
+    let memory = Memory::new(market.clone(), purchase.buyer().seller());
+    let name = name_of(&market, purchase.buyer())?;
+    let destination = Destination::new(arguments, (market.dir(), memory), name)?;
     let chosen = Chosen::new(arguments, purchase.buyer(), destination)?;
     let outcome = Interruption::listen()?.or(purchase.follow(context, chosen)).await;
     purchase.flush().await?;

@@ -1,6 +1,7 @@
 //! `dazaar map`: keys and values in a feed, in a folder that npm hypertrie 5 opens too, or in those of several writers, as npm
 //! hyperdb 3 has them.
 
+mod lobby;
 mod read;
 pub(crate) mod sync;
 pub(crate) mod value;

@@ -22,6 +22,7 @@ use dazaar_data::{CARD_FIELD, Free, described, described_map};
 use serde_json::{Map, Value};
 
 use self::source::Source;
+use super::serve::Sold;
 use super::{Context, serve};
 use crate::failure::{Failure, Kind};
 
@@ -238,9 +239,8 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), F
         market.forget_past(&listing, &log, now_ms())?;
         return Ok(());
     }
-    let served =
-        serve::serve(context, &market, (vec![listing], Vec::new()), &arguments.serving, follower.failed())
-            .await;
+    let sold = Sold { listings: vec![listing], ..Sold::default() };
+    let served = serve::serve(context, &market, sold, &arguments.serving, follower.failed()).await;
     let stopped = follower.stop().await;
     // What was published stays, however the serving ended.
     log.flush().await?;
@@ -261,15 +261,21 @@ fn record(
     (listing, members): (&mut Listing, &[ListedMember]),
     arguments: &Arguments,
 ) -> Result<(), Failure> {
-    if !arguments.price.is_empty() {
-        let entries = arguments.price.iter().map(|price| Value::Object(price.entry().clone())).collect();
-        market.describe(listing, "prices", entries)?;
-    }
+    set_prices(market, listing, arguments)?;
     tell_changes(context, market, listing)?;
     market.database().put_listing_with(listing, members)?;
     for buyer in &arguments.allow {
         let id = format!("{}-{:016x}", now_ms(), dazaar::random_number());
         market.database().grant(&id, &listing.feed, buyer, None, now_ms())?;
+    }
+    Ok(())
+}
+
+/// Takes over the prices that were typed, if any were.
+fn set_prices(market: &Market, listing: &mut Listing, arguments: &Arguments) -> Result<(), Failure> {
+    if !arguments.price.is_empty() {
+        let entries = arguments.price.iter().map(|price| Value::Object(price.entry().clone())).collect();
+        market.describe(listing, "prices", entries)?;
     }
     Ok(())
 }

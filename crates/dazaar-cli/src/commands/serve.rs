@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use dazaar::cards::extension::printable;
 use dazaar::cards::{Address, Card, HostPort};
 use dazaar::database::{Admission, Listing};
 use dazaar::discovery::Mode;
+use dazaar::drive::{Drive, DriveAccessError};
 use dazaar::hyperdb::HyperDb;
 use dazaar::wire::session::SecurityPolicy;
 use dazaar::{Market, NamedPayee, Seller, SellerOptions};
@@ -108,14 +111,43 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<(), 
     let maps: Vec<_> =
         folders.map(|folder| HyperDb::open(folder, None).map(Arc::new)).collect::<Result<_, _>>()?;
     maps.iter().try_for_each(|map| map.lend_to(&market))?;
-    serve(context, &market, (listings, maps), &arguments.serving, std::future::pending()).await
+    // And so is what is mounted in a drive.
+    let mut drives = Vec::new();
+    for listing in &listings {
+        let Some(folder) = Drive::folder_of_part(&listing.folder) else { continue };
+        match open_drive(&market, folder).await {
+            Ok(drive) => drives.push(drive),
+            Err(error) => context.output.remark(&format!(
+                "What is mounted in `{}` from now on is not sold along: {error}",
+                printable(&listing.name)
+            )),
+        }
+    }
+    let sold = Sold { listings, maps, drives };
+    serve(context, &market, sold, &arguments.serving, std::future::pending()).await
 }
 
-/// Serves the listings, each on a port of its own, until Ctrl-C or until `failed` returns. Those of maps of several writers are open.
+/// What is served.
+#[derive(Default)]
+pub(super) struct Sold {
+    pub(super) listings: Vec<Listing>,
+    /// The maps of several writers among it, which are open.
+    pub(super) maps: Vec<Arc<HyperDb>>,
+    /// The drives among it, which are open.
+    pub(super) drives: Vec<Arc<Drive>>,
+}
+
+async fn open_drive(market: &Market, folder: &Path) -> Result<Arc<Drive>, DriveAccessError> {
+    let drive = Drive::open(folder, None).await?;
+    drive.lend_to(market).await?;
+    Ok(Arc::new(drive))
+}
+
+/// Serves the listings, each on a port of its own, until Ctrl-C or until `failed` returns.
 pub(super) async fn serve(
     context: &Context,
     market: &Arc<Market>,
-    (listings, maps): (Vec<Listing>, Vec<Arc<HyperDb>>),
+    Sold { listings, maps, drives }: Sold,
     serving: &Serving,
     failed: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
@@ -166,6 +198,18 @@ pub(super) async fn serve(
                 }
             });
         }
+        if let Some(drive) = drives.iter().find(|drive| drive.key() == feed).cloned() {
+            let (seller, market) = (seller.clone(), Arc::clone(market));
+            let output = Arc::clone(&context.output);
+            answering.spawn(async move {
+                let may_give = |other: &Listing| may_give(other, seller.listing());
+                let tell = |feed| output.remark(&format!("Sold along: {feed}"));
+                match drive.sell_along(&market, &seller, may_give, tell).await {
+                    Ok(never) => match never {},
+                    Err(error) => output.remark(&format!("Nothing more is sold along: {error}")),
+                }
+            });
+        }
         tasks.spawn(async move {
             seller.serve_also(listener, others).await;
             Ok(())
@@ -189,6 +233,22 @@ pub(super) async fn serve(
         wallet.settle().await;
     }
     outcome.map(drop)
+}
+
+/// Whether what is sold for itself may go along with a listing: if it is free, or sold for the same.
+pub(super) fn may_give(one: &Listing, listing: &Listing) -> bool {
+    one.admission == Admission::Free || is_same_sale(one, listing)
+}
+
+/// Whether a listing asks what another asks.
+fn is_same_sale(one: &Listing, other: &Listing) -> bool {
+    let [one_card, other_card] = [one, other]
+        .map(|listing| serde_json::from_str::<serde_json::Value>(&listing.card).unwrap_or_default());
+    let entries = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let is_same = |field: &str| entries(&one_card[field]) == entries(&other_card[field]);
+    one.admission == other.admission
+        && one.terms == other.terms
+        && ["payment", "prices"].into_iter().all(is_same)
 }
 
 /// Tells when the DHT has heard of a seller.

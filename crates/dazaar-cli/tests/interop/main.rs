@@ -6,6 +6,7 @@
 mod accounts;
 #[cfg(feature = "fuse")]
 mod attach;
+mod copies;
 mod discovery;
 mod doctor;
 mod drives;

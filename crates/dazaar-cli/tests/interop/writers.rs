@@ -179,6 +179,25 @@ fn npm_hyperdb_opens_the_same_folder_and_replicates_with_whoever_lets_everybody(
 }
 
 #[test]
+fn strangers_who_say_nothing_keep_no_writer_out() {
+    let scene = Scene::new();
+    let key = create(&scene, "team");
+    map(&scene, "nobody", &["put", "team", "price", "1"]);
+    let writer = join(&scene, "copy", &key);
+    map(&scene, "nobody", &["authorize", "team", &writer]);
+    let (mut seller, _) = scene.sell("team", &["--writers", "127.0.0.1:0"]);
+    let writers = text(&seller.wait_for("map-listening"), "address");
+    // More than can be connected, several times over: who waits until each of them has used up their time waits too long.
+    let connect = || std::net::TcpStream::connect(&writers).expect("a connection");
+    let strangers: Vec<_> = (0..500).map(|_| connect()).collect();
+    map(&scene, "nobody", &["sync", "copy", &writers]);
+    assert_eq!(values(&scene, "nobody", "copy", "price"), ["1"]);
+    drop(strangers);
+    seller.interrupt();
+    seller.succeed();
+}
+
+#[test]
 fn who_is_let_in_while_a_map_is_sold_is_sold_along() {
     let scene = Scene::new();
     let key = create(&scene, "team");

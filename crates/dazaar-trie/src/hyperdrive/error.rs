@@ -2,7 +2,7 @@
 //!
 //! Grade: plain.
 
-use dazaar_log::LogError;
+use dazaar_log::{FeedKey, LogError};
 
 use super::mount::MountPoint;
 use super::path::DrivePath;
@@ -99,6 +99,16 @@ pub enum DriveError {
     TooManyMounts {
         /// Where the next one is.
         path: DrivePath,
+    },
+    /// One drive is mounted in a list at too many places, or one feed seen as a file.
+    #[error("{path}: {key} is mounted at more than {max} places; it is left out at those beyond")]
+    MountedOften {
+        /// Where it is mounted once more.
+        path: DrivePath,
+        /// The drive or feed.
+        key: FeedKey,
+        /// How many places are followed.
+        max: usize,
     },
     /// A directory cannot be moved into itself.
     #[error("{path} cannot be moved into itself")]

@@ -3,13 +3,17 @@
 //! Grade: over a door. Depth first: what is in a mounted drive comes behind its mount. A directory that is being listed already is not
 //! entered within itself, and the number of mounts that are entered is bounded: mounts of mounts could multiply at each step.
 
+use std::collections::BTreeMap;
+
+use dazaar_log::FeedKey;
+
 use super::error::DriveError;
 use super::list::List;
 use super::path::DrivePath;
 use super::place::Place;
 use super::view::{Entry, View};
 use crate::hypertrie::Nodes;
-use crate::limits::MAX_MOUNTS_ENTERED;
+use crate::limits::{MAX_MOUNTS_ENTERED, MAX_MOUNTS_OF_ONE};
 
 /// How far a list goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Walk {
     levels: Vec<Level>,
     /// How many mounts may still be entered.
     left: usize,
+    /// How often each drive was entered, and each feed seen as a file.
+    entered: BTreeMap<FeedKey, usize>,
 }
 
 /// What a walk came by.
@@ -54,7 +60,8 @@ struct Level {
 impl Walk {
     /// Lists a directory, or the one to which a link there leads. `path` is where the directory is seen. Nothing is read yet.
     pub fn new(place: Place, path: &DrivePath, reach: Reach) -> Self {
-        Self { reach, levels: vec![Level::new(place, path.as_str().to_owned())], left: MAX_MOUNTS_ENTERED }
+        let levels = vec![Level::new(place, path.as_str().to_owned())];
+        Self { reach, levels, left: MAX_MOUNTS_ENTERED, entered: BTreeMap::new() }
     }
 
     /// Which drive and version [`next`](Self::next) is about; none at the end.
@@ -90,7 +97,7 @@ impl Walk {
             return self.enter(view, &mount);
         }
         let Some(list) = &mut level.list else { return self.open(view).map(|()| None) };
-        let (path, entry) = match list.next(view) {
+        let (path, mut entry) = match list.next(view) {
             Ok(Some(entry)) => (entry.path.clone(), Ok(entry)),
             Ok(None) => {
                 self.levels.pop();
@@ -103,6 +110,12 @@ impl Walk {
         };
         if self.reach == Reach::Mounts && entry.as_ref().is_ok_and(|entry| entry.is_mount) {
             level.entering = Some(DrivePath::new(&path));
+        }
+        if self.reach == Reach::Mounts
+            && let Some(feed) = entry.as_ref().ok().and_then(Entry::feed).map(|feed| feed.key)
+            && let Err(error) = count(&mut self.entered, feed, &DrivePath::new(&path))
+        {
+            entry = Err(error);
         }
         Ok(Some(Found { path: level.seen_or_own(&path), entry }))
     }
@@ -138,6 +151,11 @@ impl Walk {
         if self.left == 0 {
             entered = Err(DriveError::TooManyMounts { path: path.clone() });
         }
+        if let Ok(place) = &entered
+            && let Err(error) = count(&mut self.entered, place.key, path)
+        {
+            entered = Err(error);
+        }
         let path = level.seen_or_own(path.as_str());
         match entered {
             Ok(place) => {
@@ -148,6 +166,16 @@ impl Walk {
             Err(error) => Ok(Some(Found { path, entry: Err(error) })),
         }
     }
+}
+
+/// Counts one more place of a drive or feed, unless it has been at too many.
+fn count(entered: &mut BTreeMap<FeedKey, usize>, key: FeedKey, path: &DrivePath) -> Result<(), DriveError> {
+    let times = entered.entry(key).or_default();
+    if *times >= MAX_MOUNTS_OF_ONE {
+        return Err(DriveError::MountedOften { path: path.clone(), key, max: MAX_MOUNTS_OF_ONE });
+    }
+    *times += 1;
+    Ok(())
 }
 
 impl Level {

@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::control::{Close, Extension, Open, Options};
 use crate::extension::RemoteExtensions;
 use crate::frame::{Body, kind};
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, CHANNELS_MAX, OFFERS_MAX};
 use crate::message::{self, Message};
 
 impl Session {
@@ -55,6 +55,27 @@ impl Session {
         if self.channels.remove_local(channel).is_some() {
             self.write(channel.number(), kind::CLOSE, &Close::encode(None));
         }
+    }
+
+    /// Whether we have opened a feed, answered or not.
+    pub fn has_begun(&self, key: &FeedKey) -> bool {
+        self.channels.find_local(&key.discovery_key()).is_some()
+    }
+
+    /// How many more feeds can be opened before some are closed: the remote takes no more.
+    pub fn channels_left(&self) -> usize {
+        CHANNELS_MAX.saturating_sub(self.channels.local_len())
+    }
+
+    /// How many more feeds can be opened before the remote has answered some: one that counts offers, as ours do, takes no more.
+    pub fn offers_left(&self) -> usize {
+        let max = if self.remote_authenticates() { OFFERS_MAX } else { CHANNELS_MAX };
+        max.saturating_sub(self.channels.unanswered_len())
+    }
+
+    /// Whether the remote has opened a feed, and we have not.
+    pub fn is_offered(&self, discovery_key: &DiscoveryKey) -> bool {
+        self.channels.find_offer(discovery_key).is_some()
     }
 
     /// The feed of an open channel.

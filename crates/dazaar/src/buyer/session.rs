@@ -19,7 +19,7 @@ use super::{BuyerNotice, Shared};
 use crate::answers::Answers;
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
-use crate::peer::Question as PeerQuestion;
+use crate::peer::{Line, Question as PeerQuestion};
 use crate::transport::BoxedStream;
 use crate::validator::{Asked, Question};
 
@@ -53,6 +53,7 @@ pub(super) struct BuyerConnection {
     channels: BTreeMap<FeedKey, Channel>,
     /// What is to be asked about them.
     questions: broadcast::Receiver<PeerQuestion>,
+    line: Line,
     answers: Answers,
 }
 
@@ -67,7 +68,7 @@ impl BuyerConnection {
             extensions: dazaar_market::extension::names(),
         };
         let connection = Connection::new(stream, config);
-        let questions = buyer.feeds.questions();
+        let (questions, line) = (buyer.feeds.questions(), buyer.feeds.line());
         let machine = BuyerSession::new(BuyerConfig {
             seller: buyer.order.link.seller,
             known_feed: buyer.replicator.get().map(|replicator| replicator.key()),
@@ -92,6 +93,7 @@ impl BuyerConnection {
             is_other_feed: false,
             channels: BTreeMap::new(),
             questions,
+            line,
             answers: Answers::new(),
         }
     }
@@ -156,6 +158,7 @@ impl BuyerConnection {
         match event {
             Event::Connected { security, .. } => {
                 self.is_connected = true;
+                self.line.connected(self.connection.now());
                 self.is_native = self.connection.session().remote_authenticates();
                 self.buyer.market.remember_purchase(&self.buyer.order)?;
                 let authenticated = security == Security::Authenticated;
@@ -171,8 +174,16 @@ impl BuyerConnection {
             Event::Opened { channel } => self.handle_opened(channel)?,
             Event::ChannelExtension { channel, name, payload } => {
                 let key = self.connection.session().feed(channel);
-                if let Some(extension) = key.and_then(|key| self.buyer.feeds.extension(&key)) {
-                    let reaction = || extension.react(&payload);
+                if let Some((key, extension)) =
+                    key.and_then(|key| Some((key, self.buyer.feeds.extension(&key)?)))
+                {
+                    let reaction = || {
+                        let reaction = extension.react(&payload);
+                        if reaction.is_answer {
+                            self.line.answered(&key);
+                        }
+                        reaction
+                    };
                     self.answers.give(&mut self.connection, (channel, &name), reaction)?;
                 }
             }
@@ -257,6 +268,7 @@ impl BuyerConnection {
             if let Some(extension) = self.buyer.feeds.extension(&key) {
                 self.connection.session().set_channel_extensions(channel, [extension.name()]);
                 self.channels.insert(key, channel);
+                self.line.open(key);
             }
             self.connection.attach(channel, replicator);
             self.machine.handle_feed_opened(&key);
@@ -267,7 +279,10 @@ impl BuyerConnection {
 
     /// Asks the seller which blocks a question about a feed needs. What was missed has an answer all the same: block by block.
     fn ask_about(&mut self, question: Result<PeerQuestion, RecvError>) -> Result<(), BuyerEnd> {
-        let Ok(PeerQuestion { feed, payload }) = question else { return Ok(()) };
+        let Ok(PeerQuestion { line, feed, payload }) = question else { return Ok(()) };
+        if line != self.line.number() {
+            return Ok(());
+        }
         if let (Some(&channel), Some(extension)) =
             (self.channels.get(&feed), self.buyer.feeds.extension(&feed))
         {

@@ -56,6 +56,13 @@ impl Drive {
         Self::begin(Store::given(home, others), metadata).await
     }
 
+    /// The same drive with what is mounted in it as it was when the feeds had so many blocks, by the keys that the drive calls them. What is
+    /// not among them is as if it were not here.
+    #[must_use]
+    pub fn with_lengths(self, lengths: BTreeMap<FeedKey, u64>) -> Self {
+        Self { lengths: Some(lengths), ..self }
+    }
+
     /// Reads the drive that I bought from a seller, as it is on the disk now.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps};
 use rustix::path::Arg;
 
 use dazaar_trie::hyperdrive::{Kind, Stat};
@@ -24,6 +24,9 @@ pub(super) const LEVELS: usize = 256;
 /// How files begin and end that are not whole yet.
 const PART: (&str, &str) = (".dazaar-", ".part");
 
+/// Names that are tried for a file that is not whole.
+const PART_TRIES: usize = 16;
+
 /// Permissions that are kept: no file of somebody else's becomes one that runs with the rights of its owner.
 const PERMISSIONS: u32 = 0o777;
 
@@ -33,6 +36,8 @@ pub(super) struct Destination {
     root: OwnedFd,
     /// A folder that is not entered: that of the drive, with its secret keys.
     closed: FolderId,
+    /// Whether folders on the way are made.
+    makes: bool,
     /// The folder that was used last.
     last: Option<(Vec<String>, OwnedFd)>,
 }
@@ -50,10 +55,23 @@ impl Destination {
     pub(super) fn open(path: &Path, closed: FolderId) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let root = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root, closed, last: None })
+        Ok(Self { root, closed, makes: true, last: None })
     }
 
-    /// The place of a path, names with `/` between them. Folders on the way are made.
+    /// Opens a folder, if it is there, to take away what is in it: no folder is made on the way.
+    pub(super) fn find(path: &Path, closed: FolderId) -> io::Result<Option<Self>> {
+        match rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            root => Ok(Some(Self { root: root?, closed, makes: false, last: None })),
+        }
+    }
+
+    /// Takes files away from the folder itself that did not become whole because the program that wrote them is gone.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        tidy(&self.root)
+    }
+
+    /// The place of a path, names with `/` between them.
     pub(super) fn place(&mut self, path: &str) -> io::Result<Place<'_>> {
         let mut names: Vec<String> = path.split('/').map(str::to_owned).collect();
         if names.len() > LEVELS {
@@ -64,7 +82,7 @@ impl Destination {
         if self.last.as_ref().is_none_or(|(last, _)| *last != names) {
             let mut folder = self.root.try_clone()?;
             for name in &names {
-                folder = enter(&folder, name)?;
+                folder = if self.makes { enter(&folder, name)? } else { open_folder(&folder, name)? };
                 check_open(&folder, self.closed)?;
             }
             self.last = Some((names, folder));
@@ -93,17 +111,24 @@ impl Place<'_> {
         Ok(true)
     }
 
-    /// Begins a file that nobody sees yet. `number` tells it from others that are not whole.
-    pub(super) fn begin(&self, number: u64) -> io::Result<(File, String)> {
-        let part = format!("{}{number:x}{}", PART.0, PART.1);
-        // What is left of an attempt that was cut off.
-        match rustix::fs::unlinkat(self.folder, &part, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+    /// Begins a file that nobody sees yet. As long as it is open it is locked: that tells it from what is left of a program that is gone.
+    pub(super) fn begin(&self) -> io::Result<(File, String)> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.folder, &part, flags, Mode::from_raw_mode(0o600))?;
-        Ok((file.into(), part))
+        for _ in 0..PART_TRIES {
+            let part = format!("{}{:x}{}", PART.0, rand::random::<u64>(), PART.1);
+            let file = match rustix::fs::openat(self.folder, &part, flags, Mode::from_raw_mode(0o600)) {
+                Err(rustix::io::Errno::EXIST) => continue,
+                file => file?,
+            };
+            // Some file systems have no locks: then nobody takes it for left behind either.
+            let is_taken = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+                == Err(rustix::io::Errno::WOULDBLOCK);
+            // Somebody who tidies up may have come by before it was locked.
+            if !is_taken && rustix::fs::fstat(&file)?.st_nlink > 0 {
+                return Ok((file.into(), part));
+            }
+        }
+        Err(io::Error::other("others take away what is being written there"))
     }
 
     /// Gives a file its name, once it is whole, has been [sealed](seal), and is safe from a power cut.
@@ -113,7 +138,7 @@ impl Place<'_> {
 
     /// Takes a file away that did not become whole.
     pub(super) fn abandon(&self, part: &str) {
-        // A part that stays is overwritten by the next attempt.
+        // A part that stays is taken away by the next export.
         let _ = rustix::fs::unlinkat(self.folder, part, AtFlags::empty());
     }
 
@@ -152,6 +177,11 @@ impl Place<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Takes files away from this folder that did not become whole because the program that wrote them is gone.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        tidy(&open_folder(self.folder, &self.name)?)
     }
 
     /// Makes a folder, which is as closed to others as it will be. False if it is there.
@@ -201,6 +231,33 @@ fn check(name: &str) -> io::Result<()> {
         _ => return Ok(()),
     };
     Err(io::Error::other(fault))
+}
+
+/// Takes away what has the name of a part, is a file, and is locked by nobody.
+fn tidy(folder: &OwnedFd) -> io::Result<()> {
+    for entry in Dir::read_from(folder)? {
+        let name = entry?.file_name().to_owned();
+        if !name.to_str().is_ok_and(is_part) {
+            continue;
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        // What cannot be opened is no file of ours, or somebody else was faster.
+        let Ok(file) = rustix::fs::openat(folder, &*name, flags, Mode::empty()) else { continue };
+        let is_file = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::RegularFile;
+        if is_file && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            match rustix::fs::unlinkat(folder, &*name, AtFlags::empty()) {
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is one of those that files have before they are whole.
+fn is_part(name: &str) -> bool {
+    let number = name.strip_prefix(PART.0).and_then(|rest| rest.strip_suffix(PART.1));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Opens a folder in a folder, and makes it if it is missing.
@@ -281,12 +338,47 @@ mod tests {
         // A link in the place of a file is replaced, and not written through.
         let place = destination.place("file").unwrap();
         assert!(!place.is_same(&Stat::file(0o644)).unwrap());
-        let (file, part) = place.begin(1).unwrap();
+        let (file, part) = place.begin().unwrap();
         seal(&file, &Stat::file(0o4644)).unwrap();
         place.finish(&part).unwrap();
         let made = fs::symlink_metadata(to.join("file")).unwrap();
         assert!(made.is_file());
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&made.permissions()) & 0o7777, 0o644);
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_program_that_is_gone_is_taken_away_and_what_is_being_written_stays() {
+        let scene = tempfile::tempdir().unwrap();
+        let to = scene.path().join("to");
+        let mut destination = Destination::open(&to, FolderId::of(scene.path()).unwrap()).unwrap();
+        let (file, running) = destination.place("folder/file").unwrap().begin().unwrap();
+        let (other, gone) = destination.place("folder/file").unwrap().begin().unwrap();
+        drop(other);
+        let folder = to.join("folder");
+        // Names and things that others might have.
+        for name in [".dazaar-1f.part", ".dazaar-x.part", ".dazaar-.part", "file.part"] {
+            fs::write(folder.join(name), "mine").unwrap();
+            fs::write(to.join(name), "mine").unwrap();
+        }
+        fs::create_dir(folder.join(".dazaar-2.part")).unwrap();
+        symlink("/etc/passwd", folder.join(".dazaar-3.part")).unwrap();
+        destination.place("folder").unwrap().tidy().unwrap();
+        destination.tidy().unwrap();
+        let names = |folder: &Path| {
+            let entries = fs::read_dir(folder).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let mut expected =
+            [".dazaar-.part", ".dazaar-2.part", ".dazaar-3.part", ".dazaar-x.part", "file.part", &running];
+        expected.sort_unstable();
+        assert_eq!(names(&folder), expected, "and not {gone}");
+        assert_eq!(names(&to), [".dazaar-.part", ".dazaar-x.part", "file.part", "folder"]);
+        seal(&file, &Stat::file(0o644)).unwrap();
+        destination.place("folder/file").unwrap().finish(&running).unwrap();
+        assert!(folder.join("file").is_file());
     }
 }

@@ -129,6 +129,9 @@ impl Drive {
                 export.tell(FileNotice::Failed { path: format!("/{path}"), error: error.to_string() });
             }
         }
+        if let Err(error) = export.destination.tidy() {
+            tracing::warn!(%error, folder = %to.display(), "what an earlier export left is not taken away");
+        }
         Ok(export.summary)
     }
 }
@@ -206,7 +209,12 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
     }
 
     fn finish_folder(&mut self, path: &str, entry: &Entry) -> io::Result<()> {
-        self.destination.place(below(&self.from, path))?.finish_folder(&entry.stat)
+        let place = self.destination.place(below(&self.from, path))?;
+        // What cannot be taken away is no fault of the drive's.
+        if let Err(error) = place.tidy() {
+            tracing::warn!(%error, path, "what an earlier export left is not taken away");
+        }
+        place.finish_folder(&entry.stat)
     }
 
     fn link(&mut self, exported: &Exported<'_>) -> Result<Written, Refusal> {
@@ -249,7 +257,7 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
         }
         let reader = self.drive.read_entry(drive, &DrivePath::new(path), entry, 0..u64::MAX).await;
         let mut reader = reader.map_err(|error| self.refusal(exported, error))?;
-        let (mut file, part) = self.destination.place(below)?.begin(entry.seq.unwrap_or(0))?;
+        let (mut file, part) = self.destination.place(below)?.begin()?;
         let written = loop {
             match reader.next().await {
                 Ok(Some(bytes)) => {

@@ -251,7 +251,8 @@ impl Drive {
     ) -> Result<(Arc<Content>, Stat), DriveAccessError> {
         let feed = self.mounted_feed(mount.key)?;
         feed.update().await?;
-        let blocks = mount.version.unwrap_or_else(|| feed.length());
+        let wanted = mount.version.or_else(|| self.length_of(mount.key));
+        let blocks = wanted.unwrap_or_else(|| feed.length());
         feed.reach(0, blocks).await?;
         let size = feed.end_of(blocks).await?;
         Ok((feed, Stat { size, blocks, offset: 0, byte_offset: 0, ..stat.clone() }))
@@ -260,10 +261,15 @@ impl Drive {
     /// The drive of a place if that is another one, and the version that is meant.
     async fn at(&self, place: &Place) -> Result<(Option<Arc<Self>>, u64), DriveAccessError> {
         if place.key == self.name {
-            return Ok((None, place.version.unwrap_or_else(|| self.version())));
+            let settled = self.length_of(self.name).filter(|length| *length > 0);
+            return Ok((None, place.version.or(settled).unwrap_or_else(|| self.version())));
+        }
+        let wanted = place.version.or_else(|| self.length_of(place.key));
+        if wanted == Some(0) {
+            return Err(DriveAccessError::NotHere { key: place.key });
         }
         let drive = self.mounted_drive(place.key)?;
-        let version = drive.reach(place.version).await;
+        let version = drive.reach(wanted).await;
         if version == 0 {
             return Err(DriveAccessError::NotHere { key: place.key });
         }
@@ -280,7 +286,12 @@ impl Drive {
         wanted.unwrap_or_else(|| self.version())
     }
 
-    fn mounted_drive(&self, key: FeedKey) -> Result<Arc<Self>, DriveAccessError> {
+    /// How many blocks of a feed are read, if that is settled.
+    fn length_of(&self, feed: FeedKey) -> Option<u64> {
+        self.lengths.as_ref().map(|lengths| lengths.get(&feed).copied().unwrap_or(0))
+    }
+
+    pub(super) fn mounted_drive(&self, key: FeedKey) -> Result<Arc<Self>, DriveAccessError> {
         let open = || {
             let log = self.store.feed(key).map_err(|error| not_here(error, key))?;
             Ok(Self::of(Arc::clone(&self.store), log, self.feeds_of_mounts()))

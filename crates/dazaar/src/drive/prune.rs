@@ -10,6 +10,7 @@ use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Reach, Stat};
 use super::Drive;
 use super::destination::Destination;
 use super::error::DriveAccessError;
+use super::mounts::Step;
 use super::notice::{FileNotice, Summary};
 use super::store::at;
 
@@ -79,30 +80,30 @@ impl Drive {
         Ok(summary)
     }
 
-    /// Deletes from the folder `to` what an [`export`](Self::export) of the version `before` wrote there and what `now` has no more.
-    /// What was changed there since stays.
+    /// Deletes from the folder `to` what an [`export`](Self::export) of `before` wrote there, a version of this drive, or of the same drive as it
+    /// was then with what is mounted in it, and what the version `now` has no more. What was changed there since stays, and so does what
+    /// is below a mount that cannot be read now.
     ///
     /// # Errors
     /// [`DriveAccessError::Folder`] if `to` cannot be used; as [`ask_at`](Self::ask_at).
     pub async fn prune(
         &self,
-        (before, now): (u64, u64),
+        (drive, before): (&Self, u64),
+        now: u64,
+        reach: Reach,
         to: &Path,
         mut notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
-        let root = DrivePath::default();
-        let mut gone: BTreeMap<String, Stat> = BTreeMap::new();
-        for entry in self.list(before, &root, Reach::Drive).await?.into_iter().filter(|entry| !entry.is_mount)
-        {
-            gone.insert(entry.path, entry.stat);
-        }
-        for entry in self.list(now, &root, Reach::Drive).await? {
-            // What became a file or a folder is gone as what it was.
-            if gone.get(&entry.path).is_some_and(|stat| stat.is_directory() == entry.stat.is_directory()) {
-                gone.remove(&entry.path);
-            }
-        }
-        let mut destination = Destination::open(to, self.store.identity()?).map_err(at(to))?;
+        let mut gone = drive.exported(before, reach).await?.known;
+        let there = self.exported(now, reach).await?;
+        // What became a file or a folder is gone as what it was.
+        let is_same = |path: &String, stat: &Stat| {
+            there.known.get(path).is_some_and(|now| now.is_directory() == stat.is_directory())
+        };
+        gone.retain(|path, stat| !is_same(path, stat) && !there.is_unknown(path));
+        let Some(mut destination) = Destination::find(to, self.store.identity()?).map_err(at(to))? else {
+            return Ok(Summary::default());
+        };
         let mut summary = Summary::default();
         for (path, stat) in gone.iter().rev() {
             let removed = destination.place(path).and_then(|place| place.remove(stat));
@@ -110,12 +111,53 @@ impl Drive {
             let notice = match removed {
                 Ok(true) => FileNotice::Deleted { path },
                 Ok(false) => continue,
+                // With all that was in it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => FileNotice::Failed { path, error: error.to_string() },
             };
             summary.count(&notice);
             notify(&notice);
         }
         Ok(summary)
+    }
+
+    /// What an export of all of a version writes.
+    async fn exported(&self, version: u64, reach: Reach) -> Result<Exported, DriveAccessError> {
+        let (mut exported, mut walk) =
+            (Exported::default(), self.walk(version, &DrivePath::default(), reach));
+        while let Some(Step { path, found }) = self.step(&mut walk).await? {
+            let stat = match found {
+                Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {
+                    continue;
+                }
+                Ok((_, entry)) if entry.is_mount => Ok(Stat::directory(entry.stat.permissions())),
+                Ok((_, entry)) => match entry.feed() {
+                    Some(mount) => self.feed_file(mount, &entry.stat).await.map(|(_, stat)| stat),
+                    None => Ok(entry.stat),
+                },
+                Err(error) => Err(error),
+            };
+            match stat {
+                Ok(stat) => drop(exported.known.insert(path, stat)),
+                Err(_) => drop(exported.unknown.insert(path)),
+            }
+        }
+        Ok(exported)
+    }
+}
+
+/// What an export writes, by path.
+#[derive(Debug, Default)]
+struct Exported {
+    known: BTreeMap<String, Stat>,
+    /// What is there, or below, cannot be read.
+    unknown: BTreeSet<String>,
+}
+
+impl Exported {
+    fn is_unknown(&self, path: &str) -> bool {
+        let above = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
+        above.chain([path]).any(|path| self.unknown.contains(path))
     }
 }
 

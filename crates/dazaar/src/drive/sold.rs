@@ -1,20 +1,28 @@
 //! What is sold with a drive: the drives and feeds that are mounted in it, and in each other, as far as they are ours to sell.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dazaar_log::FeedKey;
 use dazaar_market::limits::MEMBERS_MAX;
 use dazaar_trie::hyperdrive::{DriveError, DrivePath, View};
 use dazaar_trie::hypertrie::Trie;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::{Drive, DriveAccessError};
-use crate::database::Listing;
+use crate::database::{DatabaseError, Listing};
 use crate::folder::Folder;
 use crate::market::{Market, MarketError};
+use crate::seller::Seller;
 use crate::shared_log::SharedLog;
 use crate::stored_feed::StoredFeed;
 use crate::trie::FeedBlocks;
+
+/// The shortest time from one look at what is mounted to the next; looking takes at most a tenth of the time.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is mounted in a drive.
 #[derive(Debug, Default)]
@@ -79,6 +87,64 @@ impl Drive {
         Ok(found)
     }
 
+    /// Has the market use both feeds of the drive, which are open here.
+    ///
+    /// # Errors
+    /// As [`parts`](Self::parts).
+    pub async fn lend_to(&self, market: &Market) -> Result<(), DriveAccessError> {
+        self.parts().await?.iter().for_each(|part| market.adopt(&part.folder, &part.log));
+        Ok(())
+    }
+
+    /// Sells along what is mounted in the drive from now on, and in that, as soon as it is known here that it is mounted and ours to sell.
+    /// Each feed that is added is told.
+    ///
+    /// # Errors
+    /// As [`mounted_feeds`](Self::mounted_feeds). Feeds beyond those that can be sold along are left out.
+    pub async fn sell_along(
+        &self,
+        market: &Market,
+        seller: &Seller,
+        may_give: impl Fn(&Listing) -> bool,
+        mut tell: impl FnMut(FeedKey),
+    ) -> Result<Infallible, DriveAccessError> {
+        let changed = Arc::new(Notify::new());
+        self.metadata_log.listen(&changed);
+        let (mut listening, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            let began = Instant::now();
+            let found = self.mounted_feeds(market, &may_give).await?;
+            for feed in &found.feeds {
+                if listening.insert(feed.feed) {
+                    feed.log.listen(&changed);
+                }
+                match seller.add_member(feed) {
+                    Ok(true) => tell(feed.feed),
+                    Ok(false) => {}
+                    Err(MarketError::Database(DatabaseError::TooManyMembers { max })) => {
+                        if left_out.insert(feed.feed) {
+                            tracing::warn!(feed = %feed.feed, max, "a feed is not sold along: there are too many");
+                        }
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            // Looking through a large drive takes time.
+            sleep(LOOK_INTERVAL.max(began.elapsed() * 9)).await;
+            let is_waiting = !found.missing.is_empty();
+            loop {
+                tokio::select! {
+                    () = changed.notified() => break,
+                    () = sleep(LOOK_INTERVAL), if is_waiting => {}
+                }
+                let mut missing = found.missing.iter();
+                if missing.any(|(_, key)| matches!(self.to_sell(market, *key, &may_give), Ok(Some(_)))) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// A feed that is ours to sell: here, or among what the market sells.
     fn to_sell(
         &self,
@@ -88,7 +154,11 @@ impl Drive {
     ) -> Result<Option<StoredFeed>, DriveAccessError> {
         let folder = self.store.folder_of(feed);
         if Folder::is_begun(&folder) {
-            let log = self.store.feed(feed)?;
+            let log = match self.store.feed(feed) {
+                Ok(log) => log,
+                // The market may have it open.
+                Err(error) => market.log(&folder).map_err(|_| error)?,
+            };
             return Ok(Some(StoredFeed { feed, folder, log }));
         }
         let listed = market.listed(&feed).map_err(MarketError::from)?;

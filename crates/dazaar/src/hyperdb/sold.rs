@@ -30,7 +30,9 @@ impl HyperDb {
                     Err(MarketError::Database(DatabaseError::TooManyMembers { max })) => {
                         tracing::warn!(writer = %part.feed, max, "a writer is not sold along: there are too many");
                     }
-                    added => drop(added?),
+                    added => {
+                        added?;
+                    }
                 }
             }
             changed.notified().await;

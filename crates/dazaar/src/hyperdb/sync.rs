@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dazaar_log::{FeedKey, FeedKeyPair, FileName, IdentityKey, IdentityKeyPair, Storage as _};
 use dazaar_trie::db::{DbError, Feeds as _, Said, WRITERS_EXTENSION as EXTENSION};
+use dazaar_wire::limits::CHANNELS_MAX;
 use dazaar_wire::session::{Config, Event, Expected, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
@@ -16,8 +17,11 @@ use super::{HyperDb, HyperDbError};
 use crate::connection::{Connection, ConnectionError};
 use crate::peer::Peer;
 
-/// How long somebody may take who has not shown that they write the map.
+/// How long somebody may take who writes a feed, but not the map, as far as is known here: they may be let in meanwhile.
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long somebody may take to show that they write any feed, or, if anybody may have the map, that they know its key.
+const SILENT_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The shortest time from telling what we have to telling it again.
 const TELL_INTERVAL: Duration = Duration::from_millis(20);
@@ -65,6 +69,8 @@ struct Conversation<'a, S> {
     told: Option<BTreeMap<FeedKey, u64>>,
     told_at: Instant,
     heard: Option<BTreeMap<FeedKey, u64>>,
+    /// Whether it is us who opens feeds that both know; the other side opens what is opened to it.
+    chooses: bool,
     /// Whether there may be more feeds to open.
     may_open: bool,
 }
@@ -80,6 +86,22 @@ impl HyperDb {
         role: Role,
         options: SyncOptions,
     ) -> Result<(), SyncError> {
+        self.sync_with(stream, role, options, || {}).await
+    }
+
+    /// The same. Calls `is_known` once the other side has shown that they may: that they write the map, or, if anybody may, that they know
+    /// its key. What is told with that is dropped at the end in any case.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub async fn sync_with<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        role: Role,
+        options: SyncOptions,
+        is_known: impl FnOnce(),
+    ) -> Result<(), SyncError> {
+        let mut is_known = Some(is_known);
         let pair = self.own_pair()?;
         let identity = IdentityKeyPair::from_seed(&rand::random());
         let config = Config {
@@ -106,9 +128,10 @@ impl HyperDb {
             told: None,
             told_at: Instant::now(),
             heard: None,
+            chooses: role == Role::Initiator,
             may_open: true,
         };
-        let deadline = Instant::now() + STRANGER_TIMEOUT;
+        let began = Instant::now();
         loop {
             while let Some(event) = conversation.peer.poll_event()? {
                 conversation.handle_event(event)?;
@@ -116,6 +139,12 @@ impl HyperDb {
             if conversation.advance()? {
                 break;
             }
+            if conversation.is_known()
+                && let Some(is_known) = is_known.take()
+            {
+                is_known();
+            }
+            let deadline = began + conversation.patience();
             let tell_at = conversation.tell_at();
             let turn = tokio::select! {
                 turn = conversation.peer.turn(tell_at) => turn,
@@ -124,7 +153,7 @@ impl HyperDb {
                     Ok(())
                 }
                 () = changed.notified() => Ok(()),
-                () = tokio::time::sleep_until(deadline.into()), if !conversation.peer.is_welcome() => {
+                () = tokio::time::sleep_until(deadline.into()), if is_known.is_some() => {
                     return Err(conversation.stranger());
                 }
             };
@@ -183,7 +212,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 Some(said) => self.handle_proof(&said)?,
                 None => {}
             },
-            event => self.peer.handle_event(event)?,
+            event => {
+                self.may_open |= matches!(event, Event::Opened { .. });
+                self.peer.handle_event(event)?;
+            }
         }
         Ok(())
     }
@@ -213,10 +245,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             return Err(SyncError::Unknown);
         }
         if self.ends.is_some() && self.peer.is_welcome() {
-            if std::mem::take(&mut self.may_open) {
-                self.open()?;
-            }
             let is_news = self.told.as_ref() != Some(&has);
+            if std::mem::take(&mut self.may_open) || is_news {
+                self.open(&has)?;
+            }
             if is_news && (self.told.is_none() || self.told_at.elapsed() >= TELL_INTERVAL) {
                 self.say(&Said::Has(has.clone()))?;
                 self.told = Some(has.clone());
@@ -226,11 +258,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         Ok(!self.options.is_live && self.heard.as_ref() == Some(&has) && self.told.as_ref() == Some(&has))
     }
 
-    /// Opens the feeds of writers. Those that the other side has not heard of yet would be too many offers.
-    fn open(&mut self) -> Result<(), SyncError> {
-        let (source, with_anybody, heard) = (self.map.key(), self.options.with_anybody, &self.heard);
-        let is_known = |feed: &FeedKey| heard.as_ref().is_some_and(|heard| heard.contains_key(feed));
-        Ok(self.peer.open_those(|feed| with_anybody || *feed == source || is_known(feed))?)
+    /// Opens the feeds of writers.
+    fn open(&mut self, has: &BTreeMap<FeedKey, u64>) -> Result<(), SyncError> {
+        let source = self.map.key();
+        self.peer.open_those(|feed| *feed == source)?;
+        self.peer.join()?;
+        if self.options.with_anybody && !self.peer.is_native() {
+            // Npm hyperdb says nothing of what it has.
+            return Ok(self.peer.open_those(|_| true)?);
+        }
+        match self.heard.clone() {
+            Some(heard) if self.chooses => self.choose(has, &heard),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens feeds that both know: those that one side does not know yet would be too many offers. If a connection cannot carry all at
+    /// once, those go first of which one side has more, and each makes room for another when both have the same of it.
+    fn choose(
+        &mut self,
+        has: &BTreeMap<FeedKey, u64>,
+        heard: &BTreeMap<FeedKey, u64>,
+    ) -> Result<(), SyncError> {
+        let source = self.map.key();
+        let both: Vec<FeedKey> = has.keys().filter(|feed| heard.contains_key(feed)).copied().collect();
+        let is_even = |feed: &FeedKey| has.get(feed) == heard.get(feed);
+        let fit_all = both.len() <= CHANNELS_MAX;
+        let mut due: Vec<FeedKey> = both.into_iter().filter(|feed| fit_all || !is_even(feed)).collect();
+        due.retain(|feed| !self.peer.is_begun(feed));
+        let mut done: Vec<FeedKey> =
+            self.peer.open_feeds().filter(|feed| *feed != source && is_even(feed)).collect();
+        for feed in due {
+            if self.peer.must_wait() {
+                break;
+            }
+            if !self.peer.has_room() {
+                let Some(done) = done.pop() else { break };
+                self.peer.close(&done);
+            }
+            self.peer.open_those(|other| *other == feed)?;
+        }
+        Ok(())
     }
 
     /// When there is something to tell that was told too lately.
@@ -249,6 +317,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     /// Whether the other side may end it at any time.
     const fn may_end(&self) -> bool {
         self.options.is_live && self.peer.is_welcome()
+    }
+
+    /// Whether the other side has shown that they may replicate the map.
+    const fn is_known(&self) -> bool {
+        self.peer.is_welcome() && (!self.options.with_anybody || self.peer.has_opened())
+    }
+
+    /// How long the other side may take to show that.
+    const fn patience(&self) -> Duration {
+        if self.writer.is_some() { STRANGER_TIMEOUT } else { SILENT_TIMEOUT }
     }
 
     /// Why somebody is not welcome.

@@ -82,3 +82,116 @@ async fn a_length_that_was_never_proved_is_forgotten_with_its_peer() {
     replicator.remove_peer(peer);
     assert_eq!(timeout(DEADLINE, update).await.unwrap(), 0);
 }
+
+/// A peer who serves a log, and what they do about questions.
+#[derive(Debug)]
+struct Server {
+    core: Core,
+    asked: std::sync::atomic::AtomicUsize,
+    is_mute: bool,
+}
+
+impl FeedExtension for Server {
+    fn name(&self) -> &'static str {
+        EXTENSION
+    }
+
+    fn handle_asked(&self, _: &[u8]) {}
+
+    fn react(&self, payload: &[u8]) -> Reaction {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        if self.is_mute {
+            return Reaction::default();
+        }
+        // Before it was asked it gives nothing.
+        self.core.replicator.set_uploading(true);
+        self.core.react(payload)
+    }
+}
+
+impl Server {
+    fn new(log: &Arc<SharedLog>, is_mute: bool) -> (Arc<Self>, Arc<FeedSet>) {
+        let options = replication::Options { download: Download::None, seed: 0 };
+        let replicator = Replicator::new(Arc::clone(log), Feed::own(log.key()), options);
+        let server = Arc::new(Self { core: Core::new(&replicator), asked: Default::default(), is_mute });
+        let feeds = FeedSet::new();
+        feeds.add(replicator, Some(Arc::clone(&server) as Arc<dyn FeedExtension>));
+        (server, feeds)
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+/// Connects two; what both are doing.
+fn connect(theirs: &Arc<FeedSet>, ours: &Arc<FeedSet>) -> [tokio::task::JoinHandle<()>; 2] {
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let (theirs, ours) = (Arc::clone(theirs), Arc::clone(ours));
+    [
+        tokio::spawn(async move { drop(peer::replicate(near, dazaar_wire::Role::Responder, &theirs).await) }),
+        tokio::spawn(async move { drop(peer::replicate(far, dazaar_wire::Role::Initiator, &ours).await) }),
+    ]
+}
+
+/// A trie with some entries, and a reader of it who has nothing.
+async fn written_and_read(
+    folders: &[TempDir; 2],
+) -> (Arc<SharedLog>, Arc<SharedLog>, TrieFeed, Arc<FeedSet>) {
+    let (log, written) = writer(&folders[0]);
+    for start in (0..1000).step_by(50) {
+        let put = |batch: &mut Batch, trie: &Trie<FeedBlocks>| {
+            (start..start + 50).try_for_each(|nth| {
+                batch.put(trie, &format!("a/{nth}"), Some(b"v"), Options::default()).map(drop)
+            })
+        };
+        written.write(put).await.unwrap();
+    }
+    let reader = Log::create_reader(Folder::open(folders[1].path()).unwrap(), log.key()).unwrap();
+    let (reader, feeds) = (SharedLog::new(reader), FeedSet::new());
+    let trie = TrieFeed::new(Arc::clone(&reader), &feeds);
+    (log, reader, trie, feeds)
+}
+
+#[tokio::test]
+async fn one_of_several_is_asked_and_no_block_comes_from_two() {
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let (log, reader, trie, feeds) = written_and_read(&folders).await;
+    let servers = [(); 2].map(|()| Server::new(&log, false));
+    let lines = servers.each_ref().map(|(_, theirs)| connect(theirs, &feeds));
+    timeout(DEADLINE, trie.update()).await.unwrap();
+    while lines.len() > trie.core.replicator.peers() {
+        tokio::task::yield_now().await;
+    }
+    for nth in (0..1000).step_by(37) {
+        assert!(timeout(DEADLINE, value(&trie, &format!("a/{nth}"))).await.unwrap().is_some());
+    }
+    for [theirs, ours] in lines {
+        ours.abort();
+        // What was said before is heard.
+        theirs.await.unwrap();
+    }
+    let sent = servers.each_ref().map(|(server, _)| server.core.replicator.take_uploaded().blocks);
+    assert_eq!(sent.iter().sum::<u64>(), reader.lock().downloaded(), "{sent:?}");
+    assert!(servers.iter().any(|(server, _)| server.asked() > 0));
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_not_waited_for() {
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let (log, _, trie, feeds) = written_and_read(&folders).await;
+    let (mute, silent) = Server::new(&log, true);
+    let _line = connect(&silent, &feeds);
+    timeout(DEADLINE, trie.update()).await.unwrap();
+    mute.core.replicator.set_uploading(false);
+    let asking = trie.clone();
+    let getting = tokio::spawn(async move { value(&asking, "a/500").await });
+    while mute.asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (other, theirs) = Server::new(&log, false);
+    other.core.replicator.set_uploading(false);
+    let _other = connect(&theirs, &feeds);
+    assert!(timeout(DEADLINE, getting).await.expect("another is asked").unwrap().is_some());
+    assert!(other.asked() > 0);
+}

@@ -1,8 +1,10 @@
 //! What is gone on one side is deleted on the other, and nothing else.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice};
 use dazaar::log::FeedKey;
@@ -110,13 +112,70 @@ async fn a_copy_loses_what_the_drive_lost_unless_it_was_changed() {
     fs::write(copy.join("used/own"), "by somebody").unwrap();
     let mut deleted = Vec::new();
     let tell = |notice: &FileNotice| deleted.push(notice.clone());
-    drive.prune((before, drive.version()), &copy, tell).await.unwrap();
+    drive.prune((&drive, before), drive.version(), Reach::Mounts, &copy, tell).await.unwrap();
     let gone = ["/used/b", "/link", "/gone/a", "/gone"];
     assert_eq!(deleted, gone.map(|path| FileNotice::Deleted { path: path.to_owned() }));
     for name in ["changed", "used/own", "stays"] {
         assert!(copy.join(name).exists(), "{name}");
     }
     assert_eq!(fs::read_dir(&copy).unwrap().count(), 3);
+}
+
+#[tokio::test]
+async fn a_copy_loses_what_a_mounted_drive_lost() {
+    let scene = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| scene.path().join(name));
+    let (drive, other) = (create(&ours).await, create(&theirs).await);
+    write(&drive, "own", b"own").await;
+    for name in ["gone", "dir/gone", "stays"] {
+        write(&other, name, name.as_bytes()).await;
+    }
+    let mount = Mount { key: other.key(), version: None, hash: None, is_feed: false };
+    drive.mount(&path("m"), mount).await.unwrap();
+    let (copy, root) = (scene.path().join("copy"), DrivePath::default());
+    let parts = [drive.parts().await.unwrap(), other.parts().await.unwrap()].concat();
+    let logs: BTreeMap<_, _> = parts.iter().map(|part| (part.feed, Arc::clone(&part.log))).collect();
+    let lengths = || logs.iter().map(|(feed, log)| (*feed, log.lock().length())).collect::<BTreeMap<_, _>>();
+    let home = scene.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let of = async |lengths: BTreeMap<FeedKey, u64>| {
+        let metadata = Arc::clone(&logs[&drive.key()]);
+        Drive::of_feeds(&home, metadata, logs.clone()).await.unwrap().with_lengths(lengths)
+    };
+    let prune = async |then: &(Drive, u64), now: &Drive| {
+        let mut deleted = Vec::new();
+        let tell = |notice: &FileNotice| match notice {
+            FileNotice::Deleted { path } => deleted.push(path.clone()),
+            other => panic!("{other:?}"),
+        };
+        now.prune((&then.0, then.1), now.version(), Reach::Mounts, &copy, tell).await.unwrap();
+        deleted
+    };
+    let then = (of(lengths()).await, drive.version());
+    then.0.export(then.1, &root, &copy, Reach::Mounts, |_| {}).await.unwrap();
+    for name in ["gone", "dir/gone"] {
+        other.write(|edit| edit.unlink(&path(name))).await.unwrap();
+    }
+    write(&other, "new", b"new").await;
+    // What cannot be read now is not known to be gone.
+    let own = [drive.key(), drive.content_key().await.unwrap()];
+    let own = lengths().into_iter().filter(|(feed, _)| own.contains(feed)).collect();
+    assert_eq!(prune(&then, &of(own).await).await, Vec::<String>::new());
+    let now = of(lengths()).await;
+    assert_eq!(prune(&then, &now).await, ["/m/gone", "/m/dir/gone"]);
+    assert!(copy.join("m/stays").exists() && copy.join("own").exists());
+
+    let then = (now, drive.version());
+    drive.write(|edit| edit.unmount(&path("m"))).await.unwrap();
+    // A drive that was made later sees the newest version.
+    let now = of(lengths()).await;
+    let deleted = prune(&then, &now).await;
+    assert_eq!(
+        deleted,
+        ["/m/stays"],
+        "and what somebody else has in it stays: the folder of what was deleted before"
+    );
+    assert!(copy.join("own").exists());
 }
 
 /// What is deleted from a folder that is compared with `/in` of the drive, and what is left out.

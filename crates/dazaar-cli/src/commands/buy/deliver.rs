@@ -1,7 +1,6 @@
 //! Hands over what arrives: the rows in order, or the blocks that were asked for.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -11,6 +10,7 @@ use dazaar::Replicator;
 use super::Arguments;
 use crate::blocks::Blocks;
 use crate::commands::follow::Deliver;
+use crate::commands::kept::Kept;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -74,11 +74,10 @@ impl Deliver for Delivery {
     }
 }
 
-/// Where rows go. What a file held before is gone only once there is a row to write.
+/// Where rows go. What a file held before is gone only once there is another row to write.
 enum Sink {
     Stdout,
-    Untouched(File),
-    File(io::BufWriter<File>),
+    File(Kept),
 }
 
 impl Sink {
@@ -86,29 +85,23 @@ impl Sink {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        file.map(Self::Untouched).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+        Kept::open(path)
+            .map(Self::File)
+            .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
     }
 
     fn write(&mut self, row: &[u8]) -> io::Result<()> {
-        if let Self::Untouched(file) = self {
-            // Pipes and devices have no length.
-            if file.metadata()?.is_file() {
-                file.set_len(0)?;
-            }
-            *self = Self::File(io::BufWriter::new(file.try_clone()?));
-        }
         match self {
             Self::File(file) => file.write_all(row),
-            _ => io::stdout().write_all(row),
+            Self::Stdout => io::stdout().write_all(row),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout => io::stdout().flush(),
-            Self::Untouched(_) => Ok(()),
-            Self::File(file) => file.flush(),
+            Self::File(file) if file.is_begun() => file.flush(),
+            Self::File(_) => Ok(()),
         }
     }
 }

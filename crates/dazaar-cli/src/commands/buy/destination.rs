@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Arguments;
+use super::copied::Memory;
 use crate::failure::Failure;
 
 /// Where to, and until when.
@@ -11,6 +12,8 @@ use crate::failure::Failure;
 pub(super) struct Destination {
     /// The market's folder, which nothing is written into.
     pub(super) home: PathBuf,
+    /// What was written into folders.
+    pub(super) memory: Memory,
     /// A folder, if it is a drive.
     pub(super) folder: Option<PathBuf>,
     pub(super) is_live: bool,
@@ -21,11 +24,16 @@ pub(super) struct Destination {
 impl Destination {
     /// # Errors
     /// What would hinder a file of that name.
-    pub(super) fn new(arguments: &Arguments, home: &Path, name: String) -> Result<Self, Failure> {
+    pub(super) fn new(
+        arguments: &Arguments,
+        (home, memory): (&Path, Memory),
+        name: String,
+    ) -> Result<Self, Failure> {
         if let Some(to) = arguments.to.as_deref().filter(|to| *to != Path::new("-") && !to.is_dir()) {
             check(to).map_err(|error| Failure::input(format!("{}: {error}", to.display())))?;
         }
-        Ok(Self { home: home.to_owned(), folder: arguments.to.clone(), is_live: arguments.live, name })
+        let (home, folder) = (home.to_owned(), arguments.to.clone());
+        Ok(Self { home, memory, folder, is_live: arguments.live, name })
     }
 }
 

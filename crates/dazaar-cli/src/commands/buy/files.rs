@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use dazaar::drive::{Drive, DriveAccessError, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Reach};
-use dazaar::{Buyer, Replicator};
+use dazaar::{Buyer, MarketError, Replicator};
 use tokio::runtime::Handle;
 
+use super::copied::Copied;
 use super::destination::Destination;
 use crate::commands::drive::{Amount, FileProgress, left_out, report, tell_done};
 use crate::commands::follow::Deliver;
@@ -29,7 +31,11 @@ pub(super) struct FilesDelivery {
     needed: Option<(u64, u64)>,
     /// Since when all of the content that we have heard of is here.
     settled_at: Option<Instant>,
+    /// Since when nothing but feeds is missing of which the seller says nothing any more.
+    silent_since: Option<Instant>,
     written: Option<Written>,
+    /// What the folder holds, if a live copy is to lose what the drive loses.
+    copied: Option<Copied>,
 }
 
 /// What was written last.
@@ -57,6 +63,7 @@ struct Export {
     version: u64,
     content: u64,
     mounted: u64,
+    copied: Copied,
     notices: Receiver<Told>,
     /// None until it is known how much there is.
     progress: Option<FileProgress>,
@@ -71,8 +78,22 @@ enum Told {
 }
 
 impl FilesDelivery {
-    pub(super) const fn new(buyer: Buyer, destination: Destination) -> Self {
-        Self { buyer, destination, export: None, needed: None, settled_at: None, written: None }
+    /// # Errors
+    /// What was written earlier cannot be read.
+    pub(super) fn new(buyer: Buyer, destination: Destination) -> Result<Self, Failure> {
+        let folder = destination.folder.as_deref().filter(|_| destination.is_live);
+        let copied = folder.map(|folder| destination.memory.recall(folder)).transpose();
+        let copied = copied.map_err(MarketError::from)?.flatten();
+        Ok(Self {
+            buyer,
+            destination,
+            export: None,
+            needed: None,
+            settled_at: None,
+            silent_since: None,
+            written: None,
+            copied,
+        })
     }
 
     /// Whether all is here that the files need, or is not to be had.
@@ -90,7 +111,7 @@ impl FilesDelivery {
                 "the seller gives the list of the files, but not what is in them",
             ));
         };
-        if !self.mounted_is_here(&content) {
+        if !self.mounted_is_here(metadata, &content) {
             self.settled_at = None;
             return Ok(false);
         }
@@ -109,12 +130,19 @@ impl FilesDelivery {
         Ok(is_long_enough || settled_at.elapsed() >= NEWS_TIMEOUT)
     }
 
-    /// Whether all is here of the drives that are mounted in it, as far as the seller has told of that.
-    fn mounted_is_here(&self, content: &Replicator) -> bool {
+    /// Whether all is here of the drives that are mounted in it, as far as the seller has told of that. What the seller does not sell along any
+    /// more is as it was.
+    fn mounted_is_here(&mut self, metadata: &Replicator, content: &Replicator) -> bool {
         // Of an empty feed nobody tells that it is all there is.
         let is_empty = |feed: &Replicator| feed.is_informed() && feed.progress().length == 0;
-        let mut others = self.buyer.members().into_values().filter(|feed| feed.key() != content.key());
-        others.all(|feed| feed.gone().is_some() || is_empty(&feed))
+        let mut others = self.buyer.members();
+        others.retain(|_, feed| feed.key() != content.key() && feed.gone().is_none() && !is_empty(feed));
+        let is_silent = |feed: &Replicator| !feed.is_connected() && !feed.is_informed();
+        if !metadata.is_connected() || !others.values().all(|feed| is_silent(feed)) {
+            self.silent_since = None;
+            return others.is_empty();
+        }
+        others.is_empty() || self.silent_since.get_or_insert_with(Instant::now).elapsed() >= NEWS_TIMEOUT
     }
 
     /// The blocks of content that the version which is here needs, counted once for each version.
@@ -155,7 +183,10 @@ impl FilesDelivery {
             members.into_iter().map(|(feed, member)| (feed, member.log().clone())).collect();
         feeds.extend(self.buyer.feed_name().map(|name| (name, metadata.log().clone())));
         let mounted = self.mounted_length(metadata);
-        let before = self.written.map(|written| written.version);
+        let lengths: BTreeMap<_, _> = feeds.iter().map(|(feed, log)| (*feed, log.lock().length())).collect();
+        let copied = Copied { version, lengths: lengths.clone() };
+        // What was written of another history than this one is not known any more.
+        let before = self.copied.clone().filter(|copied| copied.version <= version);
         let content = self.content_length(metadata);
         let metadata = metadata.log().clone();
         let runtime = Handle::current();
@@ -163,10 +194,16 @@ impl FilesDelivery {
             // Nobody listens any more if the program is about to end.
             let mut notify = |notice: &FileNotice| drop(sender.send(Told::Notice(notice.clone())));
             runtime.block_on(async {
-                let drive = Drive::of_feeds(&home, metadata, feeds).await?;
+                let of_lengths = async |lengths| {
+                    let drive = Drive::of_feeds(&home, Arc::clone(&metadata), feeds.clone()).await?;
+                    Ok::<_, DriveAccessError>(drive.with_lengths(lengths))
+                };
+                // What is mounted may grow meanwhile: then it is written once more.
+                let drive = of_lengths(lengths).await?;
                 let mut summary = Summary::default();
-                if let Some(before) = before {
-                    summary = drive.prune((before, version), &to, &mut notify).await?;
+                if let Some(Copied { version: before, lengths }) = before {
+                    let then = of_lengths(lengths).await?;
+                    summary = drive.prune((&then, before), version, reach, &to, &mut notify).await?;
                 }
                 let root = DrivePath::default();
                 if is_watched {
@@ -177,7 +214,7 @@ impl FilesDelivery {
                 Ok((drive, summary))
             })
         });
-        Export { version, content, mounted, notices, progress: None, thread }
+        Export { version, content, mounted, copied, notices, progress: None, thread }
     }
 
     /// Tells what became of files; whether all of them are written.
@@ -197,11 +234,15 @@ impl FilesDelivery {
         if !is_over {
             return Ok(false);
         }
-        if let Some(Export { version, content, mounted, thread, .. }) = self.export.take() {
+        if let Some(Export { version, content, mounted, copied, thread, .. }) = self.export.take() {
             let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (drive, summary) = ended?;
             tell_done(output, (&drive, version), summary)?;
             self.written = Some(Written { version, content, mounted, summary });
+            if let Some(folder) = &self.destination.folder {
+                self.destination.memory.remember(folder, &copied).map_err(MarketError::from)?;
+            }
+            self.copied = Some(copied).filter(|_| self.destination.is_live);
         }
         Ok(true)
     }

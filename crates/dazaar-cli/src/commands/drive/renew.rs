@@ -21,13 +21,18 @@ pub(super) async fn renew(
     shown: &watch::Sender<Shown>,
 ) -> Infallible {
     let mut is_open = true;
+    let Shown { drive, mut version } = shown.borrow().clone();
+    // What is open of a drive that is not replicated stays as it was when it was opened.
+    let mut held = drive.held_with_mounts().await;
+    drop(drive);
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
         match source.open_at(place).await {
-            Ok((drive, version)) => {
+            Ok((drive, newest)) => {
                 is_open = true;
-                let before = shown.borrow().clone();
-                if (version, drive.held().await) != (before.version, before.drive.held().await) {
+                let holds = drive.held_with_mounts().await;
+                if (newest, holds) != (version, held) {
+                    (version, held) = (newest, holds);
                     shown.send_replace(Shown { drive: Arc::new(drive), version });
                 }
             }

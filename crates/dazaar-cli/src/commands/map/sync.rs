@@ -13,6 +13,7 @@ use dazaar::wire::Role;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::lobby::Lobby;
 use super::open_several;
 use super::writers::version;
 use crate::commands::Context;
@@ -22,7 +23,7 @@ use crate::output::Output;
 use crate::secrets;
 use crate::signals::Interruption;
 
-/// Writers who are connected at once.
+/// Writers who are connected at once, besides those who have not shown yet that they are.
 const CONNECTIONS_MAX: usize = 64;
 
 /// Pause before somebody is dialled again, or after the system refused to accept a connection.
@@ -125,27 +126,34 @@ impl Writers {
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let bound = listener.local_addr()?.to_string();
         self.output.event(&Event::MapListening { key: self.map.key().to_string(), address: bound })?;
-        let mut connections = JoinSet::new();
+        let (mut connections, lobby) = (JoinSet::new(), Lobby::default());
         loop {
             tokio::select! {
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                accepted = listener.accept(), if lobby.known_of(connections.len()) < CONNECTIONS_MAX => match accepted {
                     Ok((stream, from)) => {
                         // Small messages must not wait for more; a socket that cannot be told works all the same.
                         let _ = stream.set_nodelay(true);
                         let writers = self.clone();
-                        connections.spawn(async move {
+                        let place = lobby.enter(from.ip());
+                        let number = place.number();
+                        let connection = connections.spawn(async move {
                             let stream: BoxedStream = Box::new(stream);
-                            let end = writers.map.sync(stream, Role::Responder, writers.options).await;
+                            let is_known = || drop(place);
+                            let end =
+                                writers.map.sync_with(stream, Role::Responder, writers.options, is_known).await;
                             writers.tell(&from, end.err().as_ref())
                         });
+                        lobby.seat(number, connection);
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a connection");
                         tokio::time::sleep(PAUSE).await;
                     }
                 },
-                Some(ended) = connections.join_next() => {
-                    ended.map_err(|error| Failure::new(Kind::General, error))??;
+                Some(ended) = connections.join_next() => match ended {
+                    // Who gave way to another.
+                    Err(error) if error.is_cancelled() => {}
+                    ended => ended.map_err(|error| Failure::new(Kind::General, error))??,
                 }
             }
         }

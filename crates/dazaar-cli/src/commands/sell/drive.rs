@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dazaar::cards::extension::printable;
-use dazaar::database::{Admission, Listing};
 use dazaar::drive::{Drive, FileNotice, Summary};
 use dazaar::maps::hyperdrive::{DrivePath, Entry, Kind as EntryKind, Reach};
 use dazaar::{Market, Offer, now_ms};
 use serde_json::{Value, json};
 
-use super::{Arguments, Context, card_describes, record};
+use super::{Arguments, Context, card_describes, record, set_prices};
 use crate::commands::drive::{Amount, FileProgress, report, tell_done};
-use crate::commands::serve;
+use crate::commands::serve::{self, Sold, may_give};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 
@@ -31,11 +30,11 @@ pub(super) async fn run(
     name: &str,
 ) -> Result<(), Failure> {
     arguments.check_for_drive(is_files)?;
-    let drive = if is_files {
+    let drive = Arc::new(if is_files {
         Drive::create_from(&market.drive_folder(name), &market.master().drive(name)).await?
     } else {
         Drive::open(path, None).await?
-    };
+    });
     if let Some(other) = market.database().listing_named(name)?
         && other.feed != drive.key()
     {
@@ -55,13 +54,14 @@ pub(super) async fn run(
         tell_done(&context.output, (&drive, drive.version()), summary)?;
     }
     let [first, content] = drive.parts().await?;
-    market.adopt(&first.folder, &first.log);
-    market.adopt(&content.folder, &content.log);
+    drive.lend_to(market).await?;
     let offer = arguments.offer(first.feed, name.to_owned(), first.folder.clone());
     let offer = Offer { card: arguments.card()?, terms: arguments.terms()?, ..offer };
+    let is_described = card_describes(&offer);
+    let mut listing = market.draft(offer, now_ms())?;
     // What is sold for itself goes along only for the same.
-    let may_give = |listing: &Listing| listing.admission == Admission::Free || is_same_sale(listing, &offer);
-    let mounted = drive.mounted_feeds(market, may_give).await?;
+    set_prices(market, &mut listing, arguments)?;
+    let mounted = drive.mounted_feeds(market, |other| may_give(other, &listing)).await?;
     for (path, key) in &mounted.missing {
         let path = printable(&format!("/{}", path.as_str()));
         context.output.remark(&format!(
@@ -78,8 +78,6 @@ pub(super) async fn run(
         // They may mount this one again, by its key.
         members.push(first.listed());
     }
-    let is_described = card_describes(&offer);
-    let mut listing = market.draft(offer, now_ms())?;
     if !is_described {
         market.describe(&mut listing, "data", described(&drive).await?)?;
     }
@@ -94,8 +92,8 @@ pub(super) async fn run(
             false => std::future::pending().await,
         }
     };
-    let served =
-        serve::serve(context, market, (vec![listing], Vec::new()), &arguments.serving, followed).await;
+    let sold = Sold { listings: vec![listing], drives: vec![Arc::clone(&drive)], ..Sold::default() };
+    let served = serve::serve(context, market, sold, &arguments.serving, followed).await;
     drive.flush().await?;
     served
 }
@@ -221,16 +219,4 @@ impl Arguments {
             () => Ok(()),
         }
     }
-}
-
-/// Whether a listing asks what an offer asks.
-fn is_same_sale(listing: &Listing, offer: &Offer) -> bool {
-    let card: Value = serde_json::from_str(&listing.card).unwrap_or_default();
-    let entries = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let asked =
-        |field: &str| offer.card.as_ref().and_then(|card| card.get(field)).map(entries).unwrap_or_default();
-    let is_same = |field: &str| entries(&card[field]) == asked(field);
-    listing.admission == offer.admission
-        && listing.terms == offer.terms
-        && ["payment", "prices"].into_iter().all(is_same)
 }

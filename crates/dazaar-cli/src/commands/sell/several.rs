@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Arguments, Context, card_describes, record};
 use crate::commands::map::sync::Writers;
-use crate::commands::serve;
+use crate::commands::serve::{self, Sold};
 use crate::failure::{Failure, Kind};
 
 /// Sells the map in a folder.
@@ -64,8 +64,8 @@ pub(super) async fn run(
             None => std::future::pending().await,
         }
     };
-    let maps = vec![Arc::clone(&map)];
-    let served = serve::serve(context, market, (vec![listing], maps), &arguments.serving, replicated).await;
+    let sold = Sold { listings: vec![listing], maps: vec![Arc::clone(&map)], ..Sold::default() };
+    let served = serve::serve(context, market, sold, &arguments.serving, replicated).await;
     map.flush().await?;
     served
 }

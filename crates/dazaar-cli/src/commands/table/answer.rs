@@ -9,6 +9,7 @@ use dazaar_table::Schema;
 use dazaar_table::export::{OutputFormat, RowWriter};
 
 use super::cursor::{Cursor, Place};
+use crate::commands::kept::Kept;
 use crate::failure::Failure;
 
 /// The rows of an answer, on their way to a file or to standard output.
@@ -40,12 +41,15 @@ impl Answer {
         let place = self.cursor.as_ref().and_then(|(cursor, _)| cursor.place);
         let sink: Box<dyn Write + Send> = match &self.file {
             Some(path) => {
-                let file = open(path, place.map_or(0, |place| place.bytes))
-                    .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
-                if let Some((_, noted)) = &mut self.cursor {
-                    *noted = Some(file.try_clone()?);
+                let unusable = |error| Failure::input(format!("{}: {error}", path.display()));
+                match &mut self.cursor {
+                    Some((_, noted)) => {
+                        let file = open(path, place.map_or(0, |place| place.bytes)).map_err(unusable)?;
+                        *noted = Some(file.try_clone()?);
+                        Box::new(file)
+                    }
+                    None => Box::new(Kept::open(path).map_err(unusable)?),
                 }
-                Box::new(file)
             }
             None => Box::new(io::stdout()),
         };

@@ -7,7 +7,7 @@ use super::support::*;
 use crate::fault::Fault;
 use crate::hyperdrive::*;
 use crate::hypertrie::{Batch, Options};
-use crate::limits::{MAX_MOUNT_DEPTH, MAX_MOUNTS_ENTERED};
+use crate::limits::{MAX_MOUNT_DEPTH, MAX_MOUNTS_ENTERED, MAX_MOUNTS_OF_ONE};
 
 fn put_raw(drive: &mut Memory, key: &str, value: &[u8], is_hidden: bool, flags: u32) {
     let mut batch = Batch::new(drive);
@@ -182,22 +182,54 @@ fn a_long_row_of_drives_is_followed_so_far_and_no_farther() {
     assert!(matches!(failed.entry, Err(DriveError::TooDeep { .. })) && failed.path == last);
 }
 
+/// Mounts something at so many places of a drive.
+fn mount_often(drive: &mut Memory, mount: &Mount, places: usize) {
+    edit(drive, |edit| {
+        (0..places).try_for_each(|nth| {
+            let at = path(&format!("{}-{nth}", mount.key));
+            let stat = if mount.is_feed { Stat::file(0o644) } else { Stat::directory(0o755) };
+            edit.mount(&at, mount.clone(), stat).map(drop)
+        })
+    })
+    .unwrap();
+}
+
 #[test]
-fn mounts_that_multiply_are_not_all_entered() {
+fn one_drive_is_entered_at_so_many_places_and_no_more() {
     let mut world = World::new(5);
     for nth in 0..4 {
-        edit(world.drive(nth), |edit| {
-            (0..12).try_for_each(|name| {
-                let at = path(&name.to_string());
-                edit.mount(&at, mount_of(nth + 1, None), Stat::directory(0o755)).map(drop)
-            })
-        })
-        .unwrap();
+        mount_often(world.drive(nth), &mount_of(nth + 1, None), 12);
+    }
+    edit(world.drive(4), |edit| edit.put(&path("file"), &Stat::file(0o644))).unwrap();
+    let found = world.walk(key(0), "", Reach::Mounts).unwrap();
+    let copies = found.iter().filter(|found| found.path.ends_with("/file")).count();
+    assert_eq!(copies, MAX_MOUNTS_OF_ONE, "and not 12 * 12 * 12 * 12");
+    let left_out = found.iter().filter(|found| matches!(found.entry, Err(DriveError::MountedOften { .. })));
+    assert!(left_out.count() > 0);
+
+    // The same of what is seen as a file.
+    let mut world = World::new(2);
+    mount_often(world.drive(0), &Mount { is_feed: true, ..mount_of(1, None) }, 2 * MAX_MOUNTS_OF_ONE);
+    let found = world.walk(key(0), "", Reach::Mounts).unwrap();
+    assert_eq!(found.iter().filter(|found| found.entry.is_ok()).count(), MAX_MOUNTS_OF_ONE);
+    let found = world.walk(key(0), "", Reach::Drive).unwrap();
+    assert!(found.iter().all(|found| found.entry.is_ok()), "where nothing is copied they are named");
+}
+
+#[test]
+fn no_more_than_so_many_mounts_are_entered() {
+    let drives = (MAX_MOUNTS_ENTERED / MAX_MOUNTS_OF_ONE) as u8 + 2;
+    let mut world = World::new(drives);
+    for nth in 1..drives {
+        mount_often(world.drive(0), &mount_of(nth, None), MAX_MOUNTS_OF_ONE);
     }
     let found = world.walk(key(0), "", Reach::Mounts).unwrap();
     let too_many = |found: &&Found| matches!(found.entry, Err(DriveError::TooManyMounts { .. }));
     let refused = found.iter().filter(too_many).count();
-    let told = found.len() - refused;
-    assert_eq!(told, MAX_MOUNTS_ENTERED + refused);
-    assert!(refused > 0 && found.len() < 30 * MAX_MOUNTS_ENTERED);
+    assert_eq!(refused, MAX_MOUNTS_OF_ONE);
+    assert_eq!(
+        found.len(),
+        MAX_MOUNTS_ENTERED + 2 * refused,
+        "each is told of, and then why it is not entered"
+    );
 }

@@ -173,3 +173,97 @@ async fn many_writers_are_told_of_at_once() {
     other.unwrap();
     assert_eq!(writer.parts().unwrap().len(), 62);
 }
+
+/// Lets so many write a map, whose feeds are here with a block each.
+async fn crowd(owner: &HyperDb, count: u8) -> Vec<FeedKey> {
+    owner.put("a", Some(b"1")).await.unwrap();
+    let source = owner.shelf.log(&owner.key()).unwrap();
+    let first = source.lock().block(0).unwrap().unwrap();
+    let pairs: Vec<_> = (1..=count).map(|nth| FeedKeyPair::from_seed(&[nth; 32])).collect();
+    let keys: Vec<_> = pairs.iter().map(FeedKeyPair::public).collect();
+    for pair in pairs {
+        let folder = owner.shelf.folder_of_peer(pair.public());
+        let mut log = dazaar_log::Log::create(crate::folder::Folder::open(&folder).unwrap(), pair).unwrap();
+        log.append(&[&*first]).unwrap();
+    }
+    owner
+        .write(|batch, db| keys.iter().try_for_each(|key| batch.authorize(db, *key).map(drop)))
+        .await
+        .unwrap();
+    keys
+}
+
+#[tokio::test]
+async fn more_writers_than_a_connection_carries_take_turns() {
+    let (_folders, maps) = maps(1);
+    let [owner, writer] = &maps[..] else { panic!("two maps") };
+    let crowd = crowd(owner, 200).await;
+    assert!(crowd.len() > CHANNELS_MAX);
+    owner.authorize(writer.own_key()).await.unwrap();
+    writer.put("b", Some(b"2")).await.unwrap();
+    // Whoever connects.
+    for (one, other) in [(owner, writer), (writer, owner)] {
+        for feed in &crowd {
+            owner.shelf.log(feed).unwrap().append(&["news"]).unwrap();
+        }
+        let (one, other) = between((one, ONCE), (other, ONCE)).await;
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(owner.has().unwrap(), writer.has().unwrap());
+    }
+    assert!(crowd.iter().all(|feed| writer.shelf.length(feed) == 3));
+    assert_eq!(values(owner, "b").await, ["2"]);
+
+    // And those who stay hear of what is appended to any of them.
+    let (near, far) = duplex(1 << 16);
+    let tasks = [run(owner, near, Role::Responder, LIVE), run(writer, far, Role::Initiator, LIVE)];
+    let changed = writer.shelf.listen();
+    for feed in &crowd {
+        owner.shelf.log(feed).unwrap().append(&["more"]).unwrap();
+    }
+    let all = async {
+        while crowd.iter().any(|feed| writer.shelf.length(feed) < 4) {
+            changed.notified().await;
+        }
+    };
+    timeout(DEADLINE, all).await.expect("all of it comes");
+    tasks.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn anybody_is_given_many_writers_too() {
+    let (_folders, maps) = maps(1);
+    let [owner, stranger] = &maps[..] else { panic!("two maps") };
+    let crowd = crowd(owner, 200).await;
+    let anybody = SyncOptions { with_anybody: true, is_live: false };
+    for (one, other) in [(owner, stranger), (stranger, owner)] {
+        let (one, other) = between((one, anybody), (other, anybody)).await;
+        one.unwrap();
+        other.unwrap();
+    }
+    assert!(crowd.iter().all(|feed| stranger.shelf.length(feed) == 1));
+}
+
+#[tokio::test]
+async fn feeds_that_are_replicated_without_a_word_may_be_more_than_a_connection_carries() {
+    let (_folders, maps) = maps(1);
+    let [owner, reader] = &maps[..] else { panic!("two maps") };
+    let crowd = crowd(owner, 200).await;
+    let (near, far) = duplex(1 << 16);
+    let [theirs, ours] = [owner, reader].map(|map| Arc::clone(map.feeds()));
+    let serving = tokio::spawn(async move { crate::peer::replicate(near, Role::Responder, &theirs).await });
+    let reading = tokio::spawn(async move { crate::peer::replicate(far, Role::Initiator, &ours).await });
+    let here = || crowd.iter().filter(|feed| reader.shelf.length(feed) == 1).count();
+    let changed = reader.shelf.listen();
+    let most = async {
+        while here() < CHANNELS_MAX / 2 {
+            // Those that the owner names become known.
+            reader.parts().unwrap();
+            changed.notified().await;
+        }
+    };
+    timeout(DEADLINE, most).await.expect("more than may be offered at once");
+    assert!(!serving.is_finished() && !reading.is_finished(), "the session goes on");
+    serving.abort();
+    reading.abort();
+}
