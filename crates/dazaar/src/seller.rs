@@ -8,6 +8,7 @@ mod orders;
 mod payments;
 mod refunds;
 mod session;
+mod unordered;
 mod uploads;
 
 use std::num::NonZeroU32;
@@ -127,6 +128,8 @@ struct Shared {
     /// Orders whose payment is to be looked for from now on.
     ordered: NewOrders,
     /// True once no more buyers are served.
+    /// Buyers who may pay without an order.
+    lanes: Vec<Lane>,
     closing: watch::Sender<bool>,
 }
 
@@ -222,6 +225,7 @@ impl Seller {
         let card = Card::parse(listing.card.as_bytes()).map_err(MarketError::from)?;
         let validator = validator(&listing.admission, &card, market.database());
         Ok(Self(Arc::new(Shared {
+        let lanes = Lane::all(&listing.admission, &card, &options.payees);
             market,
             listing,
             identity,
@@ -238,6 +242,7 @@ impl Seller {
             refunding: Semaphore::new(1),
             ordered: NewOrders::default(),
             closing: watch::Sender::new(false),
+            lanes,
         })))
     }
 
@@ -315,6 +320,7 @@ impl Seller {
             () = Arc::clone(&self.0).forget_past() => {}
             () = Arc::clone(&self.0).look_for_payments() => {}
         }
+            () = Arc::clone(&self.0).look_for_unordered() => {}
     }
 
     /// Under what a seller is found: its own key, and that of the feed if it is sold as it is.

@@ -185,6 +185,7 @@ impl SellerConnection {
     fn handle_connected(&mut self, buyer: IdentityKey, security: Security) -> Result<(), SessionEnd> {
         let inbox = self.seller.buyers.enter(buyer).ok_or(SessionEnd::TooManyConnections)?;
         self.buyer = Some((buyer, inbox));
+        self.seller.expect_unordered(buyer);
         let authenticated = security == Security::Authenticated;
         self.seller.notify(SellerNotice::Connected { buyer, authenticated });
         self.is_native = self.connection.session().remote_authenticates();
