@@ -260,7 +260,7 @@ impl SellerConnection {
     fn set_limits(&self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
         let allowance = self.seller.buyers.allowance(buyer);
         if (limits.of_rows || limits.counts_rows) && allowance.lacks_rows() {
-            allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
+            allowance.set_rows(self.seller.charged_rows(*buyer));
         }
         let contents = self.learn_contents();
         self.seller.buyers.set_limits(buyer, limits);
