@@ -1,10 +1,9 @@
 //! Leaving a peer, for a better connection to the same one: nothing more is asked of it, and what it owes still comes.
 //!
-//! Grade: machine. What is pushed cannot be called back while it is under way, and whoever sells by the byte counts it. So behind all that
-//! may be under way one more block is asked for: the peer answers in order, and when that comes, everything before has come or never will.
-//! Until then those blocks are asked of nobody else.
+//! Grade: machine. What is pushed cannot be called back while it is under way, and whoever sells by the byte counts it. So the last block is
+//! asked for as well: the peer answers in order, and when that comes, everything before has come or never will. Until then nothing of what was
+//! pushed is asked of anybody else.
 
-use super::limits::FETCHED_BYTES_MAX;
 use super::*;
 
 impl Replication {
@@ -20,17 +19,15 @@ impl Replication {
         self.peers.get(&peer).is_some_and(|peer| peer.deadline().is_some())
     }
 
-    /// The blocks that may be under way from a peer that pushes, and is not to push any more, are owed, and one block behind them.
+    /// The blocks that may be under way from a peer that pushes, and is not to push any more, are owed.
     pub(super) fn expect_pushed<S: Storage>(&mut self, id: PeerId, log: &Log<S>, now: Duration) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let Some(next) = peer.fetches.pushed_from().filter(|_| peer.is_leaving) else { return };
         let length = peer.remote.length().max(log.length());
-        let end = next.saturating_add(FETCHED_BYTES_MAX / peer.fetches.block_bytes()).min(length);
-        if next < end {
-            let last = end.min(length - 1);
-            peer.fetches.expect(next..end, now);
-            peer.last_of_pushed = Some(last);
-            self.requested.insert(next..last + 1);
+        if next < length {
+            peer.fetches.expect(next..length - 1, now);
+            peer.last_of_pushed = Some(length - 1);
+            self.requested.insert(next..length);
         }
     }
 

@@ -136,6 +136,10 @@ impl Watch {
         self.0.iter().map(|(buyer, turn)| (turn.due, *buyer)).min()
     }
 
+    fn has_failed(&self, buyer: &IdentityKey) -> bool {
+        self.0.get(buyer).is_some_and(|turn| turn.failures > 0)
+    }
+
     /// A buyer was looked for. Who is gone for long is not looked for any more.
     fn end(
         &mut self,
@@ -205,8 +209,12 @@ impl Shared {
             };
             let looked = AssertUnwindSafe(self.look_for_payments_of(lane, buyer)).catch_unwind().await;
             let outcome = looked.unwrap_or_else(|_| Err("the wallet failed".to_owned()));
-            if let Err(error) = &outcome {
-                tracing::warn!(error, %buyer, "cannot look for payments without an order");
+            match &outcome {
+                Err(error) if watch.has_failed(&buyer) => {
+                    tracing::debug!(error, %buyer, "still cannot look for payments without an order");
+                }
+                Err(error) => tracing::warn!(error, %buyer, "cannot look for payments without an order"),
+                Ok(_) => {}
             }
             let Looked { is_on_its_way, has_paid } = outcome.as_ref().ok().copied().unwrap_or_default();
             if has_paid && !lane.has_paid {

@@ -173,26 +173,3 @@ fn the_rows_within_a_range_are_found_among_very_many() {
     assert_eq!(found(0..1), [0..2]);
     assert!(books.database.charged_rows(&FEED, &BERT, &(0..u64::MAX)).unwrap().is_empty());
 }
-
-#[test]
-fn measure_rows() {
-    let rss = || {
-        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-    };
-    let books = Books::new();
-    let sql = "WITH RECURSIVE run (nth) AS (SELECT 0 UNION ALL SELECT nth + 1 FROM run WHERE nth < 999999)
-        INSERT INTO charged_rows SELECT ?1, ?2, nth * 2, nth * 2 + 1 FROM run";
-    let row = rusqlite::params![FEED.as_bytes(), ANNA.as_bytes()];
-    books.database.connection().execute(sql, row).unwrap();
-    let (began, before) = (std::time::Instant::now(), rss());
-    let all = books.database.charged_rows(&FEED, &ANNA, &(0..u64::MAX)).unwrap();
-    println!("read {:?} {} bytes", began.elapsed(), rss() - before);
-    let set: rangemap::RangeSet<u64> = all.into_iter().collect();
-    println!("set of {} {:?} {} bytes", set.len(), began.elapsed(), rss() - before);
-    for start in [0, 1_000_000, 1_990_000_u64] {
-        let began = std::time::Instant::now();
-        let some = books.database.charged_rows(&FEED, &ANNA, &(start..start + 8192)).unwrap();
-        println!("part of {} {:?}", some.len(), began.elapsed());
-    }
-}
