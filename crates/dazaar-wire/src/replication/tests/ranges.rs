@@ -388,11 +388,11 @@ fn sent(jar: &Jar, host: usize) -> u64 {
 /// As when a purchase moves to a better address: who sells by the byte counts what is sent.
 #[test]
 fn a_peer_that_is_left_sends_what_is_under_way_and_nobody_sends_that_again() {
-    for seed in 0..30 {
+    for seed in 0..6 {
         let mut jar = Jar::of_ranges(seed);
         let (seller, buyer) = (jar.writer(200_000), jar.reader(Download::All));
         let old = jar.connect(seller, buyer);
-        while jar.hosts[buyer].log.downloaded() < 1000 * seed {
+        while jar.hosts[buyer].log.downloaded() < 30_000 * seed {
             jar.sleep(Duration::from_millis(1));
         }
         let left = PeerId(old as u64);
@@ -414,9 +414,10 @@ fn a_peer_that_is_left_sends_what_is_under_way_and_nobody_sends_that_again() {
 
 #[test]
 fn what_a_peer_that_is_left_does_not_send_is_asked_of_others() {
-    for seed in 0..10 {
+    for seed in 0..3 {
         let mut jar = Jar::of_ranges(seed);
-        let (seller, buyer) = (jar.writer(100_000), jar.reader(Download::All));
+        // More than is under way at once.
+        let (seller, buyer) = (jar.writer(300_000), jar.reader(Download::All));
         let old = jar.connect(seller, buyer);
         while jar.hosts[buyer].log.downloaded() == 0 {
             jar.sleep(Duration::from_millis(1));
@@ -426,11 +427,11 @@ fn what_a_peer_that_is_left_does_not_send_is_asked_of_others() {
         jar.connect(seller, buyer);
         jar.settle();
         assert!(
-            jar.hosts[buyer].feeds[0].owes(PeerId(old as u64)) && jar.hosts[buyer].log.downloaded() < 100_000
+            jar.hosts[buyer].feeds[0].owes(PeerId(old as u64)) && jar.hosts[buyer].log.downloaded() < 300_000
         );
         jar.cut(old);
         jar.settle();
-        jar.assert_holds(buyer, 0..100_000);
+        jar.assert_holds(buyer, 0..300_000);
     }
 }
 
