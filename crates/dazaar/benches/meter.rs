@@ -1,5 +1,6 @@
 //! What counting costs: the same feed is sold to everybody, and to buyers who pay for time, bytes, rows or a range of time. The ways take turns,
-//! each beside a sale in which nothing is counted: `cargo bench -p dazaar --bench meter`, and `-- 15` for so many rounds.
+//! each beside a sale in which nothing is counted: `cargo bench -p dazaar --bench meter`, and `-- 15` for so many rounds. Seller and buyer are this
+//! process: the time of the processor that both took is the same whatever else the machine has to do.
 
 use std::error::Error;
 use std::path::Path;
@@ -91,15 +92,15 @@ impl Shop {
         Ok(Self { market, listing, link, blocks })
     }
 
-    /// The time from connecting to the last block on the disk of a new buyer, who has paid enough.
-    async fn sell(&self, way: Way) -> Outcome<Duration> {
+    /// The time from connecting to the last block on the disk of a new buyer, who has paid enough; and the processor's: seconds.
+    async fn sell(&self, way: Way) -> Outcome<[f64; 2]> {
         let dir = tempfile::tempdir()?;
         let market = Arc::new(Market::create(dir.path(), None, None)?);
         if let Some(price) = way.price()? {
             self.pay(&market, price)?;
         }
         let buyer = Buyer::new(market, self.link.clone().into(), BuyerOptions::default())?;
-        let (began, runner) = (Instant::now(), buyer.clone());
+        let (began, used, runner) = (Instant::now(), processor_time(), buyer.clone());
         let running = tokio::spawn(async move { drop(runner.run().await) });
         let changed = Arc::new(Notify::new());
         while buyer.feed().is_none() {
@@ -111,7 +112,7 @@ impl Shop {
                 changed.notified().await;
             }
         }
-        let taken = began.elapsed();
+        let taken = [began.elapsed().as_secs_f64(), processor_time() - used];
         running.abort();
         let _ = running.await;
         Ok(taken)
@@ -136,6 +137,12 @@ impl Shop {
     }
 }
 
+/// Seconds that the processor has worked for this process.
+fn processor_time() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// The median, and the quarters around it.
 fn quartiles(mut ratios: Vec<f64>) -> [f64; 3] {
     ratios.sort_by(f64::total_cmp);
@@ -146,7 +153,7 @@ fn quartiles(mut ratios: Vec<f64>) -> [f64; 3] {
 async fn main() -> Outcome<()> {
     let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(ROUNDS);
     println!(
-        "{:>8} {:>7} {:>7} {:>12}  of the time without: median, quarters",
+        "{:>8} {:>7} {:>7} {:>12}  of the time without: median, quarters; of the processor's",
         "blocks", "bytes", "pays", "blocks/s"
     );
     for feed in FEEDS {
@@ -155,7 +162,7 @@ async fn main() -> Outcome<()> {
         let paid = Shop::new(&dir.path().join("paid"), Admission::Granted, feed).await?;
         for way in [Way::Nothing, Way::Time, Way::Bytes, Way::Rows, Way::Range] {
             let shop = if way == Way::Nothing { &free } else { &paid };
-            let (mut ratios, mut times) = (Vec::new(), Vec::new());
+            let (mut ratios, mut of_cpu, mut times) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..rounds {
                 // Whoever comes second finds a warmer machine.
                 let (with, without) = if round % 2 == 0 {
@@ -164,16 +171,17 @@ async fn main() -> Outcome<()> {
                 } else {
                     (shop.sell(way).await?, free.sell(Way::Nothing).await?)
                 };
-                ratios.push(with.as_secs_f64() / without.as_secs_f64());
-                times.push(with.as_secs_f64());
+                ratios.push(with[0] / without[0]);
+                of_cpu.push(with[1] / without[1]);
+                times.push(with[0]);
             }
-            let [low, median, high] = quartiles(ratios);
+            let [ratio, cpu] = [ratios, of_cpu].map(|ratios| {
+                let [low, median, high] = quartiles(ratios);
+                format!("{median:.3} ({low:.3} to {high:.3})")
+            });
             let per_second = feed.0 as f64 / quartiles(times)[1];
             let way = format!("{way:?}").to_lowercase();
-            println!(
-                "{:>8} {:>7} {way:>7} {per_second:>10.0}/s  {median:.3} ({low:.3} to {high:.3})",
-                feed.0, feed.1
-            );
+            println!("{:>8} {:>7} {way:>7} {per_second:>10.0}/s  {ratio:<24}  {cpu}", feed.0, feed.1);
         }
     }
     Ok(())
