@@ -16,7 +16,7 @@ use crate::chain::{Chain, Head};
 use crate::deposit;
 use crate::finality::FinalityRule;
 use crate::jsonrpc::{self, Log};
-use crate::limits::{BLOCKS_COMPARED_MAX, SEARCH_BLOCKS, TRANSFERS_AT_ONCE};
+use crate::limits::{BLOCKS_COMPARED_MAX, BLOCKS_FORGOTTEN_MAX, SEARCH_BLOCKS, TRANSFERS_AT_ONCE};
 use crate::payee::made_at;
 use crate::search::{Found, Search};
 use crate::settings::{DepositSettings, SettingsError};
@@ -121,6 +121,7 @@ impl DepositPayee {
             self.store.put_scan(name, height.saturating_sub(SEARCH_BLOCKS))?;
         }
         let topics = [Some(Transfer::SIGNATURE_HASH), None, Some(topic(address))];
+        let found_from = self.store.scan(name)?.unwrap_or(since);
         let search = Search { name, contract: token.contract, topics: &topics, since };
         let found = search.run(&self.chain, &self.store, head).await?;
         let (new, next) = self.new_transfers(token, found)?;
@@ -132,7 +133,10 @@ impl DepositPayee {
                 return Err(contradiction());
             }
         }
-        self.store.put_deposits(&order, &stay, (name, next))?;
+        // Nothing is written down of those who never pay, unless the search would be long.
+        if !stay.is_empty() || next.saturating_sub(found_from) >= SEARCH_BLOCKS {
+            self.store.put_deposits(&order, &stay, (name, next))?;
+        }
         let mut receipts = self.known(&order, &lost)?;
         for deposit in &may_go {
             // A node that is behind does not make less of what counted.
@@ -232,10 +236,13 @@ impl DepositPayee {
         Ok(deposits.iter().map(|deposit| receipt(*order, deposit, standing(deposit))).collect())
     }
 
-    /// What is on record for an order, and in a block that is gone for good. The newest blocks are asked about: those that a chain forgets.
+    /// What is on record for an order, and in a block that is gone for good. The newest blocks are asked about, as long as they are not far
+    /// below: those that a chain forgets.
     async fn lost(&self, order: &OrderId, head: &Head) -> Result<Vec<Deposit>, PaymentError> {
         let deposits = self.store.deposits(order)?;
-        let blocks: BTreeSet<_> = deposits.iter().map(|deposit| (deposit.height, deposit.block)).collect();
+        let newest =
+            deposits.iter().filter(|deposit| deposit.height + BLOCKS_FORGOTTEN_MAX > head.last_final);
+        let blocks: BTreeSet<_> = newest.map(|deposit| (deposit.height, deposit.block)).collect();
         let mut gone = BTreeSet::new();
         for (height, block) in blocks.into_iter().rev().take(BLOCKS_COMPARED_MAX) {
             if self.chain.is_gone((block, height), self.finality, head).await? {
@@ -253,6 +260,10 @@ impl Payee for DepositPayee {
 
     fn takes(&self, asset: &Asset) -> bool {
         self.asset() == *asset
+    }
+
+    fn takes_unordered(&self) -> bool {
+        true
     }
 
     fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand> {

@@ -3,12 +3,15 @@
 use std::env::var;
 use std::sync::Arc;
 
-use dazaar::Market;
 use dazaar::discovery::{DiscoverySettings, LanScope, Mode, bootstrap_nodes};
 use dazaar::transport::Proxy;
+use dazaar::{Market, switch};
 use pyo3::PyResult;
 
 use crate::error::failed;
+
+/// The variable that turns the local network off.
+const NO_LAN: &str = "DAZAAR_NO_LAN";
 
 /// Has a market find and dial sellers like this.
 pub(crate) fn join(
@@ -31,7 +34,12 @@ pub(crate) fn join(
     });
     let nodes = bootstrap.iter().map(|node| bootstrap_nodes(node)).collect::<Result<Vec<_>, _>>();
     let bootstrap = nodes.map_err(failed)?.concat();
-    let lan = lan.unwrap_or_else(|| !is_set("DAZAAR_NO_LAN"));
+    let lan = match lan {
+        Some(lan) => lan,
+        None => {
+            !switch(&var(NO_LAN).unwrap_or_default()).map_err(|error| failed(format!("{NO_LAN}: {error}")))?
+        }
+    };
     market.discover_by(DiscoverySettings {
         dht: (!bootstrap.is_empty()).then_some(Mode::Client),
         bootstrap,
@@ -39,10 +47,4 @@ pub(crate) fn join(
         lan: if lan { LanScope::All } else { LanScope::None },
     });
     Ok(())
-}
-
-/// Whether a variable that is a switch is on, as the program reads it.
-fn is_set(name: &str) -> bool {
-    let value = var(name).unwrap_or_default().to_lowercase();
-    !matches!(value.as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
 }

@@ -276,6 +276,16 @@ def test_a_node_that_is_no_address_is_told(tmp_path):
         dazaar.Market(tmp_path / "market", bootstrap="nowhere")
 
 
+def test_a_switch_is_read_as_the_program_reads_it(tmp_path, monkeypatch):
+    for value in ["TRUE", "yes", "1", "off", "No", ""]:
+        monkeypatch.setenv("DAZAAR_NO_LAN", value)
+        dazaar.Market(tmp_path / "market")
+    monkeypatch.setenv("DAZAAR_NO_LAN", "perhaps")
+    with pytest.raises(dazaar.DazaarError, match="DAZAAR_NO_LAN"):
+        dazaar.Market(tmp_path / "market")
+    dazaar.Market(tmp_path / "market", lan=False)
+
+
 def test_ctrl_c_ends_the_waiting(tmp_path):
     script = f"""
 import dazaar, os, signal, threading

@@ -5,7 +5,7 @@
 //! made when it can take it, and costs no memory before. The log is lent to each call; blocks enter it only verified.
 //!
 //! This file only routes. Have-map of a peer: `remote`. Which ranges to ask about: `wants`. Which blocks we want: `selection`.
-//! What a peer owes us: `window` of single blocks, `fetches` of ranges; what a slow one does: `endgame`. What we owe it: `upload` and
+//! What a peer owes us: `window` of single blocks, `fetches` of ranges; what a slow one does: `endgame`; one that we leave: `leave`. What we owe it: `upload` and
 //! `announce`. Who may ask at all: `switches`. Whether a peer of a feed that we write knows another history of it: `watch`. How much of an
 //! answer may go: `scale`.
 //!
@@ -63,6 +63,7 @@ mod endgame;
 mod event;
 mod fault;
 mod fetches;
+mod leave;
 pub mod limits;
 mod peer;
 mod ranges;
@@ -130,6 +131,8 @@ pub struct Replication {
     requested: RangeSet,
     /// Those of them that two owe us.
     doubled: RangeSet,
+    /// How many bytes were asked for twice so far, by the mean size of a block.
+    doubled_bytes: u64,
     update: Update,
     events: VecDeque<ReplicationEvent>,
     /// Nothing was missing when we last looked, and that was told.
@@ -162,6 +165,7 @@ impl Replication {
             peers: BTreeMap::new(),
             requested: RangeSet::default(),
             doubled: RangeSet::default(),
+            doubled_bytes: 0,
             update: Update::Idle,
             events: VecDeque::new(),
             complete: !matches!(download, Download::All | Download::Linear),
@@ -373,11 +377,11 @@ impl Replication {
         {
             return Ok(Some(announcement));
         }
-        if let Some(cancel) = self.poll_cancel(id) {
+        if let Some(cancel) = self.poll_cancel(id, log, now).or_else(|| self.poll_last_of_pushed(id, now)) {
             return Ok(Some(cancel));
         }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
-        if peer.switches.downloads()
+        if peer.may_be_asked()
             && let Some(question) = self.poll_download(id, log, now)
         {
             return Ok(Some(question));
@@ -408,7 +412,7 @@ impl Replication {
     /// Whether there is nothing to wait for: each peer that we may ask, helpers aside, has told all that it has, and that is nothing that we
     /// want and do not have. More may come when a peer gets more, or another peer comes.
     pub fn is_settled<S: Storage>(&self, log: &Log<S>) -> bool {
-        let mut asked = self.deciding().filter(|peer| peer.switches.downloads()).peekable();
+        let mut asked = self.deciding().filter(|peer| peer.may_be_asked()).peekable();
         let next_missing = |from| self.selection.next_missing(from, log.have());
         asked.peek().is_some()
             && self.claimed_length(log) > 0

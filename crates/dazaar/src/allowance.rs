@@ -1,5 +1,7 @@
 //! What a buyer may be sent, and was: one for all of their connections.
 
+mod had;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,6 +10,8 @@ use dazaar_market::price::TimeRange;
 use dazaar_wire::replication::Scale;
 use rangemap::RangeSet;
 
+use self::had::Had;
+pub(crate) use self::had::LookUp;
 use crate::contents::{BlockRows, Contents, RowBlocks};
 
 /// How much may be sent of what.
@@ -46,8 +50,8 @@ struct State {
     bytes: u64,
     rows: RangeSet<u64>,
     ranges: Vec<TimeRange>,
-    /// Rows that were charged, or will be; none as long as nobody has looked them up.
-    had: Option<RangeSet<u64>>,
+    /// Rows that were charged, or will be; none as long as nobody has said where to look them up.
+    had: Option<Had>,
     /// Blocks that have nothing of the ranges, as far as is known, and the ranges that were looked for.
     outside: RangeSet<u64>,
     looked_for: Vec<TimeRange>,
@@ -68,15 +72,14 @@ impl Allowance {
         self.state().limits.left
     }
 
-    /// Whether rows are counted, and nobody has said yet which were charged before.
+    /// Whether nobody has said yet where to look up which rows were charged before.
     pub(crate) fn lacks_rows(&self) -> bool {
         self.state().had.is_none()
     }
 
-    /// These rows were charged before.
-    pub(crate) fn set_rows(&self, had: impl IntoIterator<Item = Range<u64>>) {
-        let had = had.into_iter().filter(|rows| !rows.is_empty());
-        self.state().had.get_or_insert_default().extend(had);
+    /// Which rows were charged before is looked up here.
+    pub(crate) fn set_rows(&self, look_up: LookUp) {
+        self.state().had.get_or_insert_with(|| Had::new(look_up));
     }
 
     /// The ranges that are paid and that nobody has looked for yet; whoever asks looks.
@@ -143,7 +146,7 @@ impl State {
     }
 
     /// What a block counts for; none if it is withheld.
-    fn weigh(&self, found: Option<BlockRows>, bytes: u64) -> Option<Weighed> {
+    fn weigh(&mut self, found: Option<BlockRows>, bytes: u64) -> Option<Weighed> {
         let Limits { of_rows, counts_rows, ranges, only_ranges, .. } = &self.limits;
         let in_range =
             |(earliest, latest)| ranges.iter().find(|range| range.meets(earliest, latest)).copied();
@@ -155,7 +158,7 @@ impl State {
             Some(_) if *only_ranges => return None,
             _ if is_free => 0,
             Some(rows) if *of_rows => {
-                self.had.as_ref().map_or(rows.end - rows.start, |had| missing(had, rows))
+                self.had.as_mut().map_or(rows.end - rows.start, |had| length(&had.missing(rows)))
             }
             None if *of_rows => 0,
             _ => bytes,
@@ -170,13 +173,13 @@ impl State {
         let of_rows = self.limits.of_rows;
         self.bytes += sent.bytes;
         if let Some(rows) = sent.rows.filter(|rows| !rows.is_empty()) {
-            let had = self.had.get_or_insert_default();
+            let new = self.had.as_mut().map_or_else(|| vec![rows.clone()], |had| had.missing(&rows));
             // Of two blocks of one answer with the same rows the second counts for nothing.
-            weight = if of_rows { missing(had, &rows) } else { weight };
-            for gap in had.gaps(&rows).collect::<Vec<_>>() {
-                self.rows.insert(gap);
+            weight = if of_rows { length(&new) } else { weight };
+            self.rows.extend(new);
+            if let Some(had) = &mut self.had {
+                had.insert(rows);
             }
-            had.insert(rows);
         }
         if let Some(range) = sent.range.filter(|range| !self.ranges.contains(range)) {
             self.ranges.push(range);
@@ -185,9 +188,9 @@ impl State {
     }
 }
 
-/// How many rows of `rows` are not in a set.
-fn missing(set: &RangeSet<u64>, rows: &Range<u64>) -> u64 {
-    if rows.is_empty() { 0 } else { set.gaps(rows).map(|gap| gap.end - gap.start).sum() }
+/// How many rows that is.
+fn length(runs: &[Range<u64>]) -> u64 {
+    runs.iter().map(|rows| rows.end - rows.start).sum()
 }
 
 fn count(set: &RangeSet<u64>) -> u64 {
@@ -339,6 +342,14 @@ mod tests {
         withheld
     }
 
+    /// Records that know of these rows.
+    fn charged(all: Vec<Range<u64>>) -> LookUp {
+        Box::new(move |within| {
+            let common = all.iter().map(|rows| rows.start.max(within.start)..rows.end.min(within.end));
+            common.filter(|rows| !rows.is_empty()).collect()
+        })
+    }
+
     fn counter() -> Arc<Counter> {
         let counter = Counter::new(Arc::default());
         counter.set_contents(Some(Arc::new(Hours)));
@@ -372,7 +383,7 @@ mod tests {
     fn a_row_counts_once_and_an_index_for_nothing() {
         let counter = counter();
         let allowance = &counter.allowance;
-        allowance.set_rows([15..20]);
+        allowance.set_rows(charged([15..20].to_vec()));
         allowance.set(Limits { of_rows: true, left: Some(24), ..Limits::default() });
         assert!(send(&counter, 0..9).is_empty());
         let sent = allowance.take_sent();
@@ -422,7 +433,7 @@ mod tests {
     #[test]
     fn rows_are_noted_for_who_pays_for_them_without_a_limit() {
         let counter = counter();
-        counter.allowance.set_rows([]);
+        counter.allowance.set_rows(charged(Vec::new()));
         counter.allowance.set(Limits { counts_rows: true, ..Limits::default() });
         assert!(send(&counter, 0..4).is_empty());
         let sent = counter.allowance.take_sent();
@@ -432,7 +443,7 @@ mod tests {
     #[test]
     fn as_long_as_nobody_knows_what_a_feed_holds_one_block_goes_at_a_time() {
         let counter = Counter::new(Arc::default());
-        counter.allowance.set_rows([]);
+        counter.allowance.set_rows(charged(Vec::new()));
         let limits = Limits { of_rows: true, left: Some(100), ..Limits::default() };
         counter.allowance.set(limits.clone());
         assert!(send(&counter, 0..4).is_empty());

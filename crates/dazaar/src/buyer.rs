@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use dazaar_log::{FeedKey, IdentityKey};
 use dazaar_market::pay::lnd;
@@ -23,7 +24,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::sync::{Notify, broadcast, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::now_ms;
 use crate::connection::{ConnectionError, explain};
@@ -40,13 +41,16 @@ use payments::Payment;
 pub use session::BuyerEnd;
 
 use candidates::{Candidates, DIALLED_MAX};
-use session::{BuyerConnection, expired};
+use session::{BuyerConnection, Part, expired};
 
 /// Notices that wait for a slow watcher; older ones are dropped.
 const NOTICES_MAX: usize = 1024;
 
 /// Messages that wait for a connection.
 const OUTBOX_MAX: usize = 64;
+
+/// How long a seller at a better address may take to admit us there.
+const TRIAL_MAX: Duration = Duration::from_secs(10);
 
 /// What to buy, and what is known of it.
 #[derive(Debug, Clone)]
@@ -374,6 +378,8 @@ impl Buyer {
         let known = self.0.order.link.addresses.iter();
         let known = known.filter(|address| self.0.market.dialer(address).is_some());
         let mut candidates = Candidates::new(Instant::now(), known, lookup, DIALLED_MAX);
+        // Connections that we have left for a better one.
+        let mut left = FuturesUnordered::new();
         loop {
             let (mut address, mut session) = match self.connect(&mut candidates).await {
                 Ok(connected) => connected,
@@ -383,11 +389,15 @@ impl Buyer {
                 let better = tokio::select! {
                     end = session.run() => break end,
                     better = self.improve(&mut candidates, &address) => better,
+                    Some(()) = left.next() => continue,
                 };
-                // What was under way is asked for again at the other address.
-                std::mem::replace(&mut session, better.1).finish().await;
+                session.leave();
+                left.push(std::mem::replace(&mut session, better.1).end());
                 address = better.0;
                 candidates.handle_moved(Instant::now(), &address);
+                if let Err(end) = session.take() {
+                    break end;
+                }
             };
             let was_served = session.was_served();
             session.finish().await;
@@ -408,7 +418,7 @@ impl Buyer {
         let mut attempts = FuturesUnordered::new();
         loop {
             while let Some(address) = candidates.dial(Instant::now()) {
-                attempts.push(self.dial(address));
+                attempts.push(self.dial(address, Part::Main));
             }
             if candidates.is_exhausted() {
                 return Err(BuyerEnd::NoAddress);
@@ -439,18 +449,28 @@ impl Buyer {
         }
     }
 
-    /// Waits until the seller has proved to be at a better address than the present one.
+    /// Waits until the seller has proved to be at a better address than the present one, and has admitted us there.
     async fn improve(&self, candidates: &mut Candidates, present: &Address) -> (Address, BuyerConnection) {
         loop {
             if let Some(address) = candidates.dial_better(Instant::now(), present) {
-                match self.dial(address).await {
-                    (address, Ok(session)) => return (address, session),
-                    (address, Err(end)) => {
-                        tracing::debug!(%address, %end, "no better address");
-                        if end.is_about_identity() {
-                            candidates.handle_impostor(&address);
-                        }
+                let (address, outcome) = self.dial(address, Part::Trial).await;
+                let proved = match outcome {
+                    Ok(mut session) => {
+                        timeout(TRIAL_MAX, session.prove()).await.map(|proved| (proved, session))
                     }
+                    Err(end) if end.is_about_identity() => {
+                        candidates.handle_impostor(&address);
+                        continue;
+                    }
+                    Err(end) => {
+                        tracing::debug!(%address, %end, "no better address");
+                        continue;
+                    }
+                };
+                match proved {
+                    Ok((Ok(true), session)) => return (address, session),
+                    Ok((Ok(false), session)) => session.finish().await,
+                    _ => tracing::debug!(%address, "nothing came of a better address"),
                 }
             }
             let due = candidates.better_due(present);
@@ -462,10 +482,10 @@ impl Buyer {
     }
 
     /// Connects to one address, up to the proof that the seller is there.
-    async fn dial(&self, address: Address) -> (Address, Result<BuyerConnection, BuyerEnd>) {
+    async fn dial(&self, address: Address, part: Part) -> (Address, Result<BuyerConnection, BuyerEnd>) {
         let dialled = async {
             let stream = self.0.market.dial(&address).await.map_err(ConnectionError::from)?;
-            let mut session = BuyerConnection::new(Arc::clone(&self.0), stream, address.clone());
+            let mut session = BuyerConnection::new(Arc::clone(&self.0), stream, address.clone(), part);
             session.authenticate().await.map(|()| session)
         };
         let outcome = dialled.await;

@@ -101,6 +101,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Asks the other side for nothing more: what it owes still comes.
+    pub(crate) fn leave(&self) {
+        self.feeds.values().for_each(|feed| feed.replicator.leave(feed.peer));
+    }
+
+    /// Whether the other side owes us anything.
+    pub(crate) fn owes(&self) -> bool {
+        self.feeds.values().any(|feed| feed.replicator.owes(feed.peer))
+    }
+
     /// What the other side said, until there is nothing more to hear at the moment.
     pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
         while let Some(event) = self.session.poll_event()? {

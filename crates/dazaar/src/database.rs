@@ -25,7 +25,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use ledger::{
     Account, Applied, Credit, Finality, LedgerLine, LedgerTotal, Order, OrderId, OrderLimits, OrderPayment,
-    OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Standing, Used, Voucher,
+    OrderRecord, Receipt, Redeemed, RefundName, RefundRecord, Refunded, Standing, Unordered, Used, Voucher,
     VoucherError,
 };
 pub use listings::{Admission, Listing, Retention};
@@ -35,7 +35,7 @@ pub use sales::Sale;
 pub use spending::{Budget, BudgetError, Spending, SpendingRequest, SpendingState};
 
 /// The steps that bring an older file up to date; `user_version` counts those that were taken. Never edit a step.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("database/schema-1.sql"),
     include_str!("database/schema-2.sql"),
     include_str!("database/schema-3.sql"),
@@ -43,6 +43,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("database/schema-5.sql"),
     include_str!("database/schema-6.sql"),
     include_str!("database/schema-7.sql"),
+    include_str!("database/schema-8.sql"),
 ];
 
 /// How long a writer waits for another process.

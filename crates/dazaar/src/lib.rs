@@ -28,6 +28,7 @@ mod retention;
 pub mod seller;
 mod shared_log;
 mod stored_feed;
+mod switch;
 pub mod transport;
 pub mod trie;
 pub mod validator;
@@ -49,6 +50,7 @@ pub use replicator::Replicator;
 pub use seller::{NamedPayee, Seller, SellerNotice, SellerOptions};
 pub use shared_log::SharedLog;
 pub use stored_feed::StoredFeed;
+pub use switch::{SwitchError, switch};
 pub use wallets::WalletError;
 
 /// A random number, for names that must differ.

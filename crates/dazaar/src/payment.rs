@@ -75,6 +75,13 @@ pub trait Payee: fmt::Debug + Send + Sync {
         LIFETIME
     }
 
+    /// Whether buyers may pay without an order, each at a place of their own that only the seller and they lead to. Then that place is looked
+    /// at for those who are connected: [`look_up`](Self::look_up) is asked with a bill of zero units, and tells what came and was not told
+    /// for another bill.
+    fn takes_unordered(&self) -> bool {
+        false
+    }
+
     /// How a bill can be paid. The answer is on record before the buyer hears it.
     fn demand<'a>(&'a self, bill: &'a Bill) -> Answer<'a, Demand>;
 

@@ -230,6 +230,18 @@ impl Replicator {
         self.log.announce();
     }
 
+    /// Asks a peer for nothing more.
+    pub(crate) fn leave(&self, peer: PeerId) {
+        let mut state = self.state();
+        state.replication.leave(peer);
+        state.wake_all();
+    }
+
+    /// Whether a peer owes us anything.
+    pub(crate) fn owes(&self, peer: PeerId) -> bool {
+        self.state().replication.owes(peer)
+    }
+
     /// A peer sent a message.
     pub(crate) fn handle_message(&self, peer: PeerId, message: Message) -> Result<(), Fault> {
         let changed = {

@@ -8,6 +8,7 @@ mod orders;
 mod payments;
 mod refunds;
 mod session;
+mod unordered;
 mod uploads;
 
 use std::num::NonZeroU32;
@@ -26,7 +27,8 @@ use tokio::task::JoinSet;
 use self::buyers::Buyers;
 use self::looks::NewOrders;
 use self::members::Members;
-use crate::allowance::Sent;
+use self::unordered::Lane;
+use crate::allowance::{LookUp, Sent};
 use crate::clock::now_ms;
 use crate::connection::explain;
 use crate::contents::{Contents, ContentsOf};
@@ -126,6 +128,8 @@ struct Shared {
     refunding: Semaphore,
     /// Orders whose payment is to be looked for from now on.
     ordered: NewOrders,
+    /// Buyers who may pay without an order.
+    lanes: Vec<Lane>,
     /// True once no more buyers are served.
     closing: watch::Sender<bool>,
 }
@@ -221,6 +225,7 @@ impl Seller {
         };
         let card = Card::parse(listing.card.as_bytes()).map_err(MarketError::from)?;
         let validator = validator(&listing.admission, &card, market.database());
+        let lanes = Lane::all(&listing.admission, &card, &options.payees);
         Ok(Self(Arc::new(Shared {
             market,
             listing,
@@ -237,6 +242,7 @@ impl Seller {
             ordering: Semaphore::new(orders::ASKED_AT_ONCE_MAX),
             refunding: Semaphore::new(1),
             ordered: NewOrders::default(),
+            lanes,
             closing: watch::Sender::new(false),
         })))
     }
@@ -315,6 +321,7 @@ impl Seller {
             () = self.serve_all(std::iter::once(first).chain(others)) => {}
             () = Arc::clone(&self.0).forget_past() => {}
             () = Arc::clone(&self.0).look_for_payments() => {}
+            () = Arc::clone(&self.0).look_for_unordered() => {}
         }
     }
 
@@ -444,6 +451,18 @@ impl Shared {
             served_ranges: ranges,
             ..Question::new(self.config.seller, buyer, self.feed())
         }
+    }
+
+    /// Looks up which rows a buyer was charged for.
+    fn charged_rows(&self, buyer: IdentityKey) -> LookUp {
+        let (market, feed) = (Arc::clone(&self.market), self.feed());
+        Box::new(move |rows| {
+            market.database().charged_rows(&feed, &buyer, &rows).unwrap_or_else(|error| {
+                // Where they are charged, each counts once all the same.
+                tracing::error!(%error, %buyer, "cannot look up which rows were charged");
+                Vec::new()
+            })
+        })
     }
 
     /// The rows of what is sold, if it is one feed and has any.

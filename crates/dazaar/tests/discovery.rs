@@ -483,3 +483,30 @@ async fn a_purchase_moves_to_a_better_address_and_back_when_that_is_gone() {
     log.append(&["five"]).unwrap();
     purchase.holds(5).await;
 }
+
+/// Whoever proves to be the seller and serves nobody there is no better place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_purchase_stays_where_it_is_served_until_it_is_admitted_elsewhere() {
+    let sale = Sale::new(settings(None, LanScope::None)).await;
+    let refusing = Listing { admission: Admission::Granted, ..sale.listing.clone() };
+    let (other, other_port) = serve(&sale.market, &refusing).await;
+    let mut at_other = other.notices();
+    let link_address: Address = format!("localhost:{}", sale.port).parse().unwrap();
+    let link = Link { addresses: vec![link_address.clone()], ..Link::new(sale.seller.key()) };
+    let mut purchase = Purchase::of(link, settings(None, LAN));
+    assert_eq!(purchase.connected().await, link_address);
+    purchase.holds(3).await;
+    let announcer = Discovery::start(settings(None, LAN)).unwrap();
+    announcer.announce(sale.topic(), other_port, true);
+    let tried = timeout(DEADLINE, async {
+        while !matches!(at_other.recv().await.unwrap(), SellerNotice::Disconnected { buyer: Some(_), .. }) {}
+    });
+    tried.await.expect("an attempt in time");
+    sale.market.own_feed("ticks").unwrap().append(&["four"]).unwrap();
+    purchase.holds(4).await;
+    while let Ok(notice) = purchase.notices.try_recv() {
+        let is_about_connections =
+            matches!(notice, BuyerNotice::Connected { .. } | BuyerNotice::Disconnected { .. });
+        assert!(!is_about_connections, "{notice:?}");
+    }
+}

@@ -2,7 +2,7 @@
 const { spawn, execFileSync } = require('node:child_process')
 const path = require('node:path')
 const readline = require('node:readline')
-const { createWalletClient, createTestClient, createPublicClient, http, parseAbi } = require('viem')
+const { createWalletClient, createTestClient, createPublicClient, http, keccak256, parseAbi, stringToBytes } = require('viem')
 const { privateKeyToAccount } = require('viem/accounts')
 const { foundry } = require('viem/chains')
 const { commands, emit, options } = require('../lib')
@@ -17,7 +17,10 @@ const anvil = spawn(path.join(__dirname, `../../node_modules/@foundry-rs/anvil-l
 process.on('exit', () => anvil.kill())
 // `pay ethereum:...` does what a wallet does with such a link (EIP-681), with an account that has coins.
 let pay = () => {}
-commands({ pay: link => pay(link) })
+// `deposit SELLER BUYER UNITS` and `deposit-token ...` pay as npm dazaar's buyers do: to the address that follows from a card with the public key
+// of the secret key 1, which is that of the factor itself.
+let deposit = () => {}
+commands({ pay: link => pay(link), deposit: words => deposit(words, false), 'deposit-token': words => deposit(words, true) })
 
 readline.createInterface({ input: anvil.stdout }).on('line', line => {
   const [, address] = line.match(/^Listening on (.*)$/) || []
@@ -39,6 +42,15 @@ async function prepare (url) {
   pay = async link => {
     const [, to, value] = link.match(/^ethereum:(0x[0-9a-fA-F]{40})@\d+\?value=(\d+)$/)
     await chain.waitForTransactionReceipt({ hash: await wallet.sendTransaction({ to, value: BigInt(value) }) })
+    emit('sent', { to })
+  }
+  deposit = async (words, isToken) => {
+    const [seller, buyer, units] = words.split(' ')
+    const to = privateKeyToAccount(keccak256(stringToBytes(`dazaar ${seller} ${buyer}`))).address
+    const hash = isToken
+      ? await wallet.writeContract({ address: contractAddress, abi, functionName: 'transfer', args: [to, BigInt(units)] })
+      : await wallet.sendTransaction({ to, value: BigInt(units) })
+    await chain.waitForTransactionReceipt({ hash })
     emit('sent', { to })
   }
   emit('chain', { url, token: contractAddress, seller: SELLER, buyer: BUYER, buyerAddress: buyer.address, sellerAddress: seller.address })

@@ -10,10 +10,10 @@ mod several;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use dazaar::cards::extension::printable;
 use dazaar::wire::replication::Download;
-use dazaar::{Buyer, Market};
+use dazaar::{Buyer, Market, switch};
 
 use self::choose::Chosen;
 use self::copied::Memory;
@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     payment: PaymentArguments,
 
     /// Of a feed that is free for everybody, neither serve other buyers nor ask them: they would see this machine's address
-    #[arg(long, env = "DAZAAR_NO_SHARE", hide_env_values = true)]
+    #[arg(long, env = "DAZAAR_NO_SHARE", hide_env_values = true, action = ArgAction::SetTrue, value_parser = switch)]
     no_share: bool,
 
     /// Where to serve other buyers of such a feed, who are found as sellers are [default: 0.0.0.0, any free port]

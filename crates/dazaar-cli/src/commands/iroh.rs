@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgAction, Args};
+use dazaar::switch;
 use dazaar::transport::Dialer;
 
 use crate::failure::{Failure, Kind};
@@ -24,7 +25,7 @@ use dazaar::{Market, cards::Address, database::Listing, transport::Listener};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct IrohArguments {
     /// Use iroh too: it reaches through firewalls, if the link or card says so
-    #[arg(long, env = "DAZAAR_IROH", hide_env_values = true)]
+    #[arg(long, env = "DAZAAR_IROH", hide_env_values = true, action = ArgAction::SetTrue, value_parser = switch)]
     iroh: bool,
 
     /// Use iroh with this relay; may be repeated

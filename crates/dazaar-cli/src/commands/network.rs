@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use clap::Args;
-use dazaar::Market;
+use clap::{ArgAction, Args};
 use dazaar::cards::{AddressError, HostPort};
 use dazaar::discovery::{DiscoverySettings, LanScope, Mode, bootstrap_nodes};
+use dazaar::{Market, switch};
 
 use super::iroh::IrohArguments;
 
@@ -29,7 +29,7 @@ pub(crate) struct NetworkArguments {
     no_dht: bool,
 
     /// Do not use the local network
-    #[arg(long, env = "DAZAAR_NO_LAN", hide_env_values = true)]
+    #[arg(long, env = "DAZAAR_NO_LAN", hide_env_values = true, action = ArgAction::SetTrue, value_parser = switch)]
     no_lan: bool,
 
     /// Use only the local network of the interface with this address

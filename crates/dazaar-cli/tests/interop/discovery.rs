@@ -59,6 +59,21 @@ fn without_any_way_to_look_a_key_is_not_enough() {
     assert!(buyer.complaints().contains("--bootstrap"), "{buyer}");
 }
 
+/// The same words as in the Python package.
+#[test]
+fn a_switch_in_the_environment_is_on_off_or_refused() {
+    let scene = Scene::new();
+    let key = "4f".repeat(32);
+    for value in ["TRUE", "yes", "1"] {
+        scene.dazaar_with("buyer", &["buy", &key], &[("DAZAAR_NO_LAN", value)]).fail_with(5);
+    }
+    let iroh = [("DAZAAR_IROH", "off"), ("DAZAAR_NO_SHARE", "")];
+    scene.dazaar_with("buyer", &["buy", &key], &iroh).fail_with(5);
+    let mut buyer = scene.dazaar_with("buyer", &["buy", &key], &[("DAZAAR_NO_LAN", "perhaps")]);
+    buyer.fail_with(2);
+    assert!(buyer.complaints().contains("a switch is `true` or `false`"), "{buyer}");
+}
+
 #[test]
 fn the_doctor_tells_which_ways_lead_to_a_seller() {
     let scene = Scene::new();

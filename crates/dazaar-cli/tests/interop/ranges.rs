@@ -22,11 +22,16 @@ fn days(days: usize) -> String {
     std::iter::once("time,value\n".to_owned()).chain((0..days * ROWS_OF_DAY).map(row)).collect()
 }
 
-/// A seller of three days at these prices.
-fn sell(scene: &Scene, prices: &[&str]) -> (Process, Place) {
+/// Gives the seller a wallet at a bank.
+fn bank(scene: &Scene) {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hooks/bank-transfer.py");
     let command = format!("python3 '{example}' '{}'", scene.text_path(STATEMENT));
     scene.dazaar("seller", &["wallet", "add", "bank", "command", &command]).succeed();
+}
+
+/// A seller of three days at these prices.
+fn sell(scene: &Scene, prices: &[&str]) -> (Process, Place) {
+    bank(scene);
     let data = scene.file("data.csv", days(3));
     let prices = prices.iter().flat_map(|price| ["--price", price]);
     let arguments: Vec<&str> = prices.chain(["--blocks", "table", "--interval", "50"]).collect();
@@ -72,6 +77,15 @@ fn until_charged(scene: &Scene, cents: i64) {
             return;
         }
         assert!(started.elapsed() < Duration::from_secs(60), "{charged} of {cents}");
+    }
+}
+
+/// Waits until a file has so many rows.
+fn until_written(scene: &Scene, file: &str, rows: usize) {
+    let started = Instant::now();
+    while rows_of(scene, file, "2026") < rows {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} of {rows}", rows_of(scene, file, "2026"));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -137,4 +151,54 @@ fn rows_are_paid_by_the_row_and_once() {
     buyer.succeed();
     assert_eq!(scene.read("all.csv"), days(3));
     until_charged(&scene, i64::try_from(all).expect("it fits"));
+}
+
+/// Rows leave live, a few at a time, and come again in a sealed segment: they are paid once.
+#[test]
+fn rows_that_were_live_are_not_paid_again_when_they_are_sealed() {
+    let scene = Scene::new();
+    bank(&scene);
+    let words = ["--format", "jsonl", "--name", "ticks", "--follow", "--blocks", "table", "--interval", "50"];
+    let (mut seller, place) =
+        scene.sell_on("-", &[&words[..], &["--price", "0.01 EUR/row by transfer"]].concat());
+    let mut say = |rows: std::ops::Range<usize>| {
+        let rows = rows.map(|row| format!("{{\"time\":\"2026-01-01T00:00:00.{row:05}Z\",\"value\":{row}}}"));
+        seller.say(&rows.collect::<Vec<_>>().join("\n"));
+    };
+    say(0..3);
+    let (mut statement, to) = (String::new(), scene.text_path("live.csv"));
+    let question = ["buy", "--live", "--pay", "20000 rows", "--max-spend", "200 EUR", "--to", &to];
+    let mut buyer = pay(&scene, &place, &mut statement, "200", &question);
+    buyer.wait_for("paid");
+    until_charged(&scene, 3);
+    say(3..6);
+    until_charged(&scene, 6);
+    // A segment is full: the first rows come once more in it.
+    say(6..9000);
+    until_charged(&scene, 9000);
+    until_written(&scene, "live.csv", 9000);
+    assert_eq!(delivered(&scene).iter().filter_map(Value::as_i64).sum::<i64>(), -9000);
+    assert!(buyer.is_running());
+}
+
+/// Npm dazaar knows prices for time only. Who has time gets everything, and pays nothing for rows or ranges.
+#[test]
+fn a_buyer_of_npm_dazaar_is_metered_by_time_whatever_else_is_for_sale() {
+    let scene = Scene::new();
+    let prices = ["2 EUR for 2026-01-02 to 2026-01-03 by transfer", "0.01 EUR/row by transfer"];
+    let (mut seller, place) = sell(&scene, &prices);
+    let length = seller.seen().iter().find_map(|event| event["length"].as_u64()).expect("what was imported");
+    let mut buyer = scene.js_buyer(&place, &["--until-length", &length.to_string()]);
+    let key = text(&seller.wait_for("buyer-connected"), "buyer");
+    buyer.wait_for("invalid");
+    scene.dazaar("seller", &["grant", &key, "2h"]).succeed();
+    assert_eq!(buyer.wait_for("valid")["info"]["type"], "time");
+    assert_eq!(buyer.wait_for("done")["length"], length);
+    buyer.succeed();
+    seller.wait_for("buyer-disconnected");
+    let mut ledger = scene.dazaar("seller", &["ledger"]);
+    ledger.succeed();
+    let lines: Vec<_> = ledger.seen().iter().filter(|line| line["kind"].is_string()).collect();
+    assert!(lines.iter().any(|line| line["kind"] == "delivery"), "{ledger}");
+    assert!(lines.iter().all(|line| line["asset"] == "time"), "{ledger}");
 }

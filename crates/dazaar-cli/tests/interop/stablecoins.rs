@@ -153,3 +153,81 @@ fn coins_at_the_address_of_a_buyer_buy() {
     assert_eq!(scene.read("bought.csv"), csv(20));
     assert_eq!(seller.wait_for("buyer-paid")["units"], 2_000_000);
 }
+
+/// The entry of a card of npm dazaar for this asset, at a thousand units of the wallet's an hour.
+fn entry(chain: &Chain, is_token: bool) -> Value {
+    let mut entry =
+        json!({ "method": "ETH", "pubKey": CARD_KEY, "chain": 31_337, "unit": "hours", "interval": 1 });
+    let fields = match is_token {
+        true => json!({ "currency": "USD", "amount": "0.001", "erc20Contract": chain.about["token"],
+            "erc20ContractDecimals": 6 }),
+        false => json!({ "currency": "Ether", "amount": "0.000001" }),
+    };
+    entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    entry
+}
+
+/// Payments that the seller's ledger has of a method: units.
+fn credits(scene: &Scene, method: &str) -> Vec<i64> {
+    let mut ledger = scene.dazaar("seller", &["ledger"]);
+    ledger.succeed();
+    let lines = ledger.seen().iter();
+    let lines = lines.filter(|line| line["kind"] == "credit" && line["method"] == method);
+    lines.filter_map(|line| line["change"].as_i64()).collect()
+}
+
+/// A buyer with npm dazaar says nothing: it sends coins or a token to its address, is admitted, and pays again while it is here. The
+/// seller is killed in between, and counts each payment once.
+fn pays_unasked(is_token: bool) {
+    let scene = Scene::new();
+    let mut chain = Chain::new(&scene);
+    let mut words = vec!["wallet", "add", "old", "deposits"];
+    let (url, token) = (chain.text("url"), chain.text("token"));
+    words.extend([&url, "--chain", "31337", "--public-key", CARD_KEY]);
+    if is_token {
+        words.extend(["--token", &token]);
+    }
+    scene.dazaar("seller", &words).succeed();
+    let card = scene.file("card.json", json!({ "payment": [entry(&chain, is_token)] }).to_string());
+    let data = scene.file("data.csv", csv(20));
+    let arguments = ["--card", &card, "--interval", "50"];
+    let (mut seller, place) = scene.sell_on(&data, &arguments);
+    let mut buyer = scene.js_buyer(&place, &["--until-length", "21"]);
+    let key = text(&seller.wait_for("buyer-connected"), "buyer");
+    buyer.wait_for("invalid");
+
+    let (method, word, unit) =
+        if is_token { ("erc20", "deposit-token", 1) } else { ("eth", "deposit", 1_000_000_000) };
+    let mut pay = |units: u64| {
+        chain.process.say(&format!("{word} {} {key} {}", place.seller, units * unit));
+        chain.process.wait_for("sent");
+    };
+    pay(2000);
+    let paid = seller.wait_for("buyer-paid");
+    assert_eq!((&paid["units"], &paid["buyer"]), (&json!(2000), &json!(key)));
+    let remaining = buyer.wait_for("valid")["info"]["remaining"].as_i64().unwrap();
+    assert!((7_100_000..=7_200_000).contains(&remaining), "two hours: {remaining}");
+    buyer.wait_until("all 20 blocks", |event| event["event"] == "synced" && event["length"] == 20);
+    seller.kill();
+    buyer.wait_for("closed");
+    // While nobody looks.
+    pay(1000);
+
+    let (mut seller, place) = scene.sell_on(&data, &arguments);
+    let mut buyer = scene.js_buyer(&place, &["--until-length", "20"]);
+    let paid = seller.wait_for("buyer-paid");
+    assert_eq!((&paid["units"], &paid["buyer"]), (&json!(1000), &json!(key)));
+    buyer.wait_for("done");
+    buyer.succeed();
+    assert_eq!(credits(&scene, method), [2000, 1000]);
+}
+
+#[test]
+fn coins_of_a_buyer_of_npm_dazaar_count_once_without_an_order() {
+    pays_unasked(false);
+}
+
+#[test]
+fn tokens_of_a_buyer_of_npm_dazaar_count_once_without_an_order() {
+    pays_unasked(true);
+}

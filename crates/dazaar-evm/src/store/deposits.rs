@@ -85,6 +85,10 @@ impl Store {
         if before.is_some_and(|(_, _, counted_at)| height <= counted_at) {
             return Ok(());
         }
+        // Of those who never pay nothing is written down.
+        if before.is_none() && coins.is_zero() {
+            return Ok(());
+        }
         let (counted, payments, _) = before.unwrap_or_default();
         let more = coins.saturating_sub(U256::from_be_bytes(counted));
         let new = if more.is_zero() { None } else { deposit(more, payments) };

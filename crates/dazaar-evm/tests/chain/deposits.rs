@@ -191,6 +191,26 @@ async fn coins_at_a_buyers_address_are_payments() {
     assert_eq!(told(&world.look(&watch(&world, false), &bill, &demand).await), counts);
 }
 
+/// Anybody can connect and be looked for.
+#[tokio::test]
+async fn nothing_is_written_down_of_who_pays_nothing() {
+    let world = World::new();
+    let price = Price::new(Asset::Ether { chain: CHAIN }, Kind::Once { units: 500 });
+    let coins = Bill { price, method: Method::Ether, ..world.bill(2, 500) };
+    for (payee, bill) in [(watch(&world, true), world.bill(1, 500)), (watch(&world, false), coins)] {
+        let demand = payee.demand(&bill).await.unwrap();
+        for _ in 0..2 {
+            world.chain.mine(CONFIRMATIONS);
+            assert_eq!(world.look(&payee, &bill, &demand).await, []);
+        }
+    }
+    let records = rusqlite::Connection::open(world.folder.path().join("deposits.db")).unwrap();
+    for table in ["scan", "coins", "deposit"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        assert_eq!(records.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "{table}");
+    }
+}
+
 #[tokio::test]
 async fn a_card_with_another_key_is_not_sold_by() {
     let world = World::new();

@@ -137,6 +137,7 @@ impl Replication {
         peer.handle_heard();
         self.requested.remove(blocks.clone());
         self.doubled.remove(blocks.clone());
+        self.handle_left(id);
         self.store_range(id, range, log).inspect_err(|_| self.release(std::iter::once(blocks)))
     }
 
@@ -238,6 +239,8 @@ impl Replication {
             && self.selection.is_everything()
             && peer.fetches.pushed_from().is_none()
             && peer.fetches.is_idle()
+            // Somebody whom we leave may owe some of it.
+            && self.requested.ranges() == 0
         {
             let start = log.have().next_clear(0);
             if log.have().next_set(start).is_none() {
@@ -256,12 +259,18 @@ impl Replication {
     }
 
     /// Takes back the question for everything, if we do not want that any more or others may have a part in it.
-    pub(super) fn poll_cancel(&mut self, id: PeerId) -> Option<Message> {
+    pub(super) fn poll_cancel<S: Storage>(
+        &mut self,
+        id: PeerId,
+        log: &Log<S>,
+        now: Duration,
+    ) -> Option<Message> {
         let wanted = self.is_alone() && self.selection.is_everything();
-        let peer = self.peers.get_mut(&id)?;
-        if wanted && peer.switches.downloads() {
+        if wanted && self.peers.get(&id)?.may_be_asked() {
             return None;
         }
+        self.expect_pushed(id, log, now);
+        let peer = self.peers.get_mut(&id)?;
         let index = peer.cancel_onward()?;
         peer.wake(0..u64::MAX);
         Some(Message::Cancel { index, bytes: 0, hash: false })
@@ -269,7 +278,7 @@ impl Replication {
 
     /// Whether nobody else serves us.
     pub(super) fn is_alone(&self) -> bool {
-        self.peers.values().filter(|peer| peer.switches.downloads()).count() <= 1
+        self.peers.values().filter(|peer| peer.may_be_asked()).count() <= 1
     }
 
     /// Gives up all requests to a peer, so that they are made to others or anew.
@@ -285,7 +294,7 @@ impl Replication {
     }
 
     /// Blocks that a peer owes us no more, and nobody else, unless two did.
-    fn release(&mut self, blocks: impl IntoIterator<Item = Range<u64>>) {
+    pub(super) fn release(&mut self, blocks: impl IntoIterator<Item = Range<u64>>) {
         for blocks in blocks {
             let doubled = self.take_doubled(&blocks);
             self.requested.remove(blocks.clone());

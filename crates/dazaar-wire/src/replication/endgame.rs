@@ -1,22 +1,32 @@
 //! The end of a download: what a slow peer owes is asked of another as well, who has nothing else to do.
 //!
 //! Grade: machine. Else the last blocks take as long as the slowest peer, however many others wait. Whoever is first serves; what comes
-//! a second time is dropped. Of peers of our own kind only: single blocks are small, and there are few of them on the way.
+//! a second time is dropped; so that this costs little, only so much is asked for twice as is a small part of what has come. Of peers of
+//! our own kind only: single blocks are small, and there are few of them on the way.
 
+use super::limits::{DOUBLED_BYTES_FREE, DOUBLED_PART};
 use super::*;
 
 impl Replication {
     /// Blocks that somebody slow owes us, and that this peer can give.
     pub(super) fn poll_owed_elsewhere<S: Storage>(&mut self, id: PeerId, log: &Log<S>) -> Option<Range<u64>> {
         let peer = self.peers.get(&id)?;
-        let room = peer.fetches.room(false);
+        let (room, mean) = (peer.fetches.room(false), peer.fetches.block_bytes());
         if room == 0 || peer.fetches.is_slow() || peer.fetches.is_onward() {
             return None;
         }
+        // Where all are slow, because our own line is, twice as much would only take longer.
+        let budget = DOUBLED_BYTES_FREE + self.bytes_down / DOUBLED_PART;
+        let affordable = budget.saturating_sub(self.doubled_bytes) / mean;
         let others = self.peers.iter().filter(|(other, peer)| **other != id && peer.fetches.is_slow());
-        let mut owed = others.flat_map(|(_, other)| other.fetches.owed());
-        let blocks = owed.find_map(|owed| self.first_to_double(peer, owed, room, log))?;
+        let mut owed = others.flat_map(|(_, other)| {
+            let room = if other.fetches.is_stuck() { room } else { room.min(affordable) };
+            other.fetches.owed().map(move |owed| (owed, room))
+        });
+        let blocks = owed.find_map(|(owed, room)| self.first_to_double(peer, owed, room, log))?;
         self.doubled.insert(blocks.clone());
+        let bytes = (blocks.end - blocks.start).saturating_mul(mean);
+        self.doubled_bytes = self.doubled_bytes.saturating_add(bytes);
         Some(blocks)
     }
 
@@ -28,7 +38,7 @@ impl Replication {
         log: &Log<S>,
     ) -> Option<Range<u64>> {
         let mut at = owed.start;
-        while at < owed.end {
+        while at < owed.end && room > 0 {
             let missing = self.selection.next_missing(at, log.have())?;
             at = self.doubled.next_gap(missing);
             if at == missing && at < owed.end && peer.can_give(at) {

@@ -27,9 +27,20 @@ pub(super) struct Fetches {
     mean_bytes: Option<u64>,
     /// When the peer last did what we are waiting for, or we began to wait.
     progress: Duration,
-    /// When it began with the first range that it owes, and whether that takes it long.
+    /// When it began with the first range that it owes, and how long that takes it.
     began: Duration,
-    slow: bool,
+    pace: Pace,
+}
+
+/// How long a peer takes for about a megabyte.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    #[default]
+    Good,
+    /// So long that others might do some of it.
+    Slow,
+    /// So long that nobody should wait for it.
+    Stuck,
 }
 
 /// Everything from a block on.
@@ -48,11 +59,16 @@ impl Fetches {
         if self.mean_bytes.is_none() && !alone {
             return FETCH_BLOCKS_START.saturating_sub(owed);
         }
-        let mean = self.mean_bytes.unwrap_or(BLOCK_BYTES_GUESS).max(1);
+        let mean = self.block_bytes();
         if self.owed.len() >= FETCHES_MAX || owed.saturating_mul(mean) >= FETCHED_BYTES_MAX {
             return 0;
         }
         (FETCH_BYTES / mean).max(1)
+    }
+
+    /// The mean size of a block so far, or a guess; at least one byte.
+    pub(super) fn block_bytes(&self) -> u64 {
+        self.mean_bytes.unwrap_or(BLOCK_BYTES_GUESS).max(1)
     }
 
     /// Blocks are being asked for.
@@ -65,7 +81,7 @@ impl Fetches {
     }
 
     const fn handle_begun(&mut self, now: Duration) {
-        (self.began, self.slow) = (now, false);
+        (self.began, self.pace) = (now, Pace::Good);
     }
 
     /// The single ranges that it owes.
@@ -75,17 +91,29 @@ impl Fetches {
 
     /// Whether the first of them takes it long.
     pub(super) fn is_slow(&self) -> bool {
-        self.slow && !self.owed.is_empty()
+        self.pace >= Pace::Slow && !self.owed.is_empty()
     }
 
-    /// When it does, unless it does already.
+    /// Whether it takes so long that it is not waited for, though something comes now and then.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.pace == Pace::Stuck && !self.owed.is_empty()
+    }
+
+    /// When it takes longer than is known by now.
     pub(super) fn slow_at(&self) -> Option<Duration> {
-        (!self.slow && !self.owed.is_empty()).then(|| self.began + SLOW_AFTER)
+        let after = match self.pace {
+            Pace::Good => SLOW_AFTER,
+            Pace::Slow => REQUEST_TIMEOUT,
+            Pace::Stuck => return None,
+        };
+        (!self.owed.is_empty()).then(|| self.began + after)
     }
 
     /// Time has passed.
     pub(super) fn handle_timeout(&mut self, now: Duration) {
-        self.slow |= self.slow_at().is_some_and(|at| at <= now);
+        while let Some(at) = self.slow_at().filter(|at| *at <= now) {
+            self.pace = if at == self.began + SLOW_AFTER { Pace::Slow } else { Pace::Stuck };
+        }
     }
 
     /// Everything from a block on is being asked for.

@@ -81,6 +81,12 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// nothing else to do.
 pub const SLOW_AFTER: Duration = Duration::from_secs(2);
 
+/// Bytes that may be asked for twice of a feed, by the mean size of its blocks; more only as a part of what has come.
+pub const DOUBLED_BYTES_FREE: u64 = FETCH_BYTES;
+
+/// That part: one of so many.
+pub const DOUBLED_PART: u64 = 16;
+
 /// When so many blocks were asked for after an unanswered one, and half of them came, it is lost, and asked for anew.
 pub const OVERTAKEN_MAX: u64 = 2 * WINDOW_MAX as u64;
 

@@ -27,6 +27,10 @@ use super::window::Window;
 pub(super) struct Peer {
     /// Whether what it claims decides nothing.
     pub(super) is_helper: bool,
+    /// Whether it is asked for nothing more; the last block that it is to be asked for; and whether it was.
+    pub(super) is_leaving: bool,
+    pub(super) last_of_pushed: Option<u64>,
+    pub(super) is_last_asked: bool,
     pub(super) switches: Switches,
     pub(super) announcements: Announcements,
     pub(super) uploads: Uploads,
@@ -64,6 +68,9 @@ impl Peer {
     pub(super) fn new(transfer: Transfer, downloading: bool, place: Option<u64>) -> Self {
         Self {
             is_helper: false,
+            is_leaving: false,
+            last_of_pushed: None,
+            is_last_asked: false,
             switches: Switches::new(downloading),
             announcements: Announcements::default(),
             uploads: Uploads::default(),
@@ -249,9 +256,14 @@ impl Peer {
         false
     }
 
+    /// Whether it may be asked for anything.
+    pub(super) const fn may_be_asked(&self) -> bool {
+        self.switches.downloads() && !self.is_leaving
+    }
+
     /// Whether it may be asked for a block.
     pub(super) fn can_give(&self, block: u64) -> bool {
-        self.switches.downloads() && self.remote.blocks().get(block)
+        self.may_be_asked() && self.remote.blocks().get(block)
     }
 
     /// Gives up a lost request, and leaves the block to others, who have it.

@@ -13,18 +13,22 @@ use dazaar_wire::session::{Channel, Config, Event, Expected, Role, Security};
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{BuyerNotice, Shared};
 use crate::answers::Answers;
 use crate::connection::{Connection, ConnectionError};
 use crate::market::MarketError;
 use crate::peer::{Line, Question as PeerQuestion};
+use crate::replicator::Replicator;
 use crate::transport::BoxedStream;
 use crate::validator::{Asked, Question};
 
 /// Pause before a payment that the seller could not check is handed over again.
 const RESEND_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long what is under way may take to come on a connection that we leave.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 
 /// A connection and where it stands.
 #[derive(Debug)]
@@ -33,8 +37,13 @@ pub(super) struct BuyerConnection {
     connection: Connection<BoxedStream>,
     machine: BuyerSession,
     address: Address,
+    part: Part,
     is_connected: bool,
     was_served: bool,
+    /// What the seller said of us while this was a trial.
+    judged: Option<BuyerEvent>,
+    /// Feeds that were opened then.
+    opened: Vec<(Channel, Arc<Replicator>)>,
     /// What the seller sells us, once they have said it.
     feed: Option<FeedKey>,
     /// Whether the validator lets us download; also before there is a feed.
@@ -57,8 +66,19 @@ pub(super) struct BuyerConnection {
     answers: Answers,
 }
 
+/// The part that a connection plays in a purchase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Another one is the purchase's, and this may become it.
+    Trial,
+    /// It is the purchase's.
+    Main,
+    /// It was, and what it owes still comes.
+    Last,
+}
+
 impl BuyerConnection {
-    pub(super) fn new(buyer: Arc<Shared>, stream: BoxedStream, address: Address) -> Self {
+    pub(super) fn new(buyer: Arc<Shared>, stream: BoxedStream, address: Address, part: Part) -> Self {
         let config = Config {
             role: Role::Initiator,
             identity: buyer.market.buyer(),
@@ -82,8 +102,11 @@ impl BuyerConnection {
             connection,
             machine,
             address,
+            part,
             is_connected: false,
             was_served: false,
+            judged: None,
+            opened: Vec::new(),
             feed: None,
             downloading: true,
             verdict: Asked::default(),
@@ -126,10 +149,49 @@ impl BuyerConnection {
         }
     }
 
+    /// Runs until the seller has admitted us and opened the feed, or has refused us: then this is not better than what we have.
+    pub(super) async fn prove(&mut self) -> Result<bool, BuyerEnd> {
+        loop {
+            match &self.judged {
+                Some(BuyerEvent::Valid { .. }) if self.was_served => return Ok(true),
+                Some(BuyerEvent::Invalid { .. }) => return Ok(false),
+                _ => self.step().await?,
+            }
+        }
+    }
+
+    /// From now on this connection is the purchase's.
+    pub(super) fn take(&mut self) -> Result<(), BuyerEnd> {
+        self.part = Part::Main;
+        self.begin();
+        self.set_downloading();
+        for (channel, replicator) in std::mem::take(&mut self.opened) {
+            self.connection.attach(channel, replicator);
+        }
+        self.judged.take().map_or(Ok(()), |judged| self.tell(judged))
+    }
+
+    /// From now on another connection is the purchase's, and nothing more is asked for here.
+    pub(super) fn leave(&mut self) {
+        self.part = Part::Last;
+        self.connection.leave();
+    }
+
+    /// Runs until everything has come that is under way, though not for long, and says goodbye.
+    pub(super) async fn end(mut self) {
+        let coming = async { while self.connection.owes() && self.step().await.is_ok() {} };
+        // What does not come is asked for at the other address.
+        let _ = timeout(LEAVE_MAX, coming).await;
+        self.machine.handle_closed();
+        self.connection.close().await;
+    }
+
     /// Says goodbye.
     pub(super) async fn finish(mut self) {
         self.machine.handle_closed();
-        self.buyer.is_opening.store(false, Ordering::Release);
+        if self.part == Part::Main {
+            self.buyer.is_opening.store(false, Ordering::Release);
+        }
         self.connection.close().await;
     }
 
@@ -138,7 +200,8 @@ impl BuyerConnection {
             self.handle_event(event)?;
             self.act()?;
         }
-        if self.is_connected {
+        let is_main = self.is_connected && self.part == Part::Main;
+        if is_main {
             self.send_payments();
             self.act()?;
         }
@@ -146,8 +209,8 @@ impl BuyerConnection {
         tokio::select! {
             turn = self.connection.turn(self.machine.poll_timeout()) => turn?,
             verdict = self.verdict.answer() => self.machine.handle_verdict(self.connection.now(), verdict),
-            () = outbox_filled.notified(), if self.is_connected => self.send_outbox(),
-            question = self.questions.recv() => self.ask_about(question)?,
+            () = outbox_filled.notified(), if is_main => self.send_outbox(),
+            question = self.questions.recv(), if self.part == Part::Main => self.ask_about(question)?,
             () = expired(self.resend_at) => self.forget_sent(),
         }
         self.machine.handle_timeout(self.connection.now());
@@ -156,15 +219,15 @@ impl BuyerConnection {
 
     fn handle_event(&mut self, event: Event) -> Result<(), BuyerEnd> {
         match event {
-            Event::Connected { security, .. } => {
+            Event::Connected { .. } => {
                 self.is_connected = true;
                 self.line.connected(self.connection.now());
                 self.is_native = self.connection.session().remote_authenticates();
                 self.buyer.market.remember_purchase(&self.buyer.order)?;
-                let authenticated = security == Security::Authenticated;
-                self.buyer.notify(BuyerNotice::Connected { address: self.address.clone(), authenticated });
                 self.machine.handle_connected();
-                self.send_outbox();
+                if self.part == Part::Main {
+                    self.begin();
+                }
             }
             Event::Extension { name, payload } => self.machine.handle_extension(&name, &payload)?,
             Event::Offered { discovery_key } => {
@@ -193,9 +256,18 @@ impl BuyerConnection {
         Ok(())
     }
 
+    /// The seller has proved who they are, and this connection is the purchase's.
+    fn begin(&mut self) {
+        let authenticated = self.connection.session().security() == Security::Authenticated;
+        self.buyer.notify(BuyerNotice::Connected { address: self.address.clone(), authenticated });
+        self.send_outbox();
+    }
+
     /// Carries out what the machine decided.
     fn act(&mut self) -> Result<(), BuyerEnd> {
-        self.buyer.is_opening.store(self.machine.is_opening(), Ordering::Release);
+        if self.part == Part::Main {
+            self.buyer.is_opening.store(self.machine.is_opening(), Ordering::Release);
+        }
         while let Some(action) = self.machine.poll_action() {
             match action {
                 BuyerAction::Send { name, payload } => {
@@ -228,33 +300,46 @@ impl BuyerConnection {
                 {
                     self.handle_payment(&name, message);
                 }
-                BuyerAction::Notify(event) => {
-                    match &event {
-                        BuyerEvent::FeedChanged { .. } => self.is_other_feed = true,
-                        // It may be sold from now on.
-                        BuyerEvent::Invalid { .. } => {
-                            self.buyer.set_free(false).map_err(MarketError::from)?
-                        }
-                        BuyerEvent::Valid { info } => {
-                            let is_free = is_free(info) && !self.is_other_feed;
-                            self.buyer.set_free(is_free).map_err(MarketError::from)?;
-                        }
-                        _ => {}
-                    }
-                    self.buyer.notify(BuyerNotice::Session(event));
+                BuyerAction::Notify(event @ (BuyerEvent::Valid { .. } | BuyerEvent::Invalid { .. }))
+                    if self.part != Part::Main =>
+                {
+                    self.judged = Some(event);
                 }
+                BuyerAction::Notify(event) => self.tell(event)?,
                 BuyerAction::End(reason) => return Err(BuyerEnd::Ended(reason)),
                 BuyerAction::Download(downloading) => {
                     self.downloading = downloading;
-                    let members = self.buyer.members();
-                    for replicator in self.buyer.replicator.get().into_iter().chain(members.values()) {
-                        replicator.set_downloading(downloading);
-                    }
+                    self.set_downloading();
                 }
                 BuyerAction::Validate { seller } => self.ask(seller),
             }
         }
         Ok(())
+    }
+
+    fn tell(&mut self, event: BuyerEvent) -> Result<(), BuyerEnd> {
+        match &event {
+            BuyerEvent::FeedChanged { .. } => self.is_other_feed = true,
+            // It may be sold from now on.
+            BuyerEvent::Invalid { .. } => self.buyer.set_free(false).map_err(MarketError::from)?,
+            BuyerEvent::Valid { info } => {
+                let is_free = is_free(info) && !self.is_other_feed;
+                self.buyer.set_free(is_free).map_err(MarketError::from)?;
+            }
+            _ => {}
+        }
+        self.buyer.notify(BuyerNotice::Session(event));
+        Ok(())
+    }
+
+    /// Has the feeds ask, or not, if that is for this connection to say.
+    fn set_downloading(&self) {
+        if self.part == Part::Main {
+            let members = self.buyer.members();
+            for replicator in self.buyer.replicator.get().into_iter().chain(members.values()) {
+                replicator.set_downloading(self.downloading);
+            }
+        }
     }
 
     /// The seller has proved to know the feed's key: only now is it worth a folder.
@@ -264,13 +349,19 @@ impl BuyerConnection {
                 Some(feed) => self.buyer.begin_member(Member { feed, key })?,
                 None => self.buyer.begin_feed(&key)?,
             };
-            replicator.set_downloading(self.downloading);
+            if self.part == Part::Main {
+                replicator.set_downloading(self.downloading);
+            }
             if let Some(extension) = self.buyer.feeds.extension(&key) {
                 self.connection.session().set_channel_extensions(channel, [extension.name()]);
                 self.channels.insert(key, channel);
                 self.line.open(key);
             }
-            self.connection.attach(channel, replicator);
+            match self.part {
+                Part::Trial => self.opened.push((channel, replicator)),
+                Part::Main => self.connection.attach(channel, replicator),
+                Part::Last => {}
+            }
             self.machine.handle_feed_opened(&key);
             self.was_served = true;
         }

@@ -15,6 +15,7 @@ mod receipts;
 mod refunds;
 mod report;
 mod rows;
+mod unordered;
 mod vouchers;
 
 pub use accounts::{Account, Credit};
@@ -25,6 +26,7 @@ pub use orders::{Order, OrderId, OrderLimits, OrderPayment, OrderRecord};
 pub use receipts::{Applied, Finality, Receipt};
 pub use refunds::{RefundName, RefundRecord, Refunded};
 pub use report::{LedgerLine, LedgerTotal};
+pub use unordered::Unordered;
 pub use vouchers::{Redeemed, Voucher, VoucherError};
 
 #[cfg(test)]

@@ -71,6 +71,11 @@ impl Buyers {
         }
     }
 
+    /// Whether a buyer has a connection.
+    pub(super) fn is_connected(&self, buyer: &IdentityKey) -> bool {
+        self.lock().contains_key(buyer)
+    }
+
     /// Sends a message to one connection of a buyer; false if there is none, or none takes anything in.
     pub(super) fn send(&self, buyer: &IdentityKey, name: &str, message: &Value) -> bool {
         let buyers = self.lock();

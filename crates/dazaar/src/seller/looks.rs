@@ -81,8 +81,7 @@ impl Looks {
     fn put_back(&mut self, order: OrderId, age: Duration, was_asked: bool, now: Instant) {
         let Some(failures) = self.failures.get_mut(&order) else { return };
         *failures = if was_asked { 0 } else { failures.saturating_add(1) };
-        let pause = (age / LOOK_AGE_PART).max(LOOK_PAUSE * 2_u32.saturating_pow((*failures).min(10)));
-        self.waiting.insert((Some(now + pause.min(LOOK_PAUSE_MAX)), order));
+        self.waiting.insert((Some(now + pause(age, *failures)), order));
     }
 
     /// Nobody looks for it any more.
@@ -93,6 +92,12 @@ impl Looks {
     fn has_failed(&self, order: &OrderId) -> bool {
         self.failures.get(order).is_some_and(|failures| *failures > 0)
     }
+}
+
+/// How long something of this age waits to be looked for again, if its wallet was out of reach so often in a row.
+pub(super) fn pause(age: Duration, failures: u32) -> Duration {
+    let pause = (age / LOOK_AGE_PART).max(LOOK_PAUSE * 2_u32.saturating_pow(failures.min(10)));
+    pause.min(LOOK_PAUSE_MAX)
 }
 
 /// What came of a look.

@@ -185,6 +185,7 @@ impl SellerConnection {
     fn handle_connected(&mut self, buyer: IdentityKey, security: Security) -> Result<(), SessionEnd> {
         let inbox = self.seller.buyers.enter(buyer).ok_or(SessionEnd::TooManyConnections)?;
         self.buyer = Some((buyer, inbox));
+        self.seller.expect_unordered(buyer);
         let authenticated = security == Security::Authenticated;
         self.seller.notify(SellerNotice::Connected { buyer, authenticated });
         self.is_native = self.connection.session().remote_authenticates();
@@ -259,7 +260,7 @@ impl SellerConnection {
     fn set_limits(&self, buyer: &IdentityKey, limits: Limits) -> Result<(), SessionEnd> {
         let allowance = self.seller.buyers.allowance(buyer);
         if (limits.of_rows || limits.counts_rows) && allowance.lacks_rows() {
-            allowance.set_rows(self.seller.market.database().charged_rows(&self.seller.feed(), buyer)?);
+            allowance.set_rows(self.seller.charged_rows(*buyer));
         }
         let contents = self.learn_contents();
         self.seller.buyers.set_limits(buyer, limits);

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bank;
+mod letterbox;
 mod rows;
+mod unordered;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -70,7 +70,7 @@ async fn a_row_is_paid_once_wherever_it_goes() {
     let held: Vec<_> = anna.buyer.feed().unwrap().log().lock().have().runs(0..20).collect();
     let charged = |buyer: &Customer| {
         let (feed, key) = (scene.seller.listing().feed, buyer.market.buyer().public());
-        scene.market.database().charged_rows(&feed, &key).unwrap()
+        scene.market.database().charged_rows(&feed, &key, &(0..u64::MAX)).unwrap()
     };
     assert_eq!(charged(&anna), held);
     let master = anna.market.master().as_bytes().to_owned();

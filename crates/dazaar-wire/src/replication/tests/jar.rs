@@ -286,11 +286,13 @@ impl Jar {
 
     /// Gives one end what has arrived.
     fn deliver(&mut self, link: usize, end: usize) {
-        while self.links[link].open && self.links[link].deaf != Some(end) {
-            let Some((_, message)) = self.links[link].queues[end].pop_front_if(|(at, _)| *at <= self.now)
-            else {
-                return;
-            };
+        while self.links[link].open && self.links[link].deaf != Some(end) && self.deliver_next(link, end) {}
+    }
+
+    /// Gives one end the next message that has arrived, even if it is deaf. Returns whether there was one.
+    pub(super) fn deliver_next(&mut self, link: usize, end: usize) -> bool {
+        let next = self.links[link].queues[end].pop_front_if(|(at, _)| *at <= self.now);
+        if let Some((_, message)) = next {
             match self.links[link].ends[end] {
                 End::Js(peer) => self.js[peer].handle(link, message),
                 End::Ours { host, feed } => {
@@ -307,7 +309,9 @@ impl Jar {
                     }
                 }
             }
+            return true;
         }
+        false
     }
 
     fn expire(&mut self) {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::jar::*;
 use crate::message::Message;
-use crate::replication::limits::{FETCH_BLOCKS_START, REQUEST_TIMEOUT, SLOW_AFTER};
+use crate::replication::limits::{
+    DOUBLED_BYTES_FREE, DOUBLED_PART, FETCH_BLOCKS_START, REQUEST_TIMEOUT, SLOW_AFTER,
+};
 use crate::replication::{Download, PeerId, ReplicationEvent};
 
 /// What one end has to say.
@@ -323,6 +325,113 @@ fn what_a_slow_peer_owes_is_asked_of_an_idle_one_too() {
         jar.hosts[2].append(50);
         jar.settle();
         jar.assert_holds(buyer, 0..3050);
+    }
+}
+
+/// A buyer of one who sends a block now and then, and of one who has nothing else to do; and the links to them.
+fn trickling(seed: u64) -> (Jar, usize, [usize; 2]) {
+    let mut jar = Jar::of_ranges(seed);
+    let blocks: Vec<_> = (0..3000_u32).map(|block| [&block.to_be_bytes()[..], &[7; 4092]].concat()).collect();
+    let [slow, other] = [(); 2].map(|()| {
+        let host = jar.writer(0);
+        jar.hosts[host].log.append(&blocks).unwrap();
+        host
+    });
+    let buyer = jar.reader(Download::All);
+    let empty = jar.reader(Download::All);
+    jar.connect(empty, buyer);
+    jar.settle();
+    let slow = jar.connect(slow, buyer);
+    // It has shown how large a block is, and owes four megabytes.
+    while owed(&jar, buyer, slow) < 900 {
+        jar.sleep(Duration::from_millis(1));
+    }
+    jar.links[slow].deaf = Some(1);
+    let other = jar.connect(other, buyer);
+    jar.settle();
+    assert_eq!(jar.hosts[buyer].log.downloaded(), 3000 - owed(&jar, buyer, slow));
+    (jar, buyer, [slow, other])
+}
+
+#[test]
+fn no_more_is_asked_for_twice_than_a_part_of_what_came() {
+    for seed in 0..5 {
+        let (mut jar, buyer, links) = trickling(seed);
+        let (before, owed_before) = (jar.hosts[buyer].log.downloaded(), owed(&jar, buyer, links[0]));
+        jar.sleep(SLOW_AFTER + Duration::from_secs(1));
+        let came = jar.hosts[buyer].log.downloaded() - before;
+        let down = jar.hosts[buyer].feeds[0].progress(&jar.hosts[buyer].log).bytes_down;
+        let most = (DOUBLED_BYTES_FREE + down / DOUBLED_PART) / 4096;
+        assert!(
+            (most * 9 / 10..=most).contains(&came) && came < owed_before,
+            "{came} of {owed_before}, {most}"
+        );
+        // What does not come for much longer is not waited for, though the peer says something now and then.
+        jar.sleep(REQUEST_TIMEOUT - Duration::from_secs(5));
+        assert!(jar.deliver_next(links[0], 1));
+        assert!(jar.hosts[buyer].log.downloaded() < 3000);
+        jar.sleep(Duration::from_secs(6));
+        assert_eq!(jar.links[links[0]].fault, None, "it goes on");
+        assert_eq!(jar.hosts[buyer].log.downloaded(), 3000);
+    }
+}
+
+/// Blocks that a host sent.
+fn sent(jar: &Jar, host: usize) -> u64 {
+    let sent = jar.hosts[host].events.iter().map(|event| match event {
+        ReplicationEvent::Uploaded { blocks, .. } => blocks.end - blocks.start,
+        _ => 0,
+    });
+    sent.sum()
+}
+
+/// As when a purchase moves to a better address: who sells by the byte counts what is sent.
+#[test]
+fn a_peer_that_is_left_sends_what_is_under_way_and_nobody_sends_that_again() {
+    for seed in 0..6 {
+        let mut jar = Jar::of_ranges(seed);
+        let (seller, buyer) = (jar.writer(200_000), jar.reader(Download::All));
+        let old = jar.connect(seller, buyer);
+        while jar.hosts[buyer].log.downloaded() < 30_000 * seed {
+            jar.sleep(Duration::from_millis(1));
+        }
+        let left = PeerId(old as u64);
+        jar.hosts[buyer].feeds[0].leave(left);
+        jar.connect(seller, buyer);
+        while jar.hosts[buyer].feeds[0].owes(left) {
+            jar.sleep(Duration::from_millis(1));
+        }
+        jar.cut(old);
+        jar.settle();
+        jar.assert_holds(buyer, 0..200_000);
+        assert!(sent(&jar, seller) <= 200_001, "{} blocks, seed {seed}", sent(&jar, seller));
+        // It is served as the only one again.
+        jar.hosts[seller].append(50);
+        jar.settle();
+        jar.assert_holds(buyer, 0..200_050);
+    }
+}
+
+#[test]
+fn what_a_peer_that_is_left_does_not_send_is_asked_of_others() {
+    for seed in 0..3 {
+        let mut jar = Jar::of_ranges(seed);
+        // More than is under way at once.
+        let (seller, buyer) = (jar.writer(300_000), jar.reader(Download::All));
+        let old = jar.connect(seller, buyer);
+        while jar.hosts[buyer].log.downloaded() == 0 {
+            jar.sleep(Duration::from_millis(1));
+        }
+        jar.links[old].deaf = Some(1);
+        jar.hosts[buyer].feeds[0].leave(PeerId(old as u64));
+        jar.connect(seller, buyer);
+        jar.settle();
+        assert!(
+            jar.hosts[buyer].feeds[0].owes(PeerId(old as u64)) && jar.hosts[buyer].log.downloaded() < 300_000
+        );
+        jar.cut(old);
+        jar.settle();
+        jar.assert_holds(buyer, 0..300_000);
     }
 }
 

@@ -213,6 +213,25 @@ impl Database {
         Ok(records.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(Result::ok).collect())
     }
 
+    /// The newest order of a buyer whose payment is looked for at a wallet.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`], [`DatabaseError::Damaged`].
+    pub fn open_order_at(
+        &self,
+        feed: &FeedKey,
+        buyer: &IdentityKey,
+        wallet: &str,
+    ) -> Result<Option<OrderRecord>, DatabaseError> {
+        let connection = self.connection();
+        let sql = format!(
+            "{SELECT} WHERE orders.closed = 0 AND orders.feed = ?1 AND buyer = ?2 AND wallet = ?3
+            ORDER BY made_ms DESC, orders.id LIMIT 1"
+        );
+        let row = params![feed.as_bytes(), buyer.as_bytes(), wallet];
+        connection.prepare_cached(&sql)?.query_row(row, record).optional()?.transpose()
+    }
+
     /// The payment of an order is not looked for any more.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::super::{Database, DatabaseError};
 use super::accounts::signed;
 
 impl Database {
-    /// The rows that a buyer was charged for by the row, in order.
+    /// The rows that a buyer was charged for by the row, in order: the runs of them that have one within a range.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
@@ -17,12 +17,16 @@ impl Database {
         &self,
         feed: &FeedKey,
         buyer: &IdentityKey,
+        within: &Range<u64>,
     ) -> Result<Vec<Range<u64>>, DatabaseError> {
-        let sql =
-            "SELECT first_row, end_row FROM charged_rows WHERE feed = ?1 AND buyer = ?2 ORDER BY first_row";
+        let (first, end) = (signed(within.start), signed(within.end));
+        let sql = "SELECT first_row, end_row FROM charged_rows WHERE feed = ?1 AND buyer = ?2 AND first_row < ?4 AND end_row > ?3
+            AND first_row >= coalesce((SELECT max(before.first_row) FROM charged_rows AS before
+                WHERE before.feed = ?1 AND before.buyer = ?2 AND before.first_row <= ?3), ?3)
+            ORDER BY first_row";
         let connection = self.connection();
         let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![feed.as_bytes(), buyer.as_bytes()], |row| {
+        let rows = statement.query_map(params![feed.as_bytes(), buyer.as_bytes(), first, end], |row| {
             Ok(row.get::<_, i64>(0)?.unsigned_abs()..row.get::<_, i64>(1)?.unsigned_abs())
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -15,6 +15,7 @@ mod model;
 mod orders;
 mod portable;
 mod rows;
+mod unordered;
 
 const FEED: FeedKey = FeedKey([1; 32]);
 const OTHER_FEED: FeedKey = FeedKey([2; 32]);

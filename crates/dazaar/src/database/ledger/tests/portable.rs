@@ -90,6 +90,14 @@ fn keep(steps: &[Step]) {
     database.order_payments(&[1; 16]).unwrap();
     database.credit(&FEED, &ANNA, 9).unwrap();
     database.refunds_waiting("purse").unwrap();
+    for (nth, buyer) in [ANNA, BERT].iter().enumerate() {
+        database.put_unordered((&FEED, buyer, "old"), "", 1, 9 + nth as i64).unwrap();
+    }
+    database.book_unordered(&Order { id: [99; 16], ..order(99, &sats()) }, "old", 9).unwrap();
+    database.see_unordered((&FEED, &BERT, "old"), 100_000).unwrap();
+    database.unordered((&FEED, &BERT, "old")).unwrap();
+    database.unordered_buyers((&FEED, "old"), false, 0).unwrap();
+    database.open_order_at(&FEED, &ANNA, "old").unwrap();
 }
 
 /// Whether a statement is the ledger's: pragmas and counters of changes are SQLite's own.

@@ -45,7 +45,7 @@ pub(super) fn pay_for_all_kinds(books: &Books) {
         let used = Used { ranges: vec![range], ..rows(&[run]) };
         books.database.charge(&FEED, &ANNA, &used, &at(1)).unwrap();
     }
-    books.database.charged_rows(&FEED, &ANNA).unwrap();
+    books.database.charged_rows(&FEED, &ANNA, &(0..u64::MAX)).unwrap();
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_row_is_charged_once_whatever_it_comes_in() {
     assert_eq!(books.charge(&rows(&[20..30])).credit, Credit::Records { left: 28 });
     books.crash();
     assert_eq!(books.charge(&rows(&[11..21])).credit, Credit::Records { left: 20 });
-    assert_eq!(books.database.charged_rows(&FEED, &ANNA).unwrap(), [0..30]);
+    assert_eq!(books.database.charged_rows(&FEED, &ANNA, &(0..u64::MAX)).unwrap(), [0..30]);
     // What a block has beyond the balance is owed, and opens again when it is made up for.
     assert_eq!(books.charge(&rows(&[100..130])).credit, Credit::Records { left: 0 });
     assert!(!books.charge(&Used::default()).has_rows, "20 units are owed");
@@ -79,7 +79,7 @@ fn rows_are_not_counted_for_who_pays_otherwise() {
     let books = Books::new();
     books.pay(1, &sats(), 100);
     books.charge(&rows(&[0..10]));
-    assert!(books.database.charged_rows(&FEED, &ANNA).unwrap().is_empty());
+    assert!(books.database.charged_rows(&FEED, &ANNA, &(0..u64::MAX)).unwrap().is_empty());
 }
 
 #[test]
@@ -153,8 +153,23 @@ proptest! {
             let found = super::super::rows::charge(&books.database.connection(), &FEED, &ANNA, &run).unwrap();
             prop_assert_eq!(found, new);
         }
-        let charged = books.database.charged_rows(&FEED, &ANNA).unwrap();
+        let charged = books.database.charged_rows(&FEED, &ANNA, &(0..u64::MAX)).unwrap();
         prop_assert!(charged.is_sorted_by(|before, after| before.end < after.start));
         prop_assert_eq!(charged.into_iter().flatten().collect::<BTreeSet<_>>(), model);
     }
+}
+
+#[test]
+fn the_rows_within_a_range_are_found_among_very_many() {
+    let books = Books::new();
+    let sql = "WITH RECURSIVE run (nth) AS (SELECT 0 UNION ALL SELECT nth + 1 FROM run WHERE nth < 99999)
+        INSERT INTO charged_rows SELECT ?1, ?2, nth * 4, nth * 4 + 2 FROM run";
+    let row = rusqlite::params![FEED.as_bytes(), ANNA.as_bytes()];
+    books.database.connection().execute(sql, row).unwrap();
+    let found = |within| books.database.charged_rows(&FEED, &ANNA, &within).unwrap();
+    assert_eq!(found(200_001..200_009), [200_000..200_002, 200_004..200_006, 200_008..200_010]);
+    assert_eq!(found(200_002..200_004), []);
+    assert_eq!(found(399_999..u64::MAX), []);
+    assert_eq!(found(0..1), [0..2]);
+    assert!(books.database.charged_rows(&FEED, &BERT, &(0..u64::MAX)).unwrap().is_empty());
 }
