@@ -4,6 +4,7 @@
 pub(crate) mod node;
 mod settings;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -155,7 +156,10 @@ impl Wallet {
             Inner::Hook(hook) => hook.check().await.map(|()| "it answers".to_owned()),
             Inner::Lightning(wallet) => check_lightning(wallet).await,
             #[cfg(feature = "ldk")]
-            Inner::Node(wallet, _) => check_lightning(wallet).await,
+            Inner::Node(wallet, _) => {
+                // An invoice would ask a provider of channels, who sells none for a sum as small as is tried.
+                wallet.check(Purpose::Pay).await.map(|about| format!("{}, may pay", about.name))
+            }
             #[cfg(feature = "cashu")]
             Inner::Cashu(wallet) => wallet.check().await.map_err(PaymentError::from).map(|mints| {
                 let names = mints.into_iter().map(|mint| format!("{} ({})", mint.name, mint.mint));
@@ -203,10 +207,13 @@ impl Wallet {
 
     /// Does, for as long as it is awaited, what wallets must do to be paid, and now and then.
     pub(crate) async fn upkeep_of(wallets: &[Arc<Self>], output: &Output) -> Infallible {
-        for wallet in wallets {
-            wallet.wake(output).await;
-        }
+        let mut awake = BTreeSet::new();
         loop {
+            for wallet in wallets {
+                if wallet.wake(output, !awake.contains(&wallet.name)).await {
+                    awake.insert(&wallet.name);
+                }
+            }
             tokio::time::sleep(UPKEEP_EVERY).await;
             for wallet in wallets {
                 wallet.settle().await;
@@ -227,23 +234,29 @@ impl Wallet {
         }
     }
 
-    /// Starts what can only be paid while it runs, and tells about it.
+    /// Starts what can only be paid while it runs, if it does not run, and tells about it. Whether it runs now.
     #[cfg(feature = "ldk")]
-    async fn wake(&self, output: &Output) {
-        let Inner::Node(_, node) = &self.inner else { return };
-        match node.wallet().await {
-            Ok(running) => {
+    async fn wake(&self, output: &Output, tells: bool) -> bool {
+        let Inner::Node(_, node) = &self.inner else { return true };
+        match node.ready().await {
+            Ok(running) if tells => {
                 if let Err(failure) = node::tell(output, &self.name, &running).await {
                     tracing::warn!(wallet = self.name, %failure, "a wallet does not say how it is doing");
                 }
+                true
             }
-            // Whoever orders something makes it try again.
-            Err(error) => tracing::warn!(wallet = self.name, %error, "nobody can pay to a wallet now"),
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(wallet = self.name, %error, "nobody can pay to a wallet now; it is tried again");
+                false
+            }
         }
     }
 
     #[cfg(not(feature = "ldk"))]
-    async fn wake(&self, _: &Output) {}
+    async fn wake(&self, _: &Output, _: bool) -> bool {
+        true
+    }
 
     async fn close(&self) {
         #[cfg(feature = "ldk")]

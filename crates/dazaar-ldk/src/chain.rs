@@ -35,7 +35,7 @@ pub enum Chain {
 
 impl Chain {
     /// Reads an address: `https://host/api` (Esplora), `ssl://host:port` (Electrum) or `bitcoind://user@host:port`, whose password is asked
-    /// for. `http://` and `tcp://` are for servers on this machine.
+    /// for. `http://`, `tcp://` and `bitcoind://`, which are not encrypted, are for servers on this machine.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] if it is none of these; what `password` says.
@@ -50,8 +50,9 @@ impl Chain {
         };
         let (scheme, rest) = address.split_once("://").ok_or_else(unknown)?;
         let url = address.to_owned();
-        if matches!(scheme, "http" | "tcp") && !is_on_this_machine(rest) {
-            let reason = "without encryption only on this machine: whoever is in between could hide payments";
+        let place = rest.rsplit_once('@').filter(|_| scheme == "bitcoind").map_or(rest, |(_, place)| place);
+        if matches!(scheme, "http" | "tcp" | "bitcoind") && !is_on_this_machine(place) {
+            let reason = "without encryption only on this machine, or through a tunnel: whoever is in between could hide payments";
             return Err(PaymentError::refused(reason).into());
         }
         Ok(match scheme {
@@ -61,6 +62,7 @@ impl Chain {
                 let (user, place) = rest.rsplit_once('@').ok_or_else(unknown)?;
                 let (host, port) = place.rsplit_once(':').ok_or_else(unknown)?;
                 let port = port.parse().map_err(|_| unknown())?;
+                let host = host.trim_start_matches('[').trim_end_matches(']');
                 Self::Bitcoind { host: host.to_owned(), port, user: user.to_owned(), password: password()? }
             }
             _ => return Err(unknown().into()),
@@ -98,9 +100,11 @@ mod tests {
         for electrum in ["ssl://example.org:50002", "tcp://localhost:50001"] {
             assert_eq!(read(electrum), Ok(Chain::Electrum { url: url(electrum) }));
         }
-        let (host, user) = ("192.168.0.2".to_owned(), "me".to_owned());
-        let node = Chain::Bitcoind { host, port: 8332, user, password: Secret::new("password") };
-        assert_eq!(read("bitcoind://me@192.168.0.2:8332"), Ok(node));
+        for (place, host) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1")] {
+            let (host, user) = (host.to_owned(), "me".to_owned());
+            let node = Chain::Bitcoind { host, port: 8332, user, password: Secret::new("password") };
+            assert_eq!(read(&format!("bitcoind://me@{place}:8332")), Ok(node));
+        }
     }
 
     #[test]
@@ -113,9 +117,10 @@ mod tests {
             "tcp://example.org:50001",
             "http://127.0.0.1@example.org",
             "http://localhost.example.org",
-            "bitcoind://example.org:8332",
-            "bitcoind://me@example.org",
-            "bitcoind://me@example.org:99999",
+            "bitcoind://127.0.0.1:8332",
+            "bitcoind://me@127.0.0.1",
+            "bitcoind://me@127.0.0.1:99999",
+            "bitcoind://me@192.168.0.2:8332",
         ] {
             assert!(matches!(read(address), Err(PaymentError::Refused { .. })), "{address}");
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use dazaar::payment::PaymentError;
 use ldk_node::bitcoin::Address;
@@ -14,6 +15,15 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::LdkWallet;
 use crate::wallet::PATIENCE;
+
+/// Pause from one look at the chain to the next.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long what was in a channel is waited for after it was closed.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Of less than this nothing comes back from a channel.
+const DUST_MSAT: u64 = 1_000_000;
 
 /// Another node, and where it is: `key@host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,47 +103,59 @@ impl LdkWallet {
         Ok(self.blocking("has no address", make).await?.to_string())
     }
 
-    /// Opens a channel with so many satoshis of ours in it, and returns its name once its transaction is sent. It can be used when that has
+    /// Opens a channel with so many satoshis of ours in it, and returns its name once its transaction is seen by others. It can be used when that has
     /// been on the chain for a while.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] if we have too little, [`PaymentError::Unavailable`] if the other is not reached or does not want to.
     pub async fn open(&self, peer: &Peer, sat: u64) -> Result<String, PaymentError> {
-        let mut events = self.events();
+        let (mut events, before_sat) = (self.events(), self.chain_sat());
         let Peer { id, address } = peer.clone();
         let open = move |wallet: &Self| wallet.node().open_channel(id, address, sat, None, None);
         let opened = self.blocking("opens no channel", open).await?;
-        self.until(async {
-            loop {
-                match events.recv().await {
-                    Ok(Event::ChannelPending { user_channel_id, channel_id, .. })
-                        if user_channel_id == opened =>
-                    {
-                        return Ok(hex::encode(channel_id.0));
+        let channel = self
+            .until(async {
+                loop {
+                    match events.recv().await {
+                        Ok(Event::ChannelPending { user_channel_id, channel_id, .. })
+                            if user_channel_id == opened =>
+                        {
+                            return Ok(hex::encode(channel_id.0));
+                        }
+                        Ok(Event::ChannelClosed { user_channel_id, reason, .. })
+                            if user_channel_id == opened =>
+                        {
+                            let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
+                            return Err(PaymentError::unavailable(format!("there is no channel: {reason}")));
+                        }
+                        Err(RecvError::Closed) => return Err(stopped()),
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
                     }
-                    Ok(Event::ChannelClosed { user_channel_id, reason, .. }) if user_channel_id == opened => {
-                        let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
-                        return Err(PaymentError::unavailable(format!("there is no channel: {reason}")));
-                    }
-                    Err(RecvError::Closed) => return Err(stopped()),
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
                 }
-            }
-        })
-        .await
+            })
+            .await?;
+        self.seen(before_sat).await?;
+        Ok(channel)
     }
 
     /// Closes the channel of this name, with the consent of the other side, or by `force` without: then what we have in it comes later, and
     /// costs more. Returns when it is closed; what we had in it comes when the chain says so.
     ///
     /// # Errors
-    /// [`PaymentError::Refused`] if there is no such channel, [`PaymentError::Unavailable`] if the other side does not answer.
+    /// [`PaymentError::Refused`] if there is no such channel, or it is to be forced with the provider of channels, whose consent the node
+    /// waits for whatever it is told; [`PaymentError::Unavailable`] if the other side does not answer.
     pub async fn close(&self, channel: &str, force: bool) -> Result<(), PaymentError> {
         let mut events = self.events();
         let found =
             self.node().list_channels().into_iter().find(|it| hex::encode(it.channel_id.0) == channel);
         let found = found.ok_or_else(|| PaymentError::refused("there is no channel of this name"))?;
         let (name, peer) = (found.user_channel_id, found.counterparty_node_id);
+        if force && self.provider().is_some_and(|provider| provider.peer.id == peer) {
+            return Err(PaymentError::refused(
+                "a channel with the provider cannot be forced: remove the wallet, and add it again without a provider first",
+            ));
+        }
+        let before_sat = self.chain_sat();
         let close = move |wallet: &Self| match force {
             true => wallet.node().force_close_channel(&name, peer, None),
             false => wallet.node().close_channel(&name, peer),
@@ -150,10 +172,16 @@ impl LdkWallet {
                 }
             }
         })
-        .await
+        .await?;
+        // The other side sends the transaction, too, and of a forced one nothing is ours at first: a node that ends now only waits longer.
+        if !force && found.outbound_capacity_msat > DUST_MSAT {
+            self.has_changed(before_sat, CLOSING_PATIENCE).await;
+        }
+        Ok(())
     }
 
-    /// Sends satoshis on the chain, or all that need not be kept back for channels. Returns the name of the transaction.
+    /// Sends satoshis on the chain, or all that need not be kept back for channels. Returns the name of the transaction once others have
+    /// seen it.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] if the address is not one of this network, or we have too little.
@@ -168,7 +196,35 @@ impl LdkWallet {
                 None => chain.send_all_to_address(&to, true, None),
             }
         };
-        Ok(self.blocking("does not send", send).await?.to_string())
+        let before_sat = self.chain_sat();
+        let transaction = self.blocking("does not send", send).await?;
+        self.seen(before_sat).await?;
+        Ok(transaction.to_string())
+    }
+
+    /// Waits until what we have on the chain is seen to have changed: a node that is stopped before may have sent its transaction nowhere.
+    async fn seen(&self, before_sat: u64) -> Result<(), PaymentError> {
+        let reason = "the transaction is not seen on the chain yet; it may still come";
+        if self.has_changed(before_sat, PATIENCE).await {
+            Ok(())
+        } else {
+            Err(PaymentError::unavailable(reason))
+        }
+    }
+
+    async fn has_changed(&self, before_sat: u64, patience: Duration) -> bool {
+        let look = async {
+            while self.chain_sat() == before_sat {
+                // It may be looking already.
+                let _ = self.look_at_chain().await;
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(patience, look).await.is_ok()
+    }
+
+    fn chain_sat(&self) -> u64 {
+        self.node().list_balances().total_onchain_balance_sats
     }
 
     /// Does what waits for the network or the disk.

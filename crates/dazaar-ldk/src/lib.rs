@@ -8,6 +8,7 @@ mod channels;
 mod log;
 mod node;
 pub mod regtest;
+mod sent;
 mod settings;
 mod wallet;
 

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dazaar::payment::{Answer, PaymentError};
 use dazaar_pay::lightning::{
-    About, Bolt11, Incoming, LightningWallet, NewInvoice, Outgoing, PaymentHash, Spend,
+    About, Bolt11, Incoming, LightningWallet, Network, NewInvoice, Outgoing, PaymentHash, Spend,
 };
 use tokio::sync::Mutex;
 
 use crate::{LdkSettings, LdkWallet, Seed};
 
-/// How long a node that was just started waits for the others in its channels.
-const CHANNELS_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a node that did not start is left alone.
+const FAILURE_LASTS: Duration = Duration::from_secs(10);
 
 /// A Lightning node that is started by whoever first asks it anything.
 #[derive(Clone)]
@@ -24,13 +24,20 @@ struct Inner {
     settings: LdkSettings,
     folder: PathBuf,
     seed: Seed,
-    running: Mutex<Option<LdkWallet>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<LdkWallet>,
+    /// Why it did not start, and when: all who wait for it hear the same.
+    failure: Option<(Instant, PaymentError)>,
 }
 
 impl LdkNode {
     /// The node of this folder and seed. See [`LdkSettings::start`] for what that folder must be.
     pub fn new(settings: LdkSettings, folder: PathBuf, seed: Seed) -> Self {
-        Self(Arc::new(Inner { settings, folder, seed, running: Mutex::new(None) }))
+        Self(Arc::new(Inner { settings, folder, seed, state: Mutex::default() }))
     }
 
     /// The way to pay with it.
@@ -39,23 +46,29 @@ impl LdkNode {
         Bolt11::new(Box::new(self.clone()), network, fee)
     }
 
-    /// The running node. One that was just started has looked at the chain, and tried to reach the others
-    /// in its channels.
+    /// Which bitcoins it has.
+    pub fn network(&self) -> Network {
+        self.0.settings.network
+    }
+
+    /// The running node. It may not [be ready](LdkWallet::ready) yet.
     ///
     /// # Errors
     /// Those of [`LdkSettings::start`].
     pub async fn wallet(&self) -> Result<LdkWallet, PaymentError> {
-        let Inner { settings, folder, seed, running } = &*self.0;
-        let mut running = running.lock().await;
-        if let Some(wallet) = &*running {
-            return Ok(wallet.clone());
-        }
-        let wallet = settings.start(folder, seed).await?;
-        if let Err(error) = wallet.look_at_chain().await {
-            tracing::warn!(%error, "a Lightning node works with what it knew of the chain before");
-        }
-        wallet.wait_for_channels(CHANNELS_PATIENCE).await;
-        *running = Some(wallet.clone());
+        let inner = Arc::clone(&self.0);
+        // Whoever asks may leave: what has begun to start must be known to whoever stops it.
+        let started = tokio::spawn(async move { inner.start().await }).await;
+        started.unwrap_or_else(|error| Err(PaymentError::unavailable(error.to_string())))
+    }
+
+    /// The running node, once it is [ready](LdkWallet::ready).
+    ///
+    /// # Errors
+    /// Those of [`LdkSettings::start`].
+    pub async fn ready(&self) -> Result<LdkWallet, PaymentError> {
+        let wallet = self.wallet().await?;
+        wallet.ready().await;
         Ok(wallet)
     }
 
@@ -64,9 +77,34 @@ impl LdkNode {
     /// # Errors
     /// Those of [`LdkWallet::stop`].
     pub async fn stop(&self) -> Result<(), PaymentError> {
-        match self.0.running.lock().await.take() {
+        let running = self.0.state.lock().await.running.take();
+        match running {
             Some(wallet) => wallet.stop().await,
             None => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    async fn start(&self) -> Result<LdkWallet, PaymentError> {
+        let mut state = self.state.lock().await;
+        if let Some(wallet) = &state.running {
+            return Ok(wallet.clone());
+        }
+        if let Some((when, error)) = &state.failure
+            && when.elapsed() < FAILURE_LASTS
+        {
+            return Err(error.clone());
+        }
+        match self.settings.start(&self.folder, &self.seed).await {
+            Ok(wallet) => {
+                *state = State { running: Some(wallet.clone()), failure: None };
+                Ok(wallet)
+            }
+            Err(error) => {
+                state.failure = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
         }
     }
 }
@@ -77,11 +115,11 @@ impl LightningWallet for LdkNode {
     }
 
     fn balance(&self) -> Answer<'_, u64> {
-        Box::pin(async { self.wallet().await?.balance().await })
+        Box::pin(async { self.ready().await?.balance().await })
     }
 
     fn invoice<'a>(&'a self, wanted: &'a NewInvoice) -> Answer<'a, String> {
-        Box::pin(async { self.wallet().await?.invoice(wanted).await })
+        Box::pin(async { self.ready().await?.invoice(wanted).await })
     }
 
     fn incoming<'a>(&'a self, hash: &'a PaymentHash) -> Answer<'a, Incoming> {
@@ -89,7 +127,7 @@ impl LightningWallet for LdkNode {
     }
 
     fn pay<'a>(&'a self, spend: &'a Spend) -> Answer<'a, Outgoing> {
-        Box::pin(async { self.wallet().await?.pay(spend).await })
+        Box::pin(async { self.ready().await?.pay(spend).await })
     }
 
     fn outgoing<'a>(&'a self, hash: &'a PaymentHash) -> Answer<'a, Outgoing> {

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::str::FromStr as _;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::log::Log;
+use crate::sent::Sent;
 use crate::{Chain, LdkWallet, Peer};
 
 /// The secret from which a node's keys grow.
@@ -44,8 +46,8 @@ pub struct LdkSettings {
     pub fee: FeeLimit,
 }
 
-/// Who sells channels at the moment that a payment needs one (LSPS2, bLIP 52). It is trusted not to take back the transaction that makes
-/// such a channel, before that is on the chain.
+/// Who sells channels at the moment that a payment needs one (LSPS2, bLIP 52). It is trusted as long as there is a channel with it: not to
+/// take back the transaction that makes it, before that is on the chain, and to close it when asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
@@ -71,9 +73,15 @@ impl LdkSettings {
     fn start_blocking(&self, folder: &Path, seed: &Seed) -> Result<LdkWallet, PaymentError> {
         let builder = self.builder(folder, seed)?;
         let lock = lock(folder)?;
+        let sent = Sent::open(folder).map_err(|error| unavailable("cannot use its folder", &error))?;
+        // The node would say less, after it has begun to work.
+        for place in &self.listen {
+            TcpListener::bind(place)
+                .map_err(|error| unavailable(&format!("cannot listen at {place}"), &error))?;
+        }
         let node = builder.build().map_err(|error| unavailable("cannot be opened", &error))?;
         node.start().map_err(|error| unavailable("does not start", &error))?;
-        Ok(LdkWallet::new(node, lock, self.provider.as_ref().map(|provider| provider.permille)))
+        Ok(LdkWallet::new(node, lock, sent, self.provider.clone()))
     }
 
     fn builder(&self, folder: &Path, seed: &Seed) -> Result<Builder, PaymentError> {

@@ -13,13 +13,19 @@ use ldk_node::lightning::routing::router::RouteParametersConfig;
 use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
 use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
 use ldk_node::{ChannelDetails, Event, Node, NodeError};
-use tokio::sync::broadcast;
+use tokio::sync::{OnceCell, broadcast};
+
+use crate::Provider;
+use crate::sent::Sent;
 
 /// How long what others take part in is waited for. What takes longer goes on by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Events of a node that somebody who waits may be late by. Whoever is later looks again: events say only that there is something new.
 const EVENTS: usize = 64;
+
+/// How long a node that was just started waits for the others in its channels.
+const CHANNELS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pause from one look whether others have come back to the next.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -29,21 +35,24 @@ const LOOK_PAUSE: Duration = Duration::from_millis(100);
 pub struct LdkWallet {
     running: Arc<Running>,
     events: broadcast::Sender<Event>,
-    /// Thousandths of a payment that a provider of channels may keep, if there is one.
-    provider_permille: Option<u16>,
+    provider: Option<Provider>,
 }
 
 /// The node, and what keeps everybody else from running it.
 struct Running {
     node: Node,
     lock: Mutex<Option<File>>,
+    sent: Sent,
+    /// Whether it has looked at the chain and for the others in its channels since it was started.
+    is_ready: OnceCell<()>,
 }
 
 impl LdkWallet {
     /// Follows what happens to a node that was started. Must be called within tokio.
-    pub(crate) fn new(node: Node, lock: File, provider_permille: Option<u16>) -> Self {
-        let running = Arc::new(Running { node, lock: Mutex::new(Some(lock)) });
-        let wallet = Self { running, events: broadcast::channel(EVENTS).0, provider_permille };
+    pub(crate) fn new(node: Node, lock: File, sent: Sent, provider: Option<Provider>) -> Self {
+        let (lock, is_ready) = (Mutex::new(Some(lock)), OnceCell::new());
+        let running = Arc::new(Running { node, lock, sent, is_ready });
+        let wallet = Self { running, events: broadcast::channel(EVENTS).0, provider };
         tokio::spawn(follow(Arc::downgrade(&wallet.running), wallet.events.clone()));
         wallet
     }
@@ -73,8 +82,24 @@ impl LdkWallet {
         Err(PaymentError::unavailable(format!("the Lightning node does not stop: {error}")))
     }
 
-    /// Waits until everybody in the channels is reached, but not for ever: without them nothing is paid, and nobody can be told how to.
-    pub(crate) async fn wait_for_channels(&self, patience: Duration) {
+    /// Who sells channels to it.
+    pub(crate) const fn provider(&self) -> Option<&Provider> {
+        self.provider.as_ref()
+    }
+
+    /// Waits, once, until the node knows the chain and has reached the others in its channels, or does not: without them nothing is paid,
+    /// and nobody can be told how to.
+    pub async fn ready(&self) {
+        let get_ready = async || {
+            if let Err(error) = self.look_at_chain().await {
+                tracing::warn!(%error, "a Lightning node works with what it knew of the chain before");
+            }
+            self.wait_for_channels().await;
+        };
+        self.running.is_ready.get_or_init(get_ready).await;
+    }
+
+    async fn wait_for_channels(&self) {
         let is_waiting = || {
             let channels = self.node().list_channels();
             channels.iter().any(|channel| is_on_chain(channel) && !channel.is_usable)
@@ -84,7 +109,7 @@ impl LdkWallet {
                 tokio::time::sleep(LOOK_PAUSE).await;
             }
         };
-        if tokio::time::timeout(patience, all).await.is_err() {
+        if tokio::time::timeout(CHANNELS_PATIENCE, all).await.is_err() {
             tracing::warn!("somebody in a Lightning channel of ours is not reached now");
         }
     }
@@ -108,6 +133,11 @@ impl LdkWallet {
     fn send(&self, spend: &Spend) -> Result<Outgoing, PaymentError> {
         let invoice = Bolt11Invoice::from_str(&spend.invoice)
             .map_err(|_| PaymentError::refused("this is no Lightning invoice"))?;
+        if self.payment(&spend.hash, PaymentDirection::Inbound).is_some() {
+            return Err(PaymentError::refused("this is an invoice of our own"));
+        }
+        let failed = |error| PaymentError::unavailable(format!("a payment cannot be written down: {error}"));
+        self.running.sent.put(spend).map_err(failed)?;
         let route = RouteParametersConfig {
             max_total_routing_fee_msat: Some(spend.fee_max_msat),
             ..RouteParametersConfig::default()
@@ -124,6 +154,14 @@ impl LdkWallet {
             }),
             Err(error) => Err(PaymentError::unavailable(format!("the Lightning node: {error}"))),
         }
+    }
+
+    /// What was to be sent when the program ended, and may have been: the node sends nothing twice that it remembers. After the invoice has
+    /// expired nobody knows, and it is never called failed.
+    fn send_again(&self, spend: &Spend) -> Outgoing {
+        let is_open = Bolt11Invoice::from_str(&spend.invoice).is_ok_and(|invoice| !invoice.is_expired());
+        let sent = if is_open { self.send(spend) } else { Ok(Outgoing::Pending) };
+        sent.unwrap_or(Outgoing::Pending)
     }
 
     /// What all channels together can take.
@@ -153,10 +191,10 @@ impl LdkWallet {
 
 impl Running {
     fn stop(&self) -> Result<(), NodeError> {
-        let stopped = self.node.stop();
-        // Whoever takes its events may still have it for a moment.
+        self.node.stop()?;
+        // Whoever takes its events may still have it for a moment. A node that does not stop keeps the lock until the program ends.
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        stopped
+        Ok(())
     }
 }
 
@@ -166,7 +204,13 @@ async fn follow(running: Weak<Running>, events: broadcast::Sender<Event>) {
         // A node that is dropped in the meantime must not be kept alive by whoever waits for its events.
         let event = tokio::time::timeout(Duration::from_secs(1), running.node.next_event_async()).await;
         if let Ok(event) = event {
-            tracing::debug!(?event, "event of the Lightning node");
+            match &event {
+                // Its preimage proves the payment to whoever has it.
+                Event::PaymentSuccessful { payment_hash, .. } => {
+                    tracing::debug!(%payment_hash, "a Lightning payment arrived");
+                }
+                event => tracing::debug!(?event, "event of the Lightning node"),
+            }
             if let Event::ChannelClosed { channel_id, reason, .. } = &event {
                 let reason = reason.as_ref().map(ToString::to_string);
                 tracing::info!(channel = %channel_id, reason, "a Lightning channel is closed");
@@ -227,7 +271,8 @@ impl LightningWallet for LdkWallet {
             })?;
             let seconds = u32::try_from(wanted.expiry.as_secs()).unwrap_or(u32::MAX);
             let memo = Bolt11InvoiceDescription::Direct(memo);
-            let permille = self.provider_permille.filter(|_| self.receivable_msat() < wanted.msat);
+            let provider = self.provider.as_ref().filter(|_| self.receivable_msat() < wanted.msat);
+            let permille = provider.map(|provider| provider.permille);
             let wallet = self.clone();
             let msat = wanted.msat;
             let make = move || {
@@ -269,7 +314,10 @@ impl LightningWallet for LdkWallet {
     }
 
     fn outgoing<'a>(&'a self, hash: &'a PaymentHash) -> Answer<'a, Outgoing> {
-        let state = self.state(hash);
+        let state = match (self.state(hash), self.running.sent.get(hash)) {
+            (Outgoing::Unknown, Some(spend)) => self.send_again(&spend),
+            (state, _) => state,
+        };
         Box::pin(async { Ok(state) })
     }
 }

@@ -142,7 +142,13 @@ fn remove(context: &Context, arguments: &RemoveArguments) -> Result<(), Failure>
         return Err(Failure::input(format!("`{name}` is needed: {}", busy.join("; ")))
             .hint("nobody will go on with them if it is removed all the same: --force"));
     }
-    Ok(market.remove_wallet(name)?)
+    market.remove_wallet(name)?;
+    if market.wallets_folder()?.join(format!("{name}.node")).exists() {
+        context.output.remark(
+            "Channels of its node stay as they are, and nobody watches them: added again under its name it is the same node",
+        );
+    }
+    Ok(())
 }
 
 async fn check(context: &Context, arguments: &NameArguments) -> Result<(), Failure> {

@@ -64,9 +64,9 @@ async fn a_node_runs_once() {
     let again = side.twin.wallet().await.map(drop);
     assert!(matches!(again, Err(PaymentError::Unavailable { .. })), "{again:?}");
     side.node.stop().await.unwrap();
-    let twin = side.twin.wallet().await.unwrap();
-    assert_eq!(twin.node().node_id(), side.wallet.node().node_id());
-    side.twin.stop().await.unwrap();
+    let again = side.node.wallet().await.unwrap();
+    assert_eq!(again.node().node_id(), side.wallet.node().node_id());
+    side.node.stop().await.unwrap();
 }
 
 /// Who sells channels at the moment that a payment needs one, and keeps a hundredth.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use dazaar::cards::{Asset, Money};
 use dazaar::payment::PaymentError;
-use dazaar_ldk::{LdkNode, LdkWallet};
+use dazaar_ldk::LdkWallet;
 use dazaar_pay::lightning::{
-    FeeLimit, Incoming, LightningWallet as _, NewInvoice, Outgoing, Spend, read_invoice,
+    FeeLimit, Incoming, LightningWallet as _, Network, NewInvoice, Outgoing, Spend, read_invoice,
 };
 
 use super::{InvoiceArguments, NodeArguments, PayArguments, What};
 use crate::commands::Context;
 use crate::event::Event;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::signals::Interruption;
 use crate::wallets::node::{SAT, tell};
 use crate::wallets::{Inner, Wallet};
@@ -25,6 +25,12 @@ const EXPIRY: Duration = Duration::from_secs(3600);
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(context: &Context, arguments: &NodeArguments) -> Result<(), Failure> {
+    let interruption = Interruption::listen()?;
+    let interrupted = || Failure::new(Kind::Interrupted, "interrupted; what has begun may go on");
+    interruption.or(work(context, arguments)).await?.ok_or_else(interrupted)
+}
+
+async fn work(context: &Context, arguments: &NodeArguments) -> Result<(), Failure> {
     let node = Node::named(context, &arguments.name).await?;
     match &arguments.what {
         None => tell(&context.output, &arguments.name, &node.running).await,
@@ -58,17 +64,18 @@ pub(super) async fn run(context: &Context, arguments: &NodeArguments) -> Result<
 struct Node {
     wallet: Arc<Wallet>,
     running: LdkWallet,
+    network: Network,
 }
 
 impl Node {
     async fn named(context: &Context, name: &str) -> Result<Self, Failure> {
         let wallet = context.wallet(&*context.market()?, name.to_owned())?;
-        let node: &LdkNode = match &wallet.inner {
-            Inner::Node(_, node) => node,
-            _ => return Err(Failure::input(format!("`{name}` is no Lightning node in this program"))),
+        let Inner::Node(_, node) = &wallet.inner else {
+            return Err(Failure::input(format!("`{name}` is no Lightning node in this program")));
         };
-        let running = node.wallet().await.map_err(|error| wallet.failed(&error))?;
-        Ok(Self { wallet, running })
+        let (network, running) = (node.network(), node.ready().await);
+        let running = running.map_err(|error| wallet.failed(&error))?;
+        Ok(Self { wallet, running, network })
     }
 
     fn try_to<T>(&self, result: Result<T, PaymentError>) -> Result<T, Failure> {
@@ -79,10 +86,9 @@ impl Node {
     }
 
     async fn be_paid(&self, context: &Context, arguments: &InvoiceArguments) -> Result<(), Failure> {
-        let msat = satoshis(&arguments.amount)?.saturating_mul(SAT);
+        let msat = bitcoins(&arguments.amount)?;
         let wanted =
             NewInvoice { order: rand::random(), msat, memo: self.wallet.name.clone(), expiry: EXPIRY };
-        let interruption = Interruption::listen()?;
         let invoice = self.try_to(self.running.invoice(&wanted).await)?;
         let hash = read_invoice(&invoice).map_err(Failure::input)?.hash;
         context.output.event(&Event::Pay {
@@ -91,28 +97,19 @@ impl Node {
             request: invoice,
             expires: None,
         })?;
-        let coming = async {
-            loop {
-                match self.try_to(self.running.incoming(&hash).await)? {
-                    Incoming::Nothing => tokio::time::sleep(LOOK_PAUSE).await,
-                    Incoming::Settled { msat, .. } => return Ok::<_, Failure>(msat),
-                }
+        let units = loop {
+            match self.try_to(self.running.incoming(&hash).await)? {
+                Incoming::Nothing => tokio::time::sleep(LOOK_PAUSE).await,
+                Incoming::Settled { msat, .. } => break msat,
             }
         };
-        match interruption.or(coming).await? {
-            Some(units) => {
-                let (name, asset) = (self.wallet.name.clone(), Asset::Bitcoin.to_string());
-                Ok(context.output.event(&Event::Received { name, asset, units })?)
-            }
-            None => {
-                context.output.remark("It can be paid as long as the node runs: with `dazaar serve`");
-                Ok(())
-            }
-        }
+        let (name, asset) = (self.wallet.name.clone(), Asset::Bitcoin.to_string());
+        Ok(context.output.event(&Event::Received { name, asset, units })?)
     }
 
     async fn pay(&self, context: &Context, arguments: &PayArguments) -> Result<(), Failure> {
-        let request = read_invoice(&arguments.invoice).map_err(Failure::input)?;
+        let request = read_invoice(&arguments.invoice).and_then(|request| request.on(self.network));
+        let request = request.map_err(Failure::input)?;
         let fee_max_msat = match &arguments.max_fee {
             Some(fee) => bitcoins(fee)?,
             None => FeeLimit::default().of(request.msat),
@@ -137,7 +134,10 @@ impl Node {
 }
 
 fn satoshis(amount: &Money) -> Result<u64, Failure> {
-    Ok(bitcoins(amount)? / SAT)
+    match bitcoins(amount)? {
+        units if units.is_multiple_of(SAT) => Ok(units / SAT),
+        _ => Err(Failure::input("the chain counts whole satoshis")),
+    }
 }
 
 /// Thousandths of a satoshi.
