@@ -144,11 +144,9 @@ async fn electrum_buys_and_is_paid_back() {
     assert_eq!(electrum.json(&["lnpay", &demand.request])["success"], true);
     assert_eq!(receipt(&seller.bolt11(), &bill, &demand.request).await.units, bill.units);
 
-    let asked = electrum.json(&["add_lightning_request", "0.0005"]);
-    let field = |name: &str| asked[name].as_str().map(str::to_owned);
-    let invoice =
-        field("lightning_invoice").or_else(|| field("invoice")).unwrap_or_else(|| panic!("{asked}"));
-    let request = read_invoice(&invoice).unwrap();
+    let asked = electrum.json(&["add_request", "0.0005"]);
+    let invoice = asked["lightning_invoice"].as_str().unwrap_or_else(|| panic!("{asked}"));
+    let request = read_invoice(invoice).unwrap();
     let spend =
         Spend { invoice: request.invoice, hash: request.hash, msat: request.msat, fee_max_msat: 5_000 };
     let paid = seller.wallet.pay(&spend).await.unwrap();
