@@ -313,7 +313,7 @@ mod tests {
         for address in ["127.0.0.1:9735", "[::1]:9735", "node.example.org:9735"] {
             let text = format!("{key}@{address}");
             let peer: Peer = text.parse().unwrap();
-            assert_eq!(peer.to_string(), text);
+            assert_eq!(peer.to_string().parse(), Ok(peer.clone()));
             assert_eq!(serde_json::from_value::<Peer>(serde_json::to_value(&peer).unwrap()).unwrap(), peer);
         }
         for wrong in ["", key, "@127.0.0.1:9735", &format!("{key}@"), &format!("{key}@host"), "02ab@host:1"] {
