@@ -201,8 +201,7 @@ impl Wallet {
 
     /// What an order remembers of it, if it takes payments.
     pub(crate) fn named_payee(&self) -> Option<NamedPayee> {
-        let payee = self.payee.clone()?;
-        Some(NamedPayee { name: self.name.clone(), payee })
+        Some(NamedPayee::new(self.name.clone(), self.payee.clone()?))
     }
 
     /// Does, for as long as it is awaited, what wallets must do to be paid, and now and then.

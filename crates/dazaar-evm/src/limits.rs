@@ -52,7 +52,8 @@ pub const TRANSFERS_AT_ONCE: usize = 64;
 /// Blocks with payments of one order, the newest, that are compared with the chain in one look.
 pub const BLOCKS_COMPARED_MAX: usize = 32;
 
-/// Blocks with payments that are compared with the chain are no further below the last final one: more no chain forgets. A day of Ethereum.
+/// Blocks with payments that are compared with the chain are no further below the last final one: more no chain forgets. A day of Ethereum,
+/// and half an hour of a chain with four blocks a second, which a sequencer has made final by then.
 pub const BLOCKS_FORGOTTEN_MAX: u64 = 7200;
 
 /// The most blocks that must follow before a payment is final.

@@ -346,7 +346,7 @@ mod tests {
     fn charged(all: Vec<Range<u64>>) -> LookUp {
         Box::new(move |within| {
             let common = all.iter().map(|rows| rows.start.max(within.start)..rows.end.min(within.end));
-            common.filter(|rows| !rows.is_empty()).collect()
+            Some(common.filter(|rows| !rows.is_empty()).collect())
         })
     }
 

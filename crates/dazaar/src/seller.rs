@@ -21,7 +21,7 @@ use dazaar_wire::session::SecurityPolicy;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
 use self::buyers::Buyers;
@@ -87,6 +87,15 @@ pub struct NamedPayee {
     pub name: String,
     /// The wallet.
     pub payee: Arc<dyn Payee>,
+    /// Whoever looks for what nobody ordered takes turns, whatever they sell: for strangers, and for those who have paid.
+    turns: [Arc<Mutex<()>>; 2],
+}
+
+impl NamedPayee {
+    /// A wallet of this name. Its clones are the same wallet.
+    pub fn new(name: impl Into<String>, payee: Arc<dyn Payee>) -> Self {
+        Self { name: name.into(), payee, turns: Default::default() }
+    }
 }
 
 impl Default for SellerOptions {
@@ -457,11 +466,13 @@ impl Shared {
     fn charged_rows(&self, buyer: IdentityKey) -> LookUp {
         let (market, feed) = (Arc::clone(&self.market), self.feed());
         Box::new(move |rows| {
-            market.database().charged_rows(&feed, &buyer, &rows).unwrap_or_else(|error| {
-                // Where they are charged, each counts once all the same.
-                tracing::error!(%error, %buyer, "cannot look up which rows were charged");
-                Vec::new()
-            })
+            let charged = market.database().charged_rows(&feed, &buyer, &rows);
+            // Where they are charged, each counts once all the same.
+            charged
+                .inspect_err(
+                    |error| tracing::error!(%error, %buyer, "cannot look up which rows were charged"),
+                )
+                .ok()
         })
     }
 

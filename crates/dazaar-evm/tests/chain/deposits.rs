@@ -212,6 +212,28 @@ async fn nothing_is_written_down_of_who_pays_nothing() {
 }
 
 #[tokio::test]
+async fn what_came_shortly_before_somebody_connects_is_found_and_counts_once() {
+    let world = World::new();
+    let (payee, standing) = (watch(&world, true), world.bill(1, 0));
+    let address = payee.address(&standing);
+    let pay =
+        |units| transfer(&world.chain, &world.token, account(BUYER_KEY), address, world.token.amount(units));
+    pay(300);
+    world.chain.mine(CONFIRMATIONS + 1);
+    // An order is paid by what comes after it.
+    let ordered = world.bill(2, 500);
+    let demand = payee.demand(&ordered).await.unwrap();
+    assert_eq!(world.look(&payee, &ordered, &demand).await, []);
+    let early = payee.demand(&standing).await.unwrap();
+    let found = world.look(&payee, &standing, &early).await;
+    assert_eq!(told(&found), [(Finality::Final, 300, true)]);
+    // What was forgotten meanwhile begins anew.
+    let again = payee.demand(&standing).await.unwrap();
+    assert_eq!(world.look(&payee, &standing, &again).await, found);
+    assert_eq!(world.look(&payee, &ordered, &demand).await, []);
+}
+
+#[tokio::test]
 async fn a_card_with_another_key_is_not_sold_by() {
     let world = World::new();
     let payee = watch(&world, true);

@@ -11,8 +11,8 @@ const PART_ROWS: u64 = 8192;
 /// Runs of rows that are kept. Each takes some 40 bytes; beyond that all are looked up anew.
 const RUNS_MAX: usize = 64 * 1024;
 
-/// Tells which rows of a range were charged.
-pub(crate) type LookUp = Box<dyn Fn(Range<u64>) -> Vec<Range<u64>> + Send>;
+/// Tells which rows of a range were charged; none if the records cannot be read.
+pub(crate) type LookUp = Box<dyn Fn(Range<u64>) -> Option<Vec<Range<u64>>> + Send>;
 
 /// Rows that were charged, or will be.
 pub(super) struct Had {
@@ -53,10 +53,11 @@ impl Had {
         let part = rows.start / PART_ROWS * PART_ROWS..end;
         let unknown: Vec<_> = self.known.gaps(&part).collect();
         for gap in unknown {
-            let charged = (self.look_up)(gap);
+            // Where they cannot be read now, they are the next time.
+            let Some(charged) = (self.look_up)(gap.clone()) else { continue };
             self.rows.extend(charged.into_iter().filter(|rows| !rows.is_empty()));
+            self.known.insert(gap);
         }
-        self.known.insert(part);
     }
 }
 
@@ -68,6 +69,7 @@ impl fmt::Debug for Had {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -78,7 +80,7 @@ mod tests {
         let asked_too = Arc::clone(&asked);
         let had = Had::new(Box::new(move |rows| {
             asked_too.lock().unwrap().push(rows.clone());
-            rows.filter(|row| row % 2 == 0).map(|row| row..row + 1).collect()
+            Some(rows.filter(|row| row % 2 == 0).map(|row| row..row + 1).collect())
         }));
         (had, asked)
     }
@@ -92,6 +94,19 @@ mod tests {
         assert_eq!(had.missing(&(8190..8194)), [8191..8192, 8193..8194]);
         assert_eq!(had.missing(&(5..5)), []);
         assert_eq!(*asked.lock().unwrap(), [0..8192, 8192..16_384]);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_is_looked_up_again() {
+        let is_readable = Arc::new(AtomicBool::new(false));
+        let is_readable_too = Arc::clone(&is_readable);
+        let mut had =
+            Had::new(Box::new(move |_| is_readable_too.load(Ordering::Relaxed).then(|| vec![10..12])));
+        assert_eq!(had.missing(&(10..14)), [10..14]);
+        is_readable.store(true, Ordering::Relaxed);
+        assert_eq!(had.missing(&(10..14)), [12..14]);
+        is_readable.store(false, Ordering::Relaxed);
+        assert_eq!(had.missing(&(10..14)), [12..14], "it is known by now");
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Shared {
     ) -> Result<OrderRecord, Refusal> {
         let Ok(_permit) = self.ordering.try_acquire() else { return Err(busy(name)) };
         let gone = || refusal(name, "method", "this way to pay is gone");
-        let NamedPayee { name: wallet, payee } =
+        let NamedPayee { name: wallet, payee, .. } =
             self.payee_for(&record.order.method, &record.order.price.asset).ok_or_else(gone)?;
         let lifetime_ms = i64::try_from(payee.lifetime().as_millis()).unwrap_or(i64::MAX);
         record.order.expires_ms = now_ms().saturating_add(lifetime_ms);

@@ -117,7 +117,7 @@ impl Shared {
             }
         }
         let is_new = known.is_none();
-        let (price, NamedPayee { name: wallet, payee }) = self.way_back(&buyer, method, known).await?;
+        let (price, NamedPayee { name: wallet, payee, .. }) = self.way_back(&buyer, method, known).await?;
         let most = question.units.unwrap_or(u64::MAX);
         // Each costs a fee: whoever comes back again and again takes at least half.
         let has_less =

@@ -2,8 +2,10 @@
 //! there by itself.
 //!
 //! Anybody can connect with new keys, and each look costs the wallet's node some questions. So a wallet is asked about one stranger a
-//! second, and about one buyer a second who has paid before, however many there are: about each less and less often, and about those who
-//! are gone for a while no more, until they come again. Nothing is lost by that: a look goes on where the one before ended.
+//! second, and about one buyer a second who has paid before, however many there are and whatever they buy: about each less and less often,
+//! and about those who are gone for a while no more, until they come again. Then a look goes on where the one before ended. Only of
+//! strangers who are gone no more than [`WATCHED_MAX`] are remembered. What one of the others paid before they come again is found as far
+//! back as the wallet looks for somebody new; older transfers are not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -26,10 +28,10 @@ use crate::clock::now_ms;
 use crate::database::{Admission, DatabaseError, Finality, Order, OrderId};
 use crate::payment::{Bill, Demand};
 
-/// Buyers who are looked for in one lane; and strangers who are remembered for one wallet.
+/// Buyers who are looked for in one lane, but for those who are connected; and strangers who are remembered for one wallet.
 const WATCHED_MAX: usize = 1024;
 
-/// Time from the end of one look to the next in one lane.
+/// Time from the end of one look to the next, in all lanes of one kind at one wallet.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a buyer who is gone is looked for.
@@ -66,12 +68,13 @@ impl Lane {
         lanes.collect()
     }
 
-    fn push(&self, buyer: IdentityKey) {
+    fn push(&self, buyer: IdentityKey, is_here: impl Fn(&IdentityKey) -> bool) {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        // Who is not looked for now is looked for when they come again.
-        if arrived.len() < WATCHED_MAX {
-            arrived.insert(buyer);
+        // Who is gone is looked for when they come again.
+        if arrived.len() >= WATCHED_MAX {
+            arrived.retain(is_here);
         }
+        arrived.insert(buyer);
         self.filled.notify_one();
     }
 
@@ -101,6 +104,8 @@ struct Turn {
     due: Instant,
     /// How often in a row the wallet was out of reach.
     failures: u32,
+    /// What the wallet wants to be reminded of, as soon as it has said so: the record of a stranger gives way to others.
+    handle: Option<String>,
 }
 
 /// What came of a look.
@@ -113,7 +118,8 @@ struct Looked {
 }
 
 impl Watch {
-    /// A buyer came. Beyond `max` of them somebody else is dropped: who is gone for longest, or else who came first.
+    /// A buyer came: somebody new is looked for at once, others when it is their turn. Beyond `max` of them who is gone for longest is
+    /// dropped. Nobody who is here is: the listing serves only so many.
     fn arrive(
         &mut self,
         buyer: IdentityKey,
@@ -121,13 +127,14 @@ impl Watch {
         max: usize,
         is_here: impl Fn(&IdentityKey) -> bool,
     ) {
-        self.0.insert(buyer, Turn { since: now, seen: now, due: now, failures: 0 });
-        if self.0.len() > max {
-            let others = self.0.iter().filter(|(other, _)| **other != buyer);
-            let last = others.min_by_key(|(other, turn)| (is_here(other), turn.seen, turn.since));
-            if let Some(last) = last.map(|(other, _)| *other) {
-                self.0.remove(&last);
-            }
+        let turn = Turn { since: now, seen: now, due: now, failures: 0, handle: None };
+        self.0.entry(buyer).or_insert(turn).seen = now;
+        let excess = self.0.len().saturating_sub(max);
+        if excess > 0 {
+            let others = self.0.iter().filter(|(other, _)| **other != buyer && !is_here(other));
+            let mut gone: Vec<_> = others.map(|(other, turn)| (turn.seen, turn.since, *other)).collect();
+            gone.sort_unstable();
+            gone.iter().take(excess).for_each(|(_, _, other)| drop(self.0.remove(other)));
         }
     }
 
@@ -138,6 +145,16 @@ impl Watch {
 
     fn has_failed(&self, buyer: &IdentityKey) -> bool {
         self.0.get(buyer).is_some_and(|turn| turn.failures > 0)
+    }
+
+    fn take_handle(&mut self, buyer: &IdentityKey) -> Option<String> {
+        self.0.get_mut(buyer)?.handle.take()
+    }
+
+    fn put_handle(&mut self, buyer: &IdentityKey, handle: Option<String>) {
+        if let Some(turn) = self.0.get_mut(buyer) {
+            turn.handle = handle;
+        }
     }
 
     /// A buyer was looked for. Who is gone for long is not looked for any more.
@@ -170,7 +187,11 @@ impl Shared {
     pub(super) fn expect_unordered(&self, buyer: IdentityKey) {
         for lane in &self.lanes {
             if lane.has_paid == self.has_paid_unordered(lane, &buyer) {
-                lane.push(buyer);
+                let who = (&self.feed(), &buyer, lane.wallet.name.as_str());
+                if let Err(error) = self.market.database().see_unordered(who, now_ms()) {
+                    tracing::error!(%error, "cannot record that a buyer is here");
+                }
+                lane.push(buyer, |buyer| self.buyers.is_connected(buyer));
             }
         }
     }
@@ -192,6 +213,7 @@ impl Shared {
         let is_here = |buyer: &IdentityKey| self.buyers.is_connected(buyer);
         let mut watch = Watch::default();
         let mut arrived = self.lately_here(lane);
+        let mut is_out_of_reach = false;
         loop {
             arrived.extend(lane.take());
             let now = Instant::now();
@@ -207,15 +229,21 @@ impl Shared {
                 }
                 continue;
             };
-            let looked = AssertUnwindSafe(self.look_for_payments_of(lane, buyer)).catch_unwind().await;
+            let has_failed = is_out_of_reach || watch.has_failed(&buyer);
+            let turn = lane.wallet.turns[usize::from(lane.has_paid)].lock().await;
+            let mut handle = watch.take_handle(&buyer);
+            let looking = self.look_for_payments_of(lane, buyer, &mut handle);
+            let looked = AssertUnwindSafe(looking).catch_unwind().await;
+            watch.put_handle(&buyer, handle);
             let outcome = looked.unwrap_or_else(|_| Err("the wallet failed".to_owned()));
             match &outcome {
-                Err(error) if watch.has_failed(&buyer) => {
+                Err(error) if has_failed => {
                     tracing::debug!(error, %buyer, "still cannot look for payments without an order");
                 }
                 Err(error) => tracing::warn!(error, %buyer, "cannot look for payments without an order"),
                 Ok(_) => {}
             }
+            is_out_of_reach = outcome.is_err();
             let Looked { is_on_its_way, has_paid } = outcome.as_ref().ok().copied().unwrap_or_default();
             if has_paid && !lane.has_paid {
                 watch.0.remove(&buyer);
@@ -224,6 +252,7 @@ impl Shared {
                 watch.end(&buyer, is_here(&buyer), outcome.is_ok(), is_on_its_way, Instant::now());
             }
             sleep(LOOK_PAUSE).await;
+            drop(turn);
         }
     }
 
@@ -242,21 +271,29 @@ impl Shared {
         buyers
     }
 
-    /// Looks for what a buyer paid to a wallet without an order.
-    async fn look_for_payments_of(&self, lane: &Lane, buyer: IdentityKey) -> Result<Looked, String> {
-        let NamedPayee { name: wallet, payee } = &lane.wallet;
+    /// Looks for what a buyer paid to a wallet without an order. `handle` is what the wallet wants to be reminded of, if it has said so.
+    async fn look_for_payments_of(
+        &self,
+        lane: &Lane,
+        buyer: IdentityKey,
+        handle: &mut Option<String>,
+    ) -> Result<Looked, String> {
+        let NamedPayee { name: wallet, payee, .. } = &lane.wallet;
         let Some((order, bill)) = self.unordered(&lane.wallet, buyer) else { return Ok(Looked::default()) };
         let database = self.market.database();
         let who = (&order.feed, &buyer, wallet.as_str());
         let text = |error: DatabaseError| error.to_string();
-        let demand = match database.unordered(who).map_err(text)? {
-            Some(known) => Demand { request: String::new(), handle: known.handle },
-            None => {
-                let demand = payee.demand(&bill).await.map_err(|error| error.to_string())?;
-                database.put_unordered(who, &demand.handle, WATCHED_MAX, now_ms()).map_err(text)?;
-                demand
-            }
+        let known = database.unordered(who).map_err(text)?.map(|known| known.handle);
+        let is_known = known.is_some();
+        let kept = match known.or_else(|| handle.take()) {
+            Some(kept) => kept,
+            None => payee.demand(&bill).await.map_err(|error| error.to_string())?.handle,
         };
+        let kept = handle.insert(kept);
+        if !is_known {
+            database.put_unordered(who, kept, WATCHED_MAX, now_ms()).map_err(text)?;
+        }
+        let demand = Demand { request: String::new(), handle: kept.clone() };
         if self.buyers.is_connected(&buyer) {
             database.see_unordered(who, now_ms()).map_err(text)?;
         }
@@ -329,9 +366,12 @@ mod tests {
         // What is on its way is looked for as if they had just come.
         watch.end(&buyer(2), true, true, true, later);
         assert_eq!(watch.next(), Some((later + Duration::from_millis(250), buyer(2))));
-        // Who comes again is looked for at once, and behind those who wait already.
-        watch.arrive(buyer(1), later, 9, HERE);
-        assert_eq!(watch.next(), Some((later, buyer(1))));
+        // Who comes again is not looked for more often.
+        let due = watch.0[&buyer(1)].due;
+        watch.arrive(buyer(1), later + Duration::from_secs(1), 9, HERE);
+        assert_eq!(watch.0[&buyer(1)].due, due);
+        watch.end(&buyer(1), true, true, false, later);
+        assert_eq!(watch.0[&buyer(1)].due, due, "they have waited for as long as before");
     }
 
     #[test]
@@ -356,14 +396,17 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_take_the_place_of_those_who_are_gone_for_longest_and_then_of_the_first() {
+    fn newcomers_take_the_place_of_those_who_are_gone_for_longest_and_of_nobody_who_is_here() {
         let (mut watch, now) = (Watch::default(), Instant::now());
-        let is_here = |buyer: &IdentityKey| buyer.as_bytes()[0] != 2;
-        for seed in 1..=4 {
+        let is_here = |buyer: &IdentityKey| ![2, 3].contains(&buyer.as_bytes()[0]);
+        for (seed, known) in [(1, &[1][..]), (2, &[1, 2]), (3, &[1, 2, 3]), (4, &[1, 3, 4]), (5, &[1, 4, 5])]
+        {
             watch.arrive(buyer(seed), now + Duration::from_secs(seed.into()), 3, is_here);
+            assert_eq!(all(&watch), known);
         }
-        assert_eq!(all(&watch), [1, 3, 4]);
-        watch.arrive(buyer(5), now + Duration::from_secs(5), 3, is_here);
-        assert_eq!(all(&watch), [3, 4, 5]);
+        watch.arrive(buyer(6), now + Duration::from_secs(6), 3, is_here);
+        assert_eq!(all(&watch), [1, 4, 5, 6], "nobody is gone");
+        watch.arrive(buyer(7), now + Duration::from_secs(7), 3, |buyer| buyer.as_bytes()[0] > 5);
+        assert_eq!(all(&watch), [5, 6, 7]);
     }
 }

@@ -38,7 +38,7 @@ impl Shop {
     }
 
     async fn run(&self) -> Run {
-        let payee = NamedPayee { name: "boxes".to_owned(), payee: Arc::clone(&self.boxes) as _ };
+        let payee = NamedPayee::new("boxes", Arc::clone(&self.boxes) as _);
         let validate_interval = Duration::from_millis(20);
         let options = SellerOptions { validate_interval, payees: vec![payee], ..SellerOptions::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,5 +1,7 @@
 //! Receipts: what the methods report. Each counts once.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::{Database, DatabaseError, OptionalExtension};
@@ -82,6 +84,22 @@ impl Database {
         }
         transaction.commit()?;
         Ok(applied)
+    }
+
+    /// The reports that say something new, and whatever else is said of the same payments: what [`apply`](Self::apply) need be asked about.
+    /// Nobody who writes waits for it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Sqlite`].
+    pub fn news(&self, method: &str, receipts: &[Receipt]) -> Result<Vec<Receipt>, DatabaseError> {
+        let mut new = BTreeSet::new();
+        for receipt in receipts {
+            let standing = Standing::of(&self.connection(), method, &receipt.reference, &receipt.block)?;
+            if !standing.agrees(receipt.finality) {
+                new.insert(&receipt.reference);
+            }
+        }
+        Ok(receipts.iter().filter(|receipt| new.contains(&receipt.reference)).cloned().collect())
     }
 
     /// How far the reports of a method were taken in.
@@ -185,6 +203,14 @@ impl Standing {
         })
     }
 
+    /// Whether a report says nothing new.
+    const fn agrees(self, finality: Finality) -> bool {
+        matches!(
+            (finality, self),
+            (Finality::Final, Self::Counts { .. }) | (Finality::Reversed, Self::Gone { .. })
+        )
+    }
+
     /// The number of the time that it is in this block, or will be next.
     const fn incarnation(self) -> i64 {
         match self {
@@ -213,13 +239,16 @@ fn apply_one(
         units: receipt.units,
         now_ms,
     };
-    match (receipt.finality, standing) {
-        (Finality::Seen, _) => line.insert(connection, account, order, &receipt.evidence).map(applied),
-        (Finality::Final, Standing::Counts { .. }) | (Finality::Reversed, Standing::Gone { .. }) => {
-            Ok(Applied::Again)
+    match receipt.finality {
+        finality if standing.agrees(finality) => Ok(Applied::Again),
+        Finality::Seen => line.insert(connection, account, order, &receipt.evidence).map(applied),
+        Finality::Final => {
+            // What moves to another block stays whose it was, whatever waits for money by now.
+            let before = credited_before(connection, method, &receipt.reference)?;
+            let (account, order) = before.map_or((account, order), |(account, order)| (Some(account), order));
+            credit(connection, &line, account, order, &receipt.evidence)
         }
-        (Finality::Final, _) => credit(connection, &line, account, order, &receipt.evidence),
-        (Finality::Reversed, _) => take_back(connection, &line, order, &receipt.evidence),
+        Finality::Reversed => take_back(connection, &line, order, &receipt.evidence),
     }
 }
 
@@ -324,6 +353,18 @@ impl Line<'_> {
         ];
         Ok(connection.prepare_cached(sql)?.execute(row)? == 1)
     }
+}
+
+/// The account and the order that a payment was credited to last, in whichever block.
+fn credited_before(
+    connection: &Connection,
+    method: &str,
+    reference: &[u8],
+) -> Result<Option<(i64, Option<OrderId>)>, DatabaseError> {
+    let sql = "SELECT account, order_id FROM entry WHERE method = ?1 AND reference = ?2
+        AND kind IN ('credit', 'claim') AND account IS NOT NULL ORDER BY seq DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row(params![method, reference], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// The account that this payment was credited to, and how much.

@@ -47,7 +47,7 @@ fn seller(folder: &TempDir) -> (Seller, PriceTerms) {
     let listing = market.list(Offer { card, ..offer }, now_ms()).unwrap();
     let terms = Card::parse(listing.card.as_bytes()).unwrap().offers().remove(0).terms.unwrap();
     let options = SellerOptions {
-        payees: vec![NamedPayee { name: "till".to_owned(), payee: Arc::new(Till::default()) }],
+        payees: vec![NamedPayee::new("till", Arc::new(Till::default()))],
         ..SellerOptions::default()
     };
     (Seller::new(market, listing, options).unwrap(), terms)

@@ -178,6 +178,8 @@ pub(super) struct Model {
     orders: BTreeMap<u8, What>,
     /// Where each payment is now that is anywhere, and whose it is, if that is known: the chain as it is, not what was said of it.
     chain: BTreeMap<u8, (u8, Option<What>)>,
+    /// Whose each payment was that was ever somebody's, last: it stays theirs wherever it goes.
+    whose: BTreeMap<u8, What>,
     /// Whose each refund is, and how much.
     refunds: BTreeMap<u8, (What, i64, Outcome)>,
     granted: BTreeSet<(bool, u8)>,
@@ -191,6 +193,7 @@ impl Model {
             now: at(0),
             orders: BTreeMap::new(),
             chain: BTreeMap::new(),
+            whose: BTreeMap::new(),
             refunds: BTreeMap::new(),
             granted: BTreeSet::new(),
         }
@@ -225,6 +228,7 @@ impl Model {
             let sums = self.account(what);
             sums.paid += amount;
             sums.closed = false;
+            self.whose.insert(reference, what);
         }
     }
 
@@ -232,7 +236,8 @@ impl Model {
         let is_there = self.chain.get(&reference).is_some_and(|(place, _)| *place == block);
         match finality {
             Finality::Final if !is_there => {
-                self.place(reference, Some((block, self.orders.get(&order).copied())));
+                let whose = self.whose.get(&reference).or_else(|| self.orders.get(&order)).copied();
+                self.place(reference, Some((block, whose)));
             }
             Finality::Reversed if is_there => self.place(reference, None),
             _ => {}

@@ -38,6 +38,46 @@ fn what_was_not_ordered_counts_once_and_at_the_price_of_the_day() {
 }
 
 #[test]
+fn what_moves_to_another_block_stays_whose_it_was() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.database.book_unordered(&standing(&sats()), "old", 5).unwrap();
+    books.apply(receipt(1, 1, 9, 70, Finality::Final));
+    // Meanwhile the price has changed, and an order waits at the same place.
+    let dearer = time_price(30, 7, Clock::Open);
+    books.order(2, &dearer);
+    books.database.book_unordered(&standing(&dearer), "old", 6).unwrap();
+    let balances = |books: &Books| [&sats(), &dearer].map(|price| books.account(&ANNA, price).meter.balance);
+    for (block, order) in [(2, 9), (3, 2), (1, 2)] {
+        assert_eq!(books.apply(receipt(1, block, order, 70, Finality::Final)), Applied::New);
+        assert_eq!(balances(&books), [70, 0]);
+    }
+    books.apply(receipt(1, 1, 2, 70, Finality::Reversed));
+    assert_eq!(balances(&books), [0, 0]);
+    books.apply(receipt(1, 4, 2, 70, Finality::Final));
+    assert_eq!(balances(&books), [70, 0]);
+    assert_eq!(books.database.order_payments(&[2; 16]).unwrap(), []);
+}
+
+#[test]
+fn news_is_what_does_not_count_yet_or_no_longer() {
+    let books = Books::new();
+    books.order(1, &sats());
+    books.apply(receipt(1, 1, 1, 70, Finality::Final));
+    books.apply(receipt(2, 1, 1, 70, Finality::Final));
+    books.apply(receipt(2, 1, 1, 70, Finality::Reversed));
+    let [counts, gone] = [receipt(1, 1, 1, 70, Finality::Final), receipt(2, 1, 1, 70, Finality::Reversed)];
+    let news = |receipts: &[Receipt]| books.database.news("chain", receipts).unwrap();
+    assert_eq!(news(&[counts.clone(), gone.clone()]), []);
+    let (moved, back) = (receipt(1, 2, 1, 70, Finality::Final), receipt(2, 1, 1, 70, Finality::Final));
+    let other = receipt(3, 1, 1, 70, Finality::Final);
+    assert_eq!(news(&[counts.clone(), other.clone()]), [other]);
+    // All that is said of one payment stays together, in its order.
+    assert_eq!(news(&[moved.clone(), counts.clone(), gone.clone()]), [moved, counts]);
+    assert_eq!(news(&[gone.clone(), back.clone()]), [gone, back]);
+}
+
+#[test]
 fn what_is_found_without_an_order_is_not_counted_for_an_order_too() {
     let books = Books::new();
     books.order(1, &sats());
