@@ -163,7 +163,8 @@ fn entry(chain: &Chain, is_token: bool) -> Value {
             "erc20ContractDecimals": 6 }),
         false => json!({ "currency": "Ether", "amount": "0.000001" }),
     };
-    entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let entry_fields = entry.as_object_mut().expect("an object");
+    entry_fields.extend(fields.as_object().expect("an object").clone());
     entry
 }
 
@@ -205,7 +206,7 @@ fn pays_unasked(is_token: bool) {
     pay(2000);
     let paid = seller.wait_for("buyer-paid");
     assert_eq!((&paid["units"], &paid["buyer"]), (&json!(2000), &json!(key)));
-    let remaining = buyer.wait_for("valid")["info"]["remaining"].as_i64().unwrap();
+    let remaining = buyer.wait_for("valid")["info"]["remaining"].as_i64().expect("a number");
     assert!((7_100_000..=7_200_000).contains(&remaining), "two hours: {remaining}");
     buyer.wait_until("all 20 blocks", |event| event["event"] == "synced" && event["length"] == 20);
     seller.kill();
