@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dazaar_wire::Message;
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::{Fault, PeerId, Transfer};
 use dazaar_wire::session::{Channel, Config, Event, OpenError, SendError, Session};
@@ -32,6 +33,8 @@ pub(crate) struct Connection<S> {
     session: Session,
     origin: Instant,
     feeds: BTreeMap<Channel, Attached>,
+    /// What the other side said last of which directions it serves, on channels of feeds that are not attached yet.
+    statuses: BTreeMap<Channel, Message>,
     wake: Arc<Notify>,
     input: Vec<u8>,
 }
@@ -51,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             session: Session::new(config, Duration::ZERO),
             origin: Instant::now(),
             feeds: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             wake: Arc::new(Notify::new()),
             input: vec![0; READ_BYTES],
         }
@@ -67,19 +71,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Replicates a feed on a channel that both sides have opened.
-    pub(crate) fn attach(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        self.attach_as(channel, replicator, false);
+    pub(crate) fn attach(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+    ) -> Result<(), ConnectionError> {
+        self.attach_as(channel, replicator, false)
     }
 
     /// The same with somebody who may help, and whose word counts for nothing.
-    pub(crate) fn attach_helper(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        self.attach_as(channel, replicator, true);
+    pub(crate) fn attach_helper(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+    ) -> Result<(), ConnectionError> {
+        self.attach_as(channel, replicator, true)
     }
 
-    fn attach_as(&mut self, channel: Channel, replicator: Arc<Replicator>, is_helper: bool) {
+    fn attach_as(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+        is_helper: bool,
+    ) -> Result<(), ConnectionError> {
         let transfer = Transfer::from(self.session.security());
         let peer = replicator.add_peer(&self.wake, transfer, is_helper);
-        self.feeds.insert(channel, Attached { replicator, peer });
+        // Attached before anything can fail: whoever drops the connection takes the peer away.
+        let feed = self.feeds.entry(channel).insert_entry(Attached { replicator, peer });
+        if let Some(status) = self.statuses.remove(&channel) {
+            feed.get().replicator.handle_message(peer, status)?;
+        }
+        Ok(())
     }
 
     /// Ends the replication of a feed.
@@ -115,11 +137,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
         while let Some(event) = self.session.poll_event()? {
             match event {
-                Event::Message { channel, message } => {
-                    if let Some(feed) = self.feeds.get(&channel) {
-                        feed.replicator.handle_message(feed.peer, message)?;
+                Event::Message { channel, message } => match self.feeds.get(&channel) {
+                    Some(feed) => feed.replicator.handle_message(feed.peer, message)?,
+                    None if matches!(message, Message::Status { .. }) => {
+                        self.statuses.insert(channel, message);
                     }
-                }
+                    None => {}
+                },
                 Event::Closed { channel } | Event::Refused { channel, .. } => {
                     self.detach(channel);
                     return Ok(Some(event));
@@ -227,6 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn detach(&mut self, channel: Channel) {
+        self.statuses.remove(&channel);
         if let Some(feed) = self.feeds.remove(&channel) {
             feed.replicator.remove_peer(feed.peer);
         }
