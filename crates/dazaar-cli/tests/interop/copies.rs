@@ -146,19 +146,29 @@ fn lay(from: &Path, to: &Path) {
 #[test]
 fn what_lies_in_the_folder_of_the_drive_goes_along_when_it_is_served_too() {
     let scene = Scene::new();
-    for folder in ["photos", "music"] {
+    for folder in ["photos", "music", "own"] {
         fs::create_dir(scene.path(folder)).expect("a folder");
     }
-    drive(&scene, "photos", &["harbour"]);
-    let music = drive(&scene, "music", &["song"]);
+    let photos = drive(&scene, "photos", &["harbour"]);
+    let (music, own) = (drive(&scene, "music", &["song"]), drive(&scene, "own", &["mine"]));
+    let mount = |of: &str, path: &str, key: &str| {
+        scene.dazaar("nobody", &["drive", "mount", of, path, key]).succeed();
+    };
+    // Who writes what we fetched has what we sell for itself in it, and so have we.
+    mount("music.drive", "/own", &own);
     lay(&scene.path("music.drive"), &scene.path("photos.drive"));
-    scene.dazaar("nobody", &["drive", "mount", "photos.drive", "/music", &music]).succeed();
+    mount("photos.drive", "/music", &music);
     scene.init("seller");
-    scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--no-serve"]).succeed();
+    scene.dazaar("seller", &["sell", "own.drive", "--name", "own", "--no-serve", "--admit-all"]).succeed();
+    let mut listed = scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--no-serve"]);
+    listed.succeed();
+    assert!(listed.complaints().contains(&format!("Not sold along: {own}")), "{listed}");
     let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
-    let place = Place::of_ours(&seller.wait_for("listening"));
-    let _buyer = follow(&scene, &place);
+    let places = [(); 2].map(|()| Place::of_ours(&seller.wait_for("listening")));
+    let place = places.iter().find(|place| place.feed == photos).expect("it is served");
+    let _buyer = follow(&scene, place);
     eventually("it is copied", || scene.path("copy/music/song").exists());
+    assert!(!scene.path("copy/music/own/mine").exists());
     seller.interrupt();
     seller.succeed();
     assert!(
