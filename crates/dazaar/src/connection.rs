@@ -306,3 +306,78 @@ pub enum ConnectionError {
     #[error("{0}")]
     Io(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use dazaar_log::{Feed, FeedKey, FeedKeyPair, IdentityKeyPair, Log};
+    use dazaar_wire::Have;
+    use dazaar_wire::replication::{Download, Options};
+    use dazaar_wire::session::{Expected, Role, SecurityPolicy};
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::folder::Folder;
+    use crate::shared_log::SharedLog;
+
+    /// Opens a feed, replicates it if there is something to replicate, and goes on until something was said before that.
+    async fn until_something_is_kept(
+        connection: &mut Connection<DuplexStream>,
+        key: FeedKey,
+        replicator: Option<&Arc<Replicator>>,
+    ) -> Channel {
+        loop {
+            while let Some(event) = connection.poll_event().unwrap() {
+                match (event, replicator) {
+                    (Event::Connected { .. }, _) => drop(connection.session().open(key).unwrap()),
+                    (Event::Opened { channel }, Some(replicator)) => {
+                        connection.attach(channel, Arc::clone(replicator)).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+            if let Some((channel, _)) = connection.statuses.first_key_value() {
+                return *channel;
+            }
+            connection.turn(None).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_said_before_a_feed_is_attached_that_they_serve_nothing_is_not_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name| Folder::open(&dir.path().join(name)).unwrap();
+        let pair = FeedKeyPair::from_seed(&[1; 32]);
+        let key = pair.public();
+        let [theirs, ours] =
+            [Log::create(folder("theirs"), pair).unwrap(), Log::create_reader(folder("ours"), key).unwrap()]
+                .map(|log| {
+                    let options = Options { download: Download::All, seed: 0 };
+                    Replicator::new(SharedLog::new(log), Feed::own(key), options)
+                });
+        theirs.set_uploading(false);
+        let identity = IdentityKeyPair::from_seed(&[2; 32]);
+        let config = |role, seed| Config {
+            role,
+            identity: &identity,
+            expected: Expected::Anybody,
+            security: SecurityPolicy::Offer,
+            seed: [seed; 32],
+            extensions: Vec::new(),
+        };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let mut near = Connection::new(near, config(Role::Initiator, 3));
+        let mut far = Connection::new(far, config(Role::Responder, 4));
+        let heard = timeout(Duration::from_secs(60), until_something_is_kept(&mut near, key, None));
+        let channel = tokio::select! {
+            channel = heard => channel.expect("in time"),
+            kept = until_something_is_kept(&mut far, key, Some(&theirs)) => panic!("{kept:?}"),
+        };
+        near.attach(channel, Arc::clone(&ours)).unwrap();
+        let peer = near.feeds[&channel].peer;
+        let have = Have { start: 0, length: 1, bitfield: None, ack: false };
+        ours.handle_message(peer, Message::Have(have)).unwrap();
+        while let Some(said) = ours.poll_message(peer).unwrap() {
+            assert!(!matches!(said, Message::Fetch { .. } | Message::Request(_)), "{said:?}");
+        }
+    }
+}

@@ -23,7 +23,7 @@ use crate::replicator::Replicator;
 /// Questions that wait for a slow connection; older ones are not asked there.
 const QUESTIONS_WAITING: usize = 64;
 
-/// Feeds that the other side has offered and that may be added here later. More are refused, so that they can offer others.
+/// Feeds that a program of ours has offered and that may be added here later. More are refused, so that it can offer others.
 const OFFERS_KEPT: usize = OFFERS_MAX / 2;
 
 /// How long somebody who is to help may take to open a feed: whoever only says that they have it holds a place for so long.
@@ -384,7 +384,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                     // Others that are kept are opened when they are added here.
                     let is_kept = match self.feeds.offers.get() {
                         Some(Offers(handle)) => handle(&discovery_key),
-                        None => self.connection.session().offered() <= OFFERS_KEPT,
+                        // Npm hypercore waits for no answer, and opens nothing again that was refused.
+                        None => !self.is_native() || self.connection.session().offered() <= OFFERS_KEPT,
                     };
                     if !is_kept {
                         self.connection.session().refuse(discovery_key);

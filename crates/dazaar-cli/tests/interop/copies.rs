@@ -101,6 +101,39 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
 }
 
 #[test]
+fn a_live_copy_loses_what_it_got_when_it_was_not_live() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("photos")).expect("a folder");
+    let photos = drive(&scene, "photos", &["harbour"]);
+    scene.init("seller");
+    let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
+    assert_eq!(place.feed, photos);
+    let mut sell_again = || {
+        seller.interrupt();
+        seller.succeed();
+        import(&scene, "photos");
+        seller = scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--listen", &place.address]);
+        seller.wait_for("listening");
+    };
+    let mut buyer = follow(&scene, &place);
+    buyer.wait_for("drive-done");
+    buyer.interrupt();
+    buyer.succeed();
+
+    scene.file("photos/later", "later");
+    sell_again();
+    let link = format!("dazaar:{}?at={}", place.seller, place.address);
+    scene.dazaar("buyer", &["buy", &link, "--to", &scene.text_path("copy")]).succeed();
+    assert_eq!(scene.read("copy/later"), "later");
+
+    fs::remove_file(scene.path("photos/later")).expect("it was there");
+    sell_again();
+    let _buyer = follow(&scene, &place);
+    eventually("it is deleted", || !scene.path("copy/later").exists());
+    assert!(scene.path("copy/harbour").exists());
+}
+
+#[test]
 fn what_is_sold_while_the_drive_that_mounts_it_is_served_is_sold_along() {
     let scene = Scene::new();
     for folder in ["photos", "music", "dear"] {

@@ -82,6 +82,8 @@ impl Drive {
                 found.feeds.extend(feeds);
             }
         }
+        // Another drive that mounts it may be ours.
+        found.missing.retain(|(_, key)| !known.contains(key));
         Ok(found)
     }
 
