@@ -115,8 +115,8 @@ mod tests {
             let mut shortest = before.len() as u64;
             for part in parts {
                 kept.write_all(part.as_bytes()).expect("it can be written");
-                kept.flush().expect("it can be written");
                 shortest = shortest.min(fs::metadata(&path).expect("it is there").len());
+                kept.flush().expect("it can be written");
             }
             kept.finish().expect("it can be written");
             (fs::read_to_string(&path).expect("text"), shortest)

@@ -104,7 +104,7 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
 fn a_live_copy_loses_what_it_got_when_it_was_not_live() {
     let scene = Scene::new();
     fs::create_dir(scene.path("photos")).expect("a folder");
-    let photos = drive(&scene, "photos", &["harbour"]);
+    let photos = drive(&scene, "photos", &["harbour", "early"]);
     scene.init("seller");
     let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
     assert_eq!(place.feed, photos);
@@ -121,15 +121,19 @@ fn a_live_copy_loses_what_it_got_when_it_was_not_live() {
     buyer.succeed();
 
     scene.file("photos/later", "later");
+    fs::remove_file(scene.path("photos/early")).expect("it was there");
     sell_again();
     let link = format!("dazaar:{}?at={}", place.seller, place.address);
     scene.dazaar("buyer", &["buy", &link, "--to", &scene.text_path("copy")]).succeed();
     assert_eq!(scene.read("copy/later"), "later");
+    assert_eq!(scene.read("copy/early"), "early", "without --live nothing is deleted");
 
     fs::remove_file(scene.path("photos/later")).expect("it was there");
     sell_again();
     let _buyer = follow(&scene, &place);
-    eventually("it is deleted", || !scene.path("copy/later").exists());
+    eventually("all is deleted", || {
+        ["early", "later"].iter().all(|name| !scene.path("copy").join(name).exists())
+    });
     assert!(scene.path("copy/harbour").exists());
 }
 
