@@ -157,7 +157,7 @@ impl Drive {
         may_give: impl Fn(&Listing) -> bool,
     ) -> Result<Vec<StoredFeed>, DriveAccessError> {
         let may_give = |listing: &Listing| mount.is_by_us && may_give(listing);
-        let mut feeds = Vec::from_iter(self.to_sell(market, mount.key, &may_give)?);
+        let mut feeds = Vec::from_iter(self.to_sell(market, mount.key, may_give)?);
         let named = match feeds.first() {
             Some(feed) if mount.is_drive => {
                 let first = feed.log.lock().block(0).ok().flatten();
@@ -166,7 +166,7 @@ impl Drive {
             _ => None,
         };
         if let Some(named) = named {
-            feeds.extend(self.to_sell(market, named, &may_give)?);
+            feeds.extend(self.to_sell(market, named, may_give)?);
         }
         Ok(feeds)
     }
