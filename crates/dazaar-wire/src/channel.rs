@@ -67,6 +67,11 @@ impl Channels {
         self.local.values().filter(|local| local.remote.is_none()).count()
     }
 
+    /// Feeds that the remote has opened, and we have not.
+    pub(crate) fn offers_len(&self) -> usize {
+        self.remote.values().filter(|remote| remote.local.is_none()).count()
+    }
+
     /// A number that no feed has, to refuse one with.
     pub(crate) const fn unused_number(&self) -> u64 {
         self.last + 1
@@ -133,9 +138,7 @@ impl Channels {
             return Err(PeerFault::TooManyChannels { max: CHANNELS_MAX });
         }
         let local = self.find_local(&discovery_key);
-        if local.is_none()
-            && self.remote.values().filter(|remote| remote.local.is_none()).count() >= OFFERS_MAX
-        {
+        if local.is_none() && self.offers_len() >= OFFERS_MAX {
             return Err(PeerFault::TooManyChannels { max: OFFERS_MAX });
         }
         let extensions = RemoteExtensions::default();

@@ -381,15 +381,21 @@ impl Buyer {
         // Connections that we have left for a better one.
         let mut left = FuturesUnordered::new();
         loop {
-            let (mut address, mut session) = match self.connect(&mut candidates).await {
+            let connected = meanwhile(&mut left, self.connect(&mut candidates)).await;
+            let (mut address, mut session) = match connected {
                 Ok(connected) => connected,
                 Err(end) => return end,
             };
             let end = loop {
-                let better = tokio::select! {
-                    end = session.run() => break end,
-                    better = self.improve(&mut candidates, &address) => better,
-                    Some(()) = left.next() => continue,
+                let moved = async {
+                    tokio::select! {
+                        end = session.run() => Err(end),
+                        better = self.improve(&mut candidates, &address) => Ok(better),
+                    }
+                };
+                let better = match meanwhile(&mut left, moved).await {
+                    Ok(better) => better,
+                    Err(end) => break end,
                 };
                 session.leave();
                 left.push(std::mem::replace(&mut session, better.1).end());
@@ -400,7 +406,7 @@ impl Buyer {
                 }
             };
             let was_served = session.was_served();
-            session.finish().await;
+            meanwhile(&mut left, session.finish()).await;
             if end.is_final() {
                 return end;
             }
@@ -495,6 +501,20 @@ impl Buyer {
     fn disconnected(&self, address: &Address, end: &BuyerEnd) {
         let (address, reason) = (address.clone(), explain(end));
         self.0.notify(BuyerNotice::Disconnected { address, reason });
+    }
+}
+
+/// Waits for something, while other things end.
+async fn meanwhile<T>(
+    ending: &mut FuturesUnordered<impl Future<Output = ()>>,
+    awaited: impl Future<Output = T>,
+) -> T {
+    let mut awaited = pin!(awaited);
+    loop {
+        tokio::select! {
+            outcome = &mut awaited => return outcome,
+            Some(()) = ending.next() => {}
+        }
     }
 }
 

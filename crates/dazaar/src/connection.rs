@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dazaar_wire::Message;
 use dazaar_wire::PeerFault;
 use dazaar_wire::replication::{Fault, PeerId, Transfer};
 use dazaar_wire::session::{Channel, Config, Event, OpenError, SendError, Session};
@@ -32,6 +33,8 @@ pub(crate) struct Connection<S> {
     session: Session,
     origin: Instant,
     feeds: BTreeMap<Channel, Attached>,
+    /// What the other side said last of which directions it serves, on channels of feeds that are not attached yet.
+    statuses: BTreeMap<Channel, Message>,
     wake: Arc<Notify>,
     input: Vec<u8>,
 }
@@ -51,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             session: Session::new(config, Duration::ZERO),
             origin: Instant::now(),
             feeds: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             wake: Arc::new(Notify::new()),
             input: vec![0; READ_BYTES],
         }
@@ -67,19 +71,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Replicates a feed on a channel that both sides have opened.
-    pub(crate) fn attach(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        self.attach_as(channel, replicator, false);
+    pub(crate) fn attach(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+    ) -> Result<(), ConnectionError> {
+        self.attach_as(channel, replicator, false)
     }
 
     /// The same with somebody who may help, and whose word counts for nothing.
-    pub(crate) fn attach_helper(&mut self, channel: Channel, replicator: Arc<Replicator>) {
-        self.attach_as(channel, replicator, true);
+    pub(crate) fn attach_helper(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+    ) -> Result<(), ConnectionError> {
+        self.attach_as(channel, replicator, true)
     }
 
-    fn attach_as(&mut self, channel: Channel, replicator: Arc<Replicator>, is_helper: bool) {
+    fn attach_as(
+        &mut self,
+        channel: Channel,
+        replicator: Arc<Replicator>,
+        is_helper: bool,
+    ) -> Result<(), ConnectionError> {
         let transfer = Transfer::from(self.session.security());
         let peer = replicator.add_peer(&self.wake, transfer, is_helper);
-        self.feeds.insert(channel, Attached { replicator, peer });
+        // Attached before anything can fail: whoever drops the connection takes the peer away.
+        let feed = self.feeds.entry(channel).insert_entry(Attached { replicator, peer });
+        if let Some(status) = self.statuses.remove(&channel) {
+            feed.get().replicator.handle_message(peer, status)?;
+        }
+        Ok(())
     }
 
     /// Ends the replication of a feed.
@@ -115,11 +137,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(crate) fn poll_event(&mut self) -> Result<Option<Event>, ConnectionError> {
         while let Some(event) = self.session.poll_event()? {
             match event {
-                Event::Message { channel, message } => {
-                    if let Some(feed) = self.feeds.get(&channel) {
-                        feed.replicator.handle_message(feed.peer, message)?;
+                Event::Message { channel, message } => match self.feeds.get(&channel) {
+                    Some(feed) => feed.replicator.handle_message(feed.peer, message)?,
+                    None if matches!(message, Message::Status { .. }) => {
+                        self.statuses.insert(channel, message);
                     }
-                }
+                    None => {}
+                },
                 Event::Closed { channel } | Event::Refused { channel, .. } => {
                     self.detach(channel);
                     return Ok(Some(event));
@@ -227,6 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn detach(&mut self, channel: Channel) {
+        self.statuses.remove(&channel);
         if let Some(feed) = self.feeds.remove(&channel) {
             feed.replicator.remove_peer(feed.peer);
         }
@@ -280,4 +305,79 @@ pub enum ConnectionError {
     /// The socket failed.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use dazaar_log::{Feed, FeedKey, FeedKeyPair, IdentityKeyPair, Log};
+    use dazaar_wire::Have;
+    use dazaar_wire::replication::{Download, Options};
+    use dazaar_wire::session::{Expected, Role, SecurityPolicy};
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::folder::Folder;
+    use crate::shared_log::SharedLog;
+
+    /// Opens a feed, replicates it if there is something to replicate, and goes on until something was said before that.
+    async fn until_something_is_kept(
+        connection: &mut Connection<DuplexStream>,
+        key: FeedKey,
+        replicator: Option<&Arc<Replicator>>,
+    ) -> Channel {
+        loop {
+            while let Some(event) = connection.poll_event().unwrap() {
+                match (event, replicator) {
+                    (Event::Connected { .. }, _) => drop(connection.session().open(key).unwrap()),
+                    (Event::Opened { channel }, Some(replicator)) => {
+                        connection.attach(channel, Arc::clone(replicator)).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+            if let Some((channel, _)) = connection.statuses.first_key_value() {
+                return *channel;
+            }
+            connection.turn(None).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_said_before_a_feed_is_attached_that_they_serve_nothing_is_not_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name| Folder::open(&dir.path().join(name)).unwrap();
+        let pair = FeedKeyPair::from_seed(&[1; 32]);
+        let key = pair.public();
+        let [theirs, ours] =
+            [Log::create(folder("theirs"), pair).unwrap(), Log::create_reader(folder("ours"), key).unwrap()]
+                .map(|log| {
+                    let options = Options { download: Download::All, seed: 0 };
+                    Replicator::new(SharedLog::new(log), Feed::own(key), options)
+                });
+        theirs.set_uploading(false);
+        let identity = IdentityKeyPair::from_seed(&[2; 32]);
+        let config = |role, seed| Config {
+            role,
+            identity: &identity,
+            expected: Expected::Anybody,
+            security: SecurityPolicy::Offer,
+            seed: [seed; 32],
+            extensions: Vec::new(),
+        };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let mut near = Connection::new(near, config(Role::Initiator, 3));
+        let mut far = Connection::new(far, config(Role::Responder, 4));
+        let heard = timeout(Duration::from_secs(60), until_something_is_kept(&mut near, key, None));
+        let channel = tokio::select! {
+            channel = heard => channel.expect("in time"),
+            kept = until_something_is_kept(&mut far, key, Some(&theirs)) => panic!("{kept:?}"),
+        };
+        near.attach(channel, Arc::clone(&ours)).unwrap();
+        let peer = near.feeds[&channel].peer;
+        let have = Have { start: 0, length: 1, bitfield: None, ack: false };
+        ours.handle_message(peer, Message::Have(have)).unwrap();
+        while let Some(said) = ours.poll_message(peer).unwrap() {
+            assert!(!matches!(said, Message::Fetch { .. } | Message::Request(_)), "{said:?}");
+        }
+    }
 }

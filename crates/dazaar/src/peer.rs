@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use dazaar_log::{DiscoveryKey, FeedKey, IdentityKeyPair};
+use dazaar_wire::limits::OFFERS_MAX;
 use dazaar_wire::session::{Channel, Config, Event, Expected, Role, SecurityPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
@@ -21,6 +22,9 @@ use crate::replicator::Replicator;
 
 /// Questions that wait for a slow connection; older ones are not asked there.
 const QUESTIONS_WAITING: usize = 64;
+
+/// Feeds that a program of ours has offered and that may be added here later. More are refused, so that it can offer others.
+const OFFERS_KEPT: usize = OFFERS_MAX / 2;
 
 /// How long somebody who is to help may take to open a feed: whoever only says that they have it holds a place for so long.
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -234,7 +238,9 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         while let Some(event) = peer.connection.poll_event()? {
             is_connected |= matches!(event, Event::Connected { .. });
-            let may_open = matches!(event, Event::Opened { .. }) && peer.is_full;
+            let is_answer =
+                matches!(event, Event::Opened { .. } | Event::Refused { .. } | Event::Closed { .. });
+            let may_open = is_answer && peer.is_full;
             peer.handle_event(event)?;
             if may_open {
                 peer.open()?;
@@ -267,6 +273,8 @@ pub(crate) struct Peer<'a, S> {
     /// Whether feeds wait until the other side has answered others.
     is_full: bool,
     channels: BTreeMap<Channel, Member>,
+    /// Feeds that the other side refused or closed: they are opened again once it offers them.
+    refused: BTreeSet<DiscoveryKey>,
     line: Line,
     answers: Answers,
 }
@@ -282,6 +290,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             is_open: false,
             is_full: false,
             channels: BTreeMap::new(),
+            refused: BTreeSet::new(),
             line: feeds.line(),
             answers: Answers::new(),
         }
@@ -336,11 +345,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                 }
             }
             Event::Opened { channel } => {
-                self.attach(channel);
+                self.attach(channel)?;
                 self.is_full = false;
             }
-            Event::Closed { channel } | Event::Refused { channel, .. } => {
+            Event::Closed { channel } => {
+                let closed =
+                    self.channels.get(&channel).map(|member| member.replicator.key().discovery_key());
+                self.refused.extend(closed);
                 self.forget(channel);
+                self.is_full = false;
+            }
+            Event::Refused { discovery_key, .. } => {
+                self.refused.insert(discovery_key);
+                self.is_full = false;
             }
             Event::ChannelExtension { channel, name, payload } => {
                 if let Some(Member { replicator, extension: Some(extension) }) = self.channels.get(&channel) {
@@ -363,13 +380,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                     } else {
                         self.connection.session().open(key)?;
                     }
-                } else if let Some(Offers(handle)) = self.feeds.offers.get()
-                    && !handle(&discovery_key)
-                {
-                    self.connection.session().refuse(discovery_key);
+                } else {
+                    // Others that are kept are opened when they are added here.
+                    let is_kept = match self.feeds.offers.get() {
+                        Some(Offers(handle)) => handle(&discovery_key),
+                        // Npm hypercore waits for no answer, and opens nothing again that was refused.
+                        None => !self.is_native() || self.connection.session().offered() <= OFFERS_KEPT,
+                    };
+                    if !is_kept {
+                        self.connection.session().refuse(discovery_key);
+                    }
                 }
             }
-            // A feed that the other side offers otherwise is opened when it is added here.
             _ => {}
         }
         Ok(())
@@ -387,8 +409,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             if self.is_begun(&key) {
                 continue;
             }
+            let discovery_key = key.discovery_key();
             let session = self.connection.session();
-            let is_offered = session.is_offered(&key.discovery_key());
+            let is_offered = session.is_offered(&discovery_key);
+            if !is_offered && self.refused.contains(&discovery_key) {
+                continue;
+            }
             if session.channels_left() == 0 || !is_offered && session.offers_left() == 0 {
                 self.is_full = true;
                 continue;
@@ -447,23 +473,27 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
         }
     }
 
-    fn attach(&mut self, channel: Channel) {
+    fn attach(&mut self, channel: Channel) -> Result<(), ConnectionError> {
         let key = self.connection.session().feed(channel);
-        let Some(mut member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else { return };
+        let Some(mut member) = key.and_then(|key| self.feeds.members().get(&key).cloned()) else {
+            return Ok(());
+        };
         self.is_open = true;
+        self.refused.remove(&member.replicator.key().discovery_key());
         let replicator = Arc::clone(&member.replicator);
         if self.is_helper {
-            self.connection.attach_helper(channel, replicator);
+            self.connection.attach_helper(channel, replicator)?;
             // Nor is what they say of blocks believed.
             member.extension = None;
         } else {
-            self.connection.attach(channel, replicator);
+            self.connection.attach(channel, replicator)?;
         }
         if let Some(extension) = &member.extension {
             self.connection.session().set_channel_extensions(channel, [extension.name()]);
             self.line.open(member.replicator.key());
         }
         self.channels.insert(channel, member);
+        Ok(())
     }
 
     fn ask(&mut self, question: Result<Question, RecvError>) -> Result<(), ConnectionError> {
@@ -484,7 +514,47 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
 
 #[cfg(test)]
 mod tests {
+    use dazaar_log::{Feed, FeedKeyPair, Log};
+    use dazaar_wire::replication::{Download, Options};
+    use tokio::sync::Notify;
+
     use super::*;
+    use crate::folder::Folder;
+    use crate::shared_log::SharedLog;
+
+    #[tokio::test]
+    async fn what_both_have_is_opened_behind_many_feeds_that_one_of_them_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str| Folder::open(&dir.path().join(name)).unwrap();
+        let mut pairs: Vec<_> = (0..81).map(|seed| FeedKeyPair::from_seed(&[seed; 32])).collect();
+        pairs.sort_by_key(FeedKeyPair::public);
+        let common = pairs.pop().unwrap();
+        let sets = [FeedSet::new(), FeedSet::new()];
+        let add = |log: Log<Folder>, set: &FeedSet| {
+            let log = SharedLog::new(log);
+            let options = Options { download: Download::All, seed: 0 };
+            set.add(Replicator::new(Arc::clone(&log), Feed::own(log.key()), options), None);
+            log
+        };
+        let ours = add(Log::create_reader(folder("ours"), common.public()).unwrap(), &sets[0]);
+        add(Log::create(folder("theirs"), common).unwrap(), &sets[1]).append(&["x"]).unwrap();
+        for (nth, pair) in pairs.into_iter().enumerate() {
+            add(Log::create(folder(&nth.to_string()), pair).unwrap(), &sets[nth % 2]);
+        }
+        let changed = Arc::new(Notify::new());
+        ours.listen(&changed);
+        let arrived = async {
+            while !ours.lock().has(0) {
+                changed.notified().await;
+            }
+        };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        tokio::select! {
+            end = replicate(near, Role::Initiator, &sets[0]) => panic!("{end:?}"),
+            end = replicate(far, Role::Responder, &sets[1]) => panic!("{end:?}"),
+            arrived = tokio::time::timeout(Duration::from_secs(60), arrived) => arrived.expect("in time"),
+        }
+    }
 
     #[tokio::test]
     async fn who_opens_no_feed_was_no_help() {

@@ -35,6 +35,9 @@ const PORT: u16 = 49737;
 /// Ports that are tried, one after the other, before any free one is taken.
 const PORTS_TRIED: usize = 16;
 
+/// How long until what is mounted in a drive is looked at again, after that failed.
+const SELL_ALONG_PAUSE: Duration = Duration::from_secs(30);
+
 /// Serve everything I sell until Ctrl-C
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  dazaar serve --listen 0.0.0.0:49737 --public data.example.org")]
@@ -204,9 +207,15 @@ pub(super) async fn serve(
             answering.spawn(async move {
                 let may_give = |other: &Listing| may_give(other, seller.listing());
                 let tell = |feed| output.remark(&format!("Sold along: {feed}"));
-                match drive.sell_along(&market, &seller, may_give, tell).await {
-                    Ok(never) => match never {},
-                    Err(error) => output.remark(&format!("Nothing more is sold along: {error}")),
+                let mut told = None;
+                loop {
+                    let Err(error) = drive.sell_along(&market, &seller, may_give, tell).await;
+                    let error = error.to_string();
+                    if told.as_ref() != Some(&error) {
+                        output.remark(&format!("Nothing more is sold along for now: {error}"));
+                        told = Some(error);
+                    }
+                    tokio::time::sleep(SELL_ALONG_PAUSE).await;
                 }
             });
         }
@@ -235,20 +244,23 @@ pub(super) async fn serve(
     outcome.map(drop)
 }
 
-/// Whether what is sold for itself may go along with a listing: if it is free, or sold for the same.
+/// Whether what is sold for itself may go along with a listing: if it is free, or sold for the same. What has no price is granted to some,
+/// and the other to others.
 pub(super) fn may_give(one: &Listing, listing: &Listing) -> bool {
-    one.admission == Admission::Free || is_same_sale(one, listing)
+    let is_for_some =
+        || one.admission == Admission::Granted && asked(one).into_iter().all(|asked| asked.is_empty());
+    one.admission == Admission::Free || is_same_sale(one, listing) && !is_for_some()
 }
 
 /// Whether a listing asks what another asks.
 fn is_same_sale(one: &Listing, other: &Listing) -> bool {
-    let [one_card, other_card] = [one, other]
-        .map(|listing| serde_json::from_str::<serde_json::Value>(&listing.card).unwrap_or_default());
-    let entries = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-    let is_same = |field: &str| entries(&one_card[field]) == entries(&other_card[field]);
-    one.admission == other.admission
-        && one.terms == other.terms
-        && ["payment", "prices"].into_iter().all(is_same)
+    one.admission == other.admission && one.terms == other.terms && asked(one) == asked(other)
+}
+
+/// What the card of a listing asks.
+fn asked(listing: &Listing) -> [Vec<serde_json::Value>; 2] {
+    let card = serde_json::from_str::<serde_json::Value>(&listing.card).unwrap_or_default();
+    ["payment", "prices"].map(|field| card[field].as_array().cloned().unwrap_or_default())
 }
 
 /// Tells when the DHT has heard of a seller.

@@ -101,6 +101,43 @@ fn a_live_copy_loses_what_a_mounted_drive_loses() {
 }
 
 #[test]
+fn a_live_copy_loses_what_it_got_when_it_was_not_live() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("photos")).expect("a folder");
+    let photos = drive(&scene, "photos", &["harbour", "early"]);
+    scene.init("seller");
+    let (mut seller, place) = scene.sell_on("photos.drive", &["--admit-all"]);
+    assert_eq!(place.feed, photos);
+    let mut sell_again = || {
+        seller.interrupt();
+        seller.succeed();
+        import(&scene, "photos");
+        seller = scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--listen", &place.address]);
+        seller.wait_for("listening");
+    };
+    let mut buyer = follow(&scene, &place);
+    buyer.wait_for("drive-done");
+    buyer.interrupt();
+    buyer.succeed();
+
+    scene.file("photos/later", "later");
+    fs::remove_file(scene.path("photos/early")).expect("it was there");
+    sell_again();
+    let link = format!("dazaar:{}?at={}", place.seller, place.address);
+    scene.dazaar("buyer", &["buy", &link, "--to", &scene.text_path("copy")]).succeed();
+    assert_eq!(scene.read("copy/later"), "later");
+    assert_eq!(scene.read("copy/early"), "early", "without --live nothing is deleted");
+
+    fs::remove_file(scene.path("photos/later")).expect("it was there");
+    sell_again();
+    let _buyer = follow(&scene, &place);
+    eventually("all is deleted", || {
+        ["early", "later"].iter().all(|name| !scene.path("copy").join(name).exists())
+    });
+    assert!(scene.path("copy/harbour").exists());
+}
+
+#[test]
 fn what_is_sold_while_the_drive_that_mounts_it_is_served_is_sold_along() {
     let scene = Scene::new();
     for folder in ["photos", "music", "dear"] {
@@ -146,19 +183,29 @@ fn lay(from: &Path, to: &Path) {
 #[test]
 fn what_lies_in_the_folder_of_the_drive_goes_along_when_it_is_served_too() {
     let scene = Scene::new();
-    for folder in ["photos", "music"] {
+    for folder in ["photos", "music", "own"] {
         fs::create_dir(scene.path(folder)).expect("a folder");
     }
-    drive(&scene, "photos", &["harbour"]);
-    let music = drive(&scene, "music", &["song"]);
+    let photos = drive(&scene, "photos", &["harbour"]);
+    let (music, own) = (drive(&scene, "music", &["song"]), drive(&scene, "own", &["mine"]));
+    let mount = |of: &str, path: &str, key: &str| {
+        scene.dazaar("nobody", &["drive", "mount", of, path, key]).succeed();
+    };
+    // Who writes what we fetched has what we sell for itself in it, and so have we.
+    mount("music.drive", "/own", &own);
     lay(&scene.path("music.drive"), &scene.path("photos.drive"));
-    scene.dazaar("nobody", &["drive", "mount", "photos.drive", "/music", &music]).succeed();
+    mount("photos.drive", "/music", &music);
     scene.init("seller");
-    scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--no-serve"]).succeed();
+    scene.dazaar("seller", &["sell", "own.drive", "--name", "own", "--no-serve", "--admit-all"]).succeed();
+    let mut listed = scene.dazaar("seller", &["sell", "photos.drive", "--admit-all", "--no-serve"]);
+    listed.succeed();
+    assert!(listed.complaints().contains(&format!("Not sold along: {own}")), "{listed}");
     let mut seller = scene.dazaar("seller", &["serve", "--listen", "127.0.0.1:0"]);
-    let place = Place::of_ours(&seller.wait_for("listening"));
-    let _buyer = follow(&scene, &place);
+    let places = [(); 2].map(|()| Place::of_ours(&seller.wait_for("listening")));
+    let place = places.iter().find(|place| place.feed == photos).expect("it is served");
+    let _buyer = follow(&scene, place);
     eventually("it is copied", || scene.path("copy/music/song").exists());
+    assert!(!scene.path("copy/music/own/mine").exists());
     seller.interrupt();
     seller.succeed();
     assert!(

@@ -137,7 +137,7 @@ impl Replication {
         peer.handle_heard();
         self.requested.remove(blocks.clone());
         self.doubled.remove(blocks.clone());
-        self.handle_left(id);
+        self.handle_left(id, &blocks);
         self.store_range(id, range, log).inspect_err(|_| self.release(std::iter::once(blocks)))
     }
 

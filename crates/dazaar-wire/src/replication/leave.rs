@@ -40,10 +40,17 @@ impl Replication {
         Some(Message::Fetch { start, length: Some(1) })
     }
 
-    /// Blocks came from a peer. If it has answered the last question, nothing else is under way.
-    pub(super) fn handle_left(&mut self, id: PeerId) {
+    /// Blocks came from a peer. If it has answered the last question, or pushed that block before it read the question, nothing else is under
+    /// way that we lack.
+    pub(super) fn handle_left(&mut self, id: PeerId, blocks: &Range<u64>) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.is_last_asked && peer.fetches.owed().next().is_none() {
+        peer.is_last_asked |= peer.last_of_pushed.take_if(|last| blocks.contains(last)).is_some();
+        let has_come = |owed: &Range<u64>| blocks.start <= owed.start && owed.end <= blocks.end;
+        let is_over = {
+            let mut owed = peer.fetches.owed();
+            owed.next().is_none_or(has_come) && owed.next().is_none()
+        };
+        if peer.is_last_asked && is_over {
             peer.is_last_asked = false;
             let never_sent = peer.fetches.clear();
             self.release(never_sent);

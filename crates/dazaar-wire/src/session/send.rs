@@ -78,6 +78,11 @@ impl Session {
         self.channels.find_offer(discovery_key).is_some()
     }
 
+    /// How many feeds the remote has opened, and we have not.
+    pub fn offered(&self) -> usize {
+        self.channels.offers_len()
+    }
+
     /// The feed of an open channel.
     pub fn feed(&self, channel: Channel) -> Option<FeedKey> {
         self.channels.local(channel).map(|local| local.key)

@@ -166,14 +166,18 @@ impl BuyerConnection {
         self.begin();
         self.set_downloading();
         for (channel, replicator) in std::mem::take(&mut self.opened) {
-            self.connection.attach(channel, replicator);
+            self.connection.attach(channel, replicator)?;
         }
+        // What was asked before was asked of others.
+        self.questions = self.buyer.feeds.questions();
+        self.channels.keys().for_each(|key| self.line.open(*key));
         self.judged.take().map_or(Ok(()), |judged| self.tell(judged))
     }
 
     /// From now on another connection is the purchase's, and nothing more is asked for here.
     pub(super) fn leave(&mut self) {
         self.part = Part::Last;
+        self.channels.keys().for_each(|key| self.line.close(key));
         self.connection.leave();
     }
 
@@ -251,6 +255,7 @@ impl BuyerConnection {
                 }
             }
             Event::Refused { discovery_key, .. } => self.machine.handle_feed_refused(&discovery_key),
+            Event::Closed { channel } => self.forget(channel),
             _ => {}
         }
         Ok(())
@@ -355,17 +360,27 @@ impl BuyerConnection {
             if let Some(extension) = self.buyer.feeds.extension(&key) {
                 self.connection.session().set_channel_extensions(channel, [extension.name()]);
                 self.channels.insert(key, channel);
-                self.line.open(key);
+                if self.part == Part::Main {
+                    self.line.open(key);
+                }
             }
             match self.part {
                 Part::Trial => self.opened.push((channel, replicator)),
-                Part::Main => self.connection.attach(channel, replicator),
+                Part::Main => self.connection.attach(channel, replicator)?,
                 Part::Last => {}
             }
             self.machine.handle_feed_opened(&key);
             self.was_served = true;
         }
         Ok(())
+    }
+
+    /// The seller has closed a feed: nothing is asked about it any more.
+    fn forget(&mut self, channel: Channel) {
+        self.opened.retain(|(open, _)| *open != channel);
+        for (key, _) in self.channels.extract_if(.., |_, open| *open == channel) {
+            self.line.close(&key);
+        }
     }
 
     /// Asks the seller which blocks a question about a feed needs. What was missed has an answer all the same: block by block.

@@ -144,8 +144,7 @@ impl Place<'_> {
 
     /// Makes a link, in place of another link or file. False if it is there.
     pub(super) fn link(&self, target: &str, number: u64) -> io::Result<bool> {
-        let found = rustix::fs::readlinkat(self.folder, &self.name, Vec::new());
-        if found.is_ok_and(|found| found.as_bytes() == target.as_bytes()) {
+        if self.leads_to(target) {
             return Ok(false);
         }
         let part = format!("{}{number:x}{}", PART.0, PART.1);
@@ -159,13 +158,17 @@ impl Place<'_> {
         Ok(true)
     }
 
-    /// Removes what was written here, unless it is gone or was changed since; whether it was removed.
-    pub(super) fn remove(&self, stat: &Stat) -> io::Result<bool> {
+    /// Whether there is a link with this target.
+    fn leads_to(&self, target: &str) -> bool {
+        let found = rustix::fs::readlinkat(self.folder, &self.name, Vec::new());
+        found.is_ok_and(|found| found.as_bytes() == target.as_bytes())
+    }
+
+    /// Removes what was written here, a link with this target, unless it is gone or was changed since; whether it was removed.
+    pub(super) fn remove(&self, stat: &Stat, target: Option<&str>) -> io::Result<bool> {
         let flags = match stat.kind() {
             Kind::Directory => AtFlags::REMOVEDIR,
-            Kind::Symlink if rustix::fs::readlinkat(self.folder, &self.name, Vec::new()).is_ok() => {
-                AtFlags::empty()
-            }
+            Kind::Symlink if target.is_some_and(|target| self.leads_to(target)) => AtFlags::empty(),
             Kind::File if self.is_same(stat)? => AtFlags::empty(),
             _ => return Ok(false),
         };

@@ -186,7 +186,7 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
         let waiting: Vec<_> = std::mem::take(&mut self.waiting).into_iter().map(sync).collect();
         for synced in waiting {
             // It does not panic, and nobody stops it.
-            let Ok((Whole { path, part, bytes, .. }, synced)) = synced.await else { continue };
+            let Ok((Whole { path, file, part, bytes }, synced)) = synced.await else { continue };
             let named = self.destination.place(below(&self.from, &path)).and_then(|place| {
                 let named = synced.and_then(|()| place.finish(&part));
                 if named.is_err() {
@@ -194,6 +194,8 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
                 }
                 named
             });
+            // Locked until it has its name: nobody takes it for left behind.
+            drop(file);
             let path = format!("/{path}");
             self.tell(match named {
                 Ok(()) => FileNotice::Written { path, bytes },
@@ -219,27 +221,8 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
 
     fn link(&mut self, exported: &Exported<'_>) -> Result<Written, Refusal> {
         let Exported { entry, path, walk, .. } = *exported;
-        let link = DrivePath::new(&entry.path);
-        let place = link.resolve(entry.stat.target().unwrap_or_default());
-        let seen = walk.seen(&place);
-        let Some(inside) = seen.as_ref().and_then(|seen| seen.below(&self.from)) else {
-            return Err(Refusal::Of(format!("it leads to {place}, which is not in what is exported")));
-        };
-        // A key with backslashes in it is one name on this disk and a path in a drive, so it would lead elsewhere here.
-        let is_plain = |path: &str| !path.split('/').any(|name| matches!(name, "." | ".."));
-        if link.as_str() != entry.path || !is_plain(inside) {
-            return Err(Refusal::Of("it has a name that cannot be kept".to_owned()));
-        }
-        // From its folder up to where the export begins, and down again: so it stays within the destination.
+        let target = link_target((path, entry), walk, &self.from).map_err(Refusal::Of)?;
         let below = below(&self.from, path);
-        let mut target = "../".repeat(below.matches('/').count());
-        target.push_str(inside);
-        if target.is_empty() {
-            target.push('.');
-        }
-        if target.contains('\0') {
-            return Err(Refusal::Of("it leads to a name with a zero byte".to_owned()));
-        }
         let is_new = self.destination.place(below)?.link(&target, entry.seq.unwrap_or(0))?;
         Ok(if is_new { Written::New } else { Written::Unchanged })
     }
@@ -290,6 +273,35 @@ impl<'a, F: FnMut(&FileNotice)> Export<'a, F> {
             error => Refusal::Of(error.to_string()),
         }
     }
+}
+
+/// Where a link leads on the disk, or why it is not written: from its folder up to where the export begins, and down again, so it stays within
+/// the destination.
+pub(super) fn link_target(
+    (path, entry): (&str, &Entry),
+    walk: &Walk,
+    from: &DrivePath,
+) -> Result<String, String> {
+    let link = DrivePath::new(&entry.path);
+    let place = link.resolve(entry.stat.target().unwrap_or_default());
+    let seen = walk.seen(&place);
+    let Some(inside) = seen.as_ref().and_then(|seen| seen.below(from)) else {
+        return Err(format!("it leads to {place}, which is not in what is exported"));
+    };
+    // A key with backslashes in it is one name on this disk and a path in a drive, so it would lead elsewhere here.
+    let is_plain = |path: &str| !path.split('/').any(|name| matches!(name, "." | ".."));
+    if link.as_str() != entry.path || !is_plain(inside) {
+        return Err("it has a name that cannot be kept".to_owned());
+    }
+    let mut target = "../".repeat(below(from, path).matches('/').count());
+    target.push_str(inside);
+    if target.is_empty() {
+        target.push('.');
+    }
+    if target.contains('\0') {
+        return Err("it leads to a name with a zero byte".to_owned());
+    }
+    Ok(target)
 }
 
 /// What is left of a key below the path that is exported.

@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Reach, Stat};
+use dazaar_trie::hyperdrive::{DriveError, DrivePath, Entry, Kind, Reach, Stat};
 
 use super::Drive;
 use super::destination::Destination;
 use super::error::DriveAccessError;
+use super::export::link_target;
 use super::mounts::Step;
 use super::notice::{FileNotice, Summary};
 use super::store::at;
@@ -80,33 +81,32 @@ impl Drive {
         Ok(summary)
     }
 
-    /// Deletes from the folder `to` what an [`export`](Self::export) of `before` wrote there, a version of this drive, or of the same drive as it
-    /// was then with what is mounted in it, and what the version `now` has no more. What was changed there since stays, and so does what
-    /// is below a mount that cannot be read now.
+    /// Deletes from the folder `to` what an [`export`](Self::export) of `before` with a reach wrote there, a version of this drive, or of the same
+    /// drive as it was then with what is mounted in it, and what an export of the version `now` has no more. What was changed there since
+    /// stays, and so does what is below a mount that cannot be read now. A file of the same size and time is taken for what was written.
     ///
     /// # Errors
     /// [`DriveAccessError::Folder`] if `to` cannot be used; as [`ask_at`](Self::ask_at).
     pub async fn prune(
         &self,
-        (drive, before): (&Self, u64),
-        now: u64,
-        reach: Reach,
+        (drive, before, reach_before): (&Self, u64, Reach),
+        (now, reach): (u64, Reach),
         to: &Path,
         mut notify: impl FnMut(&FileNotice),
     ) -> Result<Summary, DriveAccessError> {
-        let mut gone = drive.exported(before, reach).await?.known;
+        let mut gone = drive.exported(before, reach_before).await?.known;
         let there = self.exported(now, reach).await?;
         // What became a file or a folder is gone as what it was.
         let is_same = |path: &String, stat: &Stat| {
-            there.known.get(path).is_some_and(|now| now.is_directory() == stat.is_directory())
+            there.known.get(path).is_some_and(|now| now.stat.is_directory() == stat.is_directory())
         };
-        gone.retain(|path, stat| !is_same(path, stat) && !there.is_unknown(path));
+        gone.retain(|path, before| !is_same(path, &before.stat) && !there.is_unknown(path));
         let Some(mut destination) = Destination::find(to, self.store.identity()?).map_err(at(to))? else {
             return Ok(Summary::default());
         };
         let mut summary = Summary::default();
-        for (path, stat) in gone.iter().rev() {
-            let removed = destination.place(path).and_then(|place| place.remove(stat));
+        for (path, Left { stat, target }) in gone.iter().rev() {
+            let removed = destination.place(path).and_then(|place| place.remove(stat, target.as_deref()));
             let path = format!("/{path}");
             let notice = match removed {
                 Ok(true) => FileNotice::Deleted { path },
@@ -123,14 +123,19 @@ impl Drive {
 
     /// What an export of all of a version writes.
     async fn exported(&self, version: u64, reach: Reach) -> Result<Exported, DriveAccessError> {
-        let (mut exported, mut walk) =
-            (Exported::default(), self.walk(version, &DrivePath::default(), reach));
+        let (mut exported, root) = (Exported::default(), DrivePath::default());
+        let mut walk = self.walk(version, &root, reach);
         while let Some(Step { path, found }) = self.step(&mut walk).await? {
+            let mut target = None;
             let stat = match found {
                 Ok((_, entry)) if reach != Reach::Mounts && (entry.is_mount || entry.feed().is_some()) => {
                     continue;
                 }
                 Ok((_, entry)) if entry.is_mount => Ok(Stat::directory(entry.stat.permissions())),
+                Ok((_, entry)) if entry.stat.kind() == Kind::Symlink => {
+                    target = link_target((&path, &entry), &walk, &root).ok();
+                    Ok(entry.stat)
+                }
                 Ok((_, entry)) => match entry.feed() {
                     Some(mount) => self.feed_file(mount, &entry.stat).await.map(|(_, stat)| stat),
                     None => Ok(entry.stat),
@@ -138,7 +143,7 @@ impl Drive {
                 Err(error) => Err(error),
             };
             match stat {
-                Ok(stat) => drop(exported.known.insert(path, stat)),
+                Ok(stat) => drop(exported.known.insert(path, Left { stat, target })),
                 Err(_) => drop(exported.unknown.insert(path)),
             }
         }
@@ -149,9 +154,17 @@ impl Drive {
 /// What an export writes, by path.
 #[derive(Debug, Default)]
 struct Exported {
-    known: BTreeMap<String, Stat>,
+    known: BTreeMap<String, Left>,
     /// What is there, or below, cannot be read.
     unknown: BTreeSet<String>,
+}
+
+/// What an export writes in one place.
+#[derive(Debug)]
+struct Left {
+    stat: Stat,
+    /// Where it leads on the disk, if it is a link that is written.
+    target: Option<String>,
 }
 
 impl Exported {

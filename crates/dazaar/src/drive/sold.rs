@@ -31,19 +31,24 @@ pub struct MountedFeeds {
     pub feeds: Vec<StoredFeed>,
     /// Drives and feeds that cannot, and where they are mounted in the drive that mounts them.
     pub missing: Vec<(DrivePath, FeedKey)>,
+    /// Of those that could be sold if more were ours, what is.
+    partial: Vec<(Found, Vec<FeedKey>)>,
 }
 
 /// What is mounted somewhere.
+#[derive(Debug)]
 struct Found {
     path: DrivePath,
     key: FeedKey,
     is_drive: bool,
+    /// Whether we write the drive that mounts it. What others mount does not make us sell what we sell for itself.
+    is_by_us: bool,
 }
 
 impl Drive {
     /// Finds the feeds of all that is mounted in the drive, and in that, however deep: those that lie in the drive's folder, and those of
-    /// listings for which `may_give` says that they may go along: they may be for sale at another price. What was bought from others is
-    /// theirs to sell.
+    /// listings for which `may_give` says that they may go along, and only where we write the drive that mounts them: they may be for sale at
+    /// another price. What was bought from others is theirs to sell.
     ///
     /// # Errors
     /// The records or the drive itself cannot be read.
@@ -56,34 +61,29 @@ impl Drive {
         let mut known = BTreeSet::from([own.feed, content.feed]);
         let (mut waiting, mut found) = (vec![own.log], MountedFeeds::default());
         while let Some(drive) = waiting.pop() {
-            for Found { path, key, is_drive } in mounts_of(&drive)? {
-                if known.contains(&key) {
+            for mount in mounts_of(&drive)? {
+                if known.contains(&mount.key) {
                     continue;
                 }
-                let mut feeds = Vec::new();
-                feeds.extend(self.to_sell(market, key, &may_give)?);
-                let named = match feeds.first() {
-                    Some(feed) if is_drive => {
-                        let first = feed.log.lock().block(0).ok().flatten();
-                        first.and_then(|first| Self::content_named_in(&first))
-                    }
-                    _ => None,
-                };
-                if let Some(named) = named {
-                    feeds.extend(self.to_sell(market, named, &may_give)?);
-                }
-                let is_whole = feeds.len() == if is_drive { 2 } else { 1 };
+                let mut feeds = self.parts_to_sell(market, &mount, &may_give)?;
+                let is_whole = feeds.len() == if mount.is_drive { 2 } else { 1 };
                 if !is_whole || found.feeds.len() + feeds.len() >= MEMBERS_MAX {
-                    found.missing.push((path, key));
+                    found.missing.push((mount.path.clone(), mount.key));
+                    if !is_whole {
+                        let ours = feeds.iter().map(|feed| feed.feed).collect();
+                        found.partial.push((mount, ours));
+                    }
                     continue;
                 }
-                if is_drive {
+                if mount.is_drive {
                     waiting.extend(feeds.first().map(|feed| Arc::clone(&feed.log)));
                 }
                 feeds.retain(|feed| known.insert(feed.feed));
                 found.feeds.extend(feeds);
             }
         }
+        // Another drive that mounts it may be ours.
+        found.missing.retain(|(_, key)| !known.contains(key));
         Ok(found)
     }
 
@@ -131,18 +131,44 @@ impl Drive {
             }
             // Looking through a large drive takes time.
             sleep(LOOK_INTERVAL.max(began.elapsed() * 9)).await;
-            let is_waiting = !found.missing.is_empty();
+            let is_waiting = !found.partial.is_empty();
             loop {
                 tokio::select! {
                     () = changed.notified() => break,
                     () = sleep(LOOK_INTERVAL), if is_waiting => {}
                 }
-                let mut missing = found.missing.iter();
-                if missing.any(|(_, key)| matches!(self.to_sell(market, *key, &may_give), Ok(Some(_)))) {
+                let has_changed = |(mount, ours): &(Found, Vec<FeedKey>)| {
+                    let now = self.parts_to_sell(market, mount, &may_give);
+                    // What cannot be read now may be later.
+                    now.is_ok_and(|now| !now.iter().map(|feed| &feed.feed).eq(ours))
+                };
+                if found.partial.iter().any(has_changed) {
                     break;
                 }
             }
         }
+    }
+
+    /// The feeds of a mount that are ours to sell: its own, and of a drive the content too.
+    fn parts_to_sell(
+        &self,
+        market: &Market,
+        mount: &Found,
+        may_give: impl Fn(&Listing) -> bool,
+    ) -> Result<Vec<StoredFeed>, DriveAccessError> {
+        let may_give = |listing: &Listing| mount.is_by_us && may_give(listing);
+        let mut feeds = Vec::from_iter(self.to_sell(market, mount.key, may_give)?);
+        let named = match feeds.first() {
+            Some(feed) if mount.is_drive => {
+                let first = feed.log.lock().block(0).ok().flatten();
+                first.and_then(|first| Self::content_named_in(&first))
+            }
+            _ => None,
+        };
+        if let Some(named) = named {
+            feeds.extend(self.to_sell(market, named, may_give)?);
+        }
+        Ok(feeds)
     }
 
     /// A feed that is ours to sell: here, or among what the market sells.
@@ -172,6 +198,7 @@ impl Drive {
 fn mounts_of(metadata: &Arc<SharedLog>) -> Result<Vec<Found>, DriveError> {
     let trie = Trie::new(FeedBlocks::new(Arc::clone(metadata)));
     let view = View::new(&trie, trie.version());
+    let is_by_us = metadata.lock().is_writable();
     let mut list = view.readdir(&DrivePath::default(), true)?;
     let mut found = Vec::new();
     loop {
@@ -179,11 +206,11 @@ fn mounts_of(metadata: &Arc<SharedLog>) -> Result<Vec<Found>, DriveError> {
             Ok(Some(entry)) => {
                 let path = DrivePath::new(&entry.path);
                 if let Some(feed) = entry.feed() {
-                    found.push(Found { path, key: feed.key, is_drive: false });
+                    found.push(Found { path, key: feed.key, is_drive: false, is_by_us });
                 } else if entry.is_mount
                     && let Ok(mount) = view.mount_point(&path)
                 {
-                    found.push(Found { path, key: mount.key, is_drive: true });
+                    found.push(Found { path, key: mount.key, is_drive: true, is_by_us });
                 }
             }
             Err(DriveError::Stat { .. }) => {}

@@ -213,7 +213,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 None => {}
             },
             event => {
-                self.may_open |= matches!(event, Event::Opened { .. });
+                self.may_open |=
+                    matches!(event, Event::Opened { .. } | Event::Refused { .. } | Event::Closed { .. });
                 self.peer.handle_event(event)?;
             }
         }

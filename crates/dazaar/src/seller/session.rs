@@ -166,7 +166,7 @@ impl SellerConnection {
                 let key = self.connection.session().feed(channel);
                 if let Some(view) = key.and_then(|key| self.uploads.get(&key)) {
                     self.connection.session().set_channel_extensions(channel, [EXTENSION]);
-                    self.connection.attach(channel, Arc::clone(view));
+                    self.connection.attach(channel, Arc::clone(view))?;
                 }
             }
             Event::ChannelExtension { channel, name, payload } if self.delivery.is_open => {

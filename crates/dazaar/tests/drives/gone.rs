@@ -96,7 +96,8 @@ async fn a_copy_loses_what_the_drive_lost_unless_it_was_changed() {
     for name in ["gone/a", "used/b", "changed", "stays"] {
         fs::write(folder.join(name), name).unwrap();
     }
-    symlink("stays", folder.join("link")).unwrap();
+    symlink("../stays", folder.join("used/link")).unwrap();
+    symlink("stays", folder.join("own-link")).unwrap();
     let drive = create(&scene.path().join("drive")).await;
     import(&drive, &folder).await;
     let before = drive.version();
@@ -104,21 +105,25 @@ async fn a_copy_loses_what_the_drive_lost_unless_it_was_changed() {
     for name in ["gone", "used"] {
         fs::remove_dir_all(folder.join(name)).unwrap();
     }
-    for name in ["changed", "link"] {
+    for name in ["changed", "own-link"] {
         fs::remove_file(folder.join(name)).unwrap();
     }
     drive.forget(&folder, &DrivePath::default(), |_| {}).await.unwrap();
     fs::write(copy.join("changed"), "by somebody").unwrap();
     fs::write(copy.join("used/own"), "by somebody").unwrap();
+    assert_eq!(fs::read_link(copy.join("used/link")).unwrap(), Path::new("../stays"));
+    fs::remove_file(copy.join("own-link")).unwrap();
+    symlink("used/own", copy.join("own-link")).unwrap();
     let mut deleted = Vec::new();
     let tell = |notice: &FileNotice| deleted.push(notice.clone());
-    drive.prune((&drive, before), drive.version(), Reach::Mounts, &copy, tell).await.unwrap();
-    let gone = ["/used/b", "/link", "/gone/a", "/gone"];
+    let (then, now) = ((&drive, before, Reach::Mounts), (drive.version(), Reach::Mounts));
+    drive.prune(then, now, &copy, tell).await.unwrap();
+    let gone = ["/used/link", "/used/b", "/gone/a", "/gone"];
     assert_eq!(deleted, gone.map(|path| FileNotice::Deleted { path: path.to_owned() }));
-    for name in ["changed", "used/own", "stays"] {
+    for name in ["changed", "used/own", "own-link", "stays"] {
         assert!(copy.join(name).exists(), "{name}");
     }
-    assert_eq!(fs::read_dir(&copy).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(&copy).unwrap().count(), 4);
 }
 
 #[tokio::test]
@@ -148,7 +153,8 @@ async fn a_copy_loses_what_a_mounted_drive_lost() {
             FileNotice::Deleted { path } => deleted.push(path.clone()),
             other => panic!("{other:?}"),
         };
-        now.prune((&then.0, then.1), now.version(), Reach::Mounts, &copy, tell).await.unwrap();
+        let reach = Reach::Mounts;
+        now.prune((&then.0, then.1, reach), (now.version(), reach), &copy, tell).await.unwrap();
         deleted
     };
     let then = (of(lengths()).await, drive.version());

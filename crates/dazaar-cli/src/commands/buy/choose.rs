@@ -72,7 +72,7 @@ impl Deliver for Chosen<'_> {
                 (Some(to), false, true) if to == Path::new("-") => {
                     return Err(Failure::input("a drive is many files: write it into a folder"));
                 }
-                (_, false, true) => Self::Files(FilesDelivery::new(buyer.clone(), destination.clone())?),
+                (_, false, true) => Self::Files(FilesDelivery::new(buyer.clone(), destination.clone())),
                 (Some(to), true, _) => Self::Rows(Box::new(TableDelivery::whole(arguments.live, answer(to)))),
                 _ => Self::Blocks(Delivery::new(arguments)?),
             };

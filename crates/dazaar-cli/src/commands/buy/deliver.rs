@@ -46,11 +46,10 @@ impl Delivery {
 
 impl Deliver for Delivery {
     fn advance(&mut self, feed: &Replicator, output: &Output) -> Result<bool, Failure> {
-        let sink = self.sink.as_mut();
+        let mut sink = self.sink.as_mut();
         let is_done = match &mut self.goal {
             Goal::Nothing => feed.is_informed(),
             Goal::All { next } => {
-                let mut sink = sink;
                 write_rows(&mut sink, feed, next)?;
                 let gone = feed.gone();
                 for gap in gone.iter().flatten() {
@@ -63,18 +62,21 @@ impl Deliver for Delivery {
                 gone.is_some()
             }
             Goal::Blocks { typed, missing } => match missing {
-                Some(missing) => hand_over(missing, sink, feed, output)?,
+                Some(missing) => hand_over(missing, sink.as_deref_mut(), feed, output)?,
                 None => {
                     *missing = ask(typed, feed)?;
                     false
                 }
             },
         };
+        if is_done && let Some(sink) = sink {
+            sink.settle()?;
+        }
         Ok(is_done && !self.is_live)
     }
 }
 
-/// Where rows go. What a file held before is gone only once there is another row to write.
+/// Where rows go. What a file held before is gone only once there is another row to write, or all have come.
 enum Sink {
     Stdout,
     File(Kept),
@@ -100,8 +102,15 @@ impl Sink {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout => io::stdout().flush(),
-            Self::File(file) if file.is_begun() => file.flush(),
-            Self::File(_) => Ok(()),
+            Self::File(file) => file.flush(),
+        }
+    }
+
+    /// There are no more rows for now: what a file held behind them is gone.
+    fn settle(&self) -> io::Result<()> {
+        match self {
+            Self::File(file) if file.is_begun() => file.finish(),
+            Self::File(_) | Self::Stdout => Ok(()),
         }
     }
 }

@@ -34,8 +34,6 @@ pub(super) struct FilesDelivery {
     /// Since when nothing but feeds is missing of which the seller says nothing any more.
     silent_since: Option<Instant>,
     written: Option<Written>,
-    /// What the folder holds, if a live copy is to lose what the drive loses.
-    copied: Option<Copied>,
 }
 
 /// What was written last.
@@ -78,13 +76,8 @@ enum Told {
 }
 
 impl FilesDelivery {
-    /// # Errors
-    /// What was written earlier cannot be read.
-    pub(super) fn new(buyer: Buyer, destination: Destination) -> Result<Self, Failure> {
-        let folder = destination.folder.as_deref().filter(|_| destination.is_live);
-        let copied = folder.map(|folder| destination.memory.recall(folder)).transpose();
-        let copied = copied.map_err(MarketError::from)?.flatten();
-        Ok(Self {
+    pub(super) const fn new(buyer: Buyer, destination: Destination) -> Self {
+        Self {
             buyer,
             destination,
             export: None,
@@ -92,8 +85,7 @@ impl FilesDelivery {
             settled_at: None,
             silent_since: None,
             written: None,
-            copied,
-        })
+        }
     }
 
     /// Whether all is here that the files need, or is not to be had.
@@ -173,7 +165,13 @@ impl FilesDelivery {
         all.saturating_sub(self.content_length(metadata))
     }
 
-    fn begin_export(&self, version: u64, folder: &Path, metadata: &Replicator, is_watched: bool) -> Export {
+    fn begin_export(
+        &self,
+        version: u64,
+        folder: &Path,
+        metadata: &Replicator,
+        is_watched: bool,
+    ) -> Result<Export, Failure> {
         let (sender, notices) = mpsc::channel();
         let (home, to) = (self.destination.home.clone(), folder.to_owned());
         let members = self.buyer.members();
@@ -184,9 +182,16 @@ impl FilesDelivery {
         feeds.extend(self.buyer.feed_name().map(|name| (name, metadata.log().clone())));
         let mounted = self.mounted_length(metadata);
         let lengths: BTreeMap<_, _> = feeds.iter().map(|(feed, log)| (*feed, log.lock().length())).collect();
-        let copied = Copied { version, lengths: lengths.clone() };
-        // What was written of another history than this one is not known any more.
-        let before = self.copied.clone().filter(|copied| copied.version <= version);
+        let copied = Copied { version, reach, lengths: lengths.clone() };
+        let memory = &self.destination.memory;
+        let mut before = Vec::new();
+        if self.destination.is_live {
+            before = memory.recall(folder).map_err(MarketError::from)?;
+            // What was written of another history than this one is not known any more.
+            before.retain(|before| before.version <= version && *before != copied);
+        }
+        // Also of a program that is killed before the end files may be there.
+        memory.begin(folder, &copied).map_err(MarketError::from)?;
         let content = self.content_length(metadata);
         let metadata = metadata.log().clone();
         let runtime = Handle::current();
@@ -201,9 +206,9 @@ impl FilesDelivery {
                 // What is mounted may grow meanwhile: then it is written once more.
                 let drive = of_lengths(lengths).await?;
                 let mut summary = Summary::default();
-                if let Some(Copied { version: before, lengths }) = before {
-                    let then = of_lengths(lengths).await?;
-                    summary = drive.prune((&then, before), version, reach, &to, &mut notify).await?;
+                for before in before {
+                    let then = (&of_lengths(before.lengths).await?, before.version, before.reach);
+                    summary.add(&drive.prune(then, (version, reach), &to, &mut notify).await?);
                 }
                 let root = DrivePath::default();
                 if is_watched {
@@ -214,7 +219,7 @@ impl FilesDelivery {
                 Ok((drive, summary))
             })
         });
-        Export { version, content, mounted, copied, notices, progress: None, thread }
+        Ok(Export { version, content, mounted, copied, notices, progress: None, thread })
     }
 
     /// Tells what became of files; whether all of them are written.
@@ -239,10 +244,9 @@ impl FilesDelivery {
             let (drive, summary) = ended?;
             tell_done(output, (&drive, version), summary)?;
             self.written = Some(Written { version, content, mounted, summary });
-            if let Some(folder) = &self.destination.folder {
-                self.destination.memory.remember(folder, &copied).map_err(MarketError::from)?;
+            if let Some(folder) = self.destination.folder.as_deref().filter(|_| self.destination.is_live) {
+                self.destination.memory.remember(folder, &[copied]).map_err(MarketError::from)?;
             }
-            self.copied = Some(copied).filter(|_| self.destination.is_live);
         }
         Ok(true)
     }
@@ -272,7 +276,7 @@ impl Deliver for FilesDelivery {
                 }
             }
             _ => {
-                self.export = Some(self.begin_export(version, &folder, feed, output.is_watched()));
+                self.export = Some(self.begin_export(version, &folder, feed, output.is_watched())?);
                 Ok(false)
             }
         }

@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     /// A file to write to; none means standard output.
     file: Option<PathBuf>,
     writer: Option<RowWriter>,
+    /// The file, if what it held stays as far as it is the same.
+    kept: Option<Kept>,
     rows: u64,
     /// Where it is noted how far they went, and the file that they go to.
     cursor: Option<(Cursor, Option<File>)>,
@@ -25,7 +27,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) const fn new(format: OutputFormat, file: Option<PathBuf>) -> Self {
-        Self { format, file, writer: None, rows: 0, cursor: None }
+        Self { format, file, writer: None, kept: None, rows: 0, cursor: None }
     }
 
     /// Goes on where the cursor is, and moves it along.
@@ -48,7 +50,7 @@ impl Answer {
                         *noted = Some(file.try_clone()?);
                         Box::new(file)
                     }
-                    None => Box::new(Kept::open(path).map_err(unusable)?),
+                    None => Box::new(self.kept.insert(Kept::open(path).map_err(unusable)?).clone()),
                 }
             }
             None => Box::new(io::stdout()),
@@ -82,11 +84,23 @@ impl Answer {
         Ok(())
     }
 
+    /// The same, and there are no more rows for now.
+    pub(crate) fn settle(&mut self, next_row: u64) -> Result<(), Failure> {
+        self.flush(next_row)?;
+        self.cut()
+    }
+
+    /// What the file held behind what was written is gone.
+    fn cut(&self) -> Result<(), Failure> {
+        self.kept.iter().try_for_each(Kept::finish).map_err(Into::into)
+    }
+
     /// There are no more rows. Returns how many there were.
     pub(crate) fn finish(&mut self) -> Result<u64, Failure> {
         if let Some(writer) = self.writer.take() {
             writer.finish()?;
         }
+        self.cut()?;
         Ok(self.rows)
     }
 }

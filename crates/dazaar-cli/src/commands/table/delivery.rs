@@ -138,7 +138,7 @@ impl Deliver for TableDelivery {
             self.answer.flush(rows.next_row())?;
         }
         if is_done && self.is_live && !rows.is_full() {
-            self.answer.flush(rows.next_row())?;
+            self.answer.settle(rows.next_row())?;
             if !std::mem::replace(&mut self.is_caught_up, true) {
                 output.event(&Event::CaughtUp { next_row: rows.next_row() })?;
             }
