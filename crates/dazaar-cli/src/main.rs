@@ -16,20 +16,26 @@ mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use crate::args::Args;
 use crate::output::Output;
 
+/// How long work on threads of its own may take to end: a library's may never do.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     let args = Args::parse();
     begin_log(args.verbose);
     leave_no_core();
     let output = Arc::new(Output::new(args.json));
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(failure::Failure::from)
-        .and_then(|runtime| runtime.block_on(commands::run(args, &output)));
+    let outcome = tokio::runtime::Runtime::new().map_err(failure::Failure::from).and_then(|runtime| {
+        let outcome = runtime.block_on(commands::run(args, &output));
+        runtime.shutdown_timeout(END_PATIENCE);
+        outcome
+    });
     output.finish_progress();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,9 @@ use crate::wallet::PATIENCE;
 /// Pause from one look at the chain to the next.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
+/// How long a look may take.
+const LOOK_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long what was in a channel is waited for after it was closed.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -91,7 +94,10 @@ impl LdkWallet {
 
     /// Learns what is new on the chain.
     pub(crate) async fn look_at_chain(&self) -> Result<(), PaymentError> {
-        self.blocking("cannot look at the chain", |wallet| wallet.node().sync_wallets()).await
+        let look = self.blocking("cannot look at the chain", |wallet| wallet.node().sync_wallets());
+        // The node may wait for another look of its own, and for ever if that was given up.
+        let late = |_| PaymentError::unavailable("the Lightning node takes too long to look at the chain");
+        tokio::time::timeout(LOOK_PATIENCE, look).await.map_err(late)?
     }
 
     /// A new address for bitcoins.

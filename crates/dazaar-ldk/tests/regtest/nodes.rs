@@ -21,6 +21,7 @@ pub(crate) struct Side {
     pub(crate) wallet: LdkWallet,
     /// Another node of the same folder.
     pub(crate) twin: LdkNode,
+    looks_seldom: bool,
     _folder: TempDir,
 }
 
@@ -34,11 +35,12 @@ impl Side {
             provider,
             fee: FeeLimit::default(),
         };
+        let looks_seldom = matches!(settings.chain, ChainSource::Electrum { .. });
         let seed = Seed::new([NODES.fetch_add(1, Ordering::Relaxed); 64]);
         let make = || LdkNode::new(settings.clone(), folder.path().join("node"), seed.clone());
         let (node, twin) = (make(), make());
         let wallet = node.wallet().await.unwrap();
-        Self { node, wallet, twin, _folder: folder }
+        Self { node, wallet, twin, looks_seldom, _folder: folder }
     }
 
     pub(crate) fn bolt11(&self) -> Bolt11 {
@@ -62,9 +64,11 @@ impl Side {
         Peer { id: node.node_id(), address: node.listening_addresses().unwrap()[0].clone() }
     }
 
-    /// Looks at the chain. It may be looking already: whoever waits for something asks again.
+    /// Looks at the chain, if the node does so by itself only now and then. It may be looking already: whoever waits for something asks again.
     fn sync(&self) {
-        let _ = tokio::task::block_in_place(|| self.wallet.node().sync_wallets());
+        if self.looks_seldom {
+            let _ = tokio::task::block_in_place(|| self.wallet.node().sync_wallets());
+        }
     }
 
     pub(crate) fn has_coins(&self) -> bool {
