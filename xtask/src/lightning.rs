@@ -1,4 +1,5 @@
-//! Lightning, for real: builds Bitcoin Core from a crate that carries its sources, installs LNbits, and tests wallets with both.
+//! Lightning, for real: builds Bitcoin Core from a crate that carries its sources, and an Electrum server, installs LNbits and Electrum, and
+//! tests wallets, and the program with a node in it, with all of them.
 //!
 //! Grade: tool. The Core that is built is a snapshot of its development: right for a chain of one's own, never for real money.
 

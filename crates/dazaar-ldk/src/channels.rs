@@ -109,8 +109,8 @@ impl LdkWallet {
         Ok(self.blocking("has no address", make).await?.to_string())
     }
 
-    /// Opens a channel with so many satoshis of ours in it, and returns its name once its transaction is seen by others. It can be used when that has
-    /// been on the chain for a while.
+    /// Opens a channel with so many satoshis of ours in it, and returns its name once others have seen its transaction. It can be used
+    /// when that has been on the chain for a while.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] if we have too little, [`PaymentError::Unavailable`] if the other is not reached or does not want to.
@@ -140,7 +140,7 @@ impl LdkWallet {
                 }
             })
             .await?;
-        self.seen(before_sat).await?;
+        self.seen(before_sat, &format!("channel {channel}")).await?;
         Ok(channel)
     }
 
@@ -204,18 +204,19 @@ impl LdkWallet {
         };
         let before_sat = self.chain_sat();
         let transaction = self.blocking("does not send", send).await?;
-        self.seen(before_sat).await?;
+        self.seen(before_sat, &format!("transaction {transaction}")).await?;
         Ok(transaction.to_string())
     }
 
     /// Waits until what we have on the chain is seen to have changed: a node that is stopped before may have sent its transaction nowhere.
-    async fn seen(&self, before_sat: u64) -> Result<(), PaymentError> {
-        let reason = "the transaction is not seen on the chain yet; it may still come";
+    /// Whoever is told that `what` is not seen must not do it again without looking.
+    async fn seen(&self, before_sat: u64, what: &str) -> Result<(), PaymentError> {
         if self.has_changed(before_sat, PATIENCE).await {
-            Ok(())
-        } else {
-            Err(PaymentError::unavailable(reason))
+            return Ok(());
         }
+        let reason =
+            format!("{what} is not seen on the chain yet, and may still come: look before trying again");
+        Err(PaymentError::unavailable(reason))
     }
 
     async fn has_changed(&self, before_sat: u64, patience: Duration) -> bool {

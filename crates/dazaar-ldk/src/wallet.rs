@@ -21,7 +21,8 @@ use crate::sent::Sent;
 /// How long what others take part in is waited for. What takes longer goes on by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Events of a node that somebody who waits may be late by. Whoever is later looks again: events say only that there is something new.
+/// Events of a node that somebody who waits may be late by. Whoever waits for a payment and is later looks again; whoever waits for a
+/// channel hears that nobody answers.
 const EVENTS: usize = 64;
 
 /// How long a node that was just started waits for the others in its channels.
